@@ -1,0 +1,1 @@
+"""How each connected system speaks: one folder per system."""

@@ -1,0 +1,1 @@
+"""Who said it: signatures, certificate paths, time-stamps. No I/O."""

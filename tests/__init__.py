@@ -1,0 +1,1 @@
+"""The tests: unit, compliance, integration, crash, browser, bench."""

@@ -1,0 +1,84 @@
+"""Fixtures that lend a test its servers.
+
+`LGSP_TEST_AMQP_URL` and `LGSP_TEST_POSTGRES_DSN` name servers to use instead of private ones (the second as a role that may
+create databases). A server that is neither named nor installed: the test is skipped on a laptop and fails when `CI` is set.
+"""
+
+import os
+import secrets
+import signal
+from collections.abc import Iterator
+from types import FrameType
+from typing import TypeVar
+
+import pytest
+
+from tests.servers import PostgresServer, RabbitServer, ServerMissing
+from tests.servers.databases import create_database, drop_database
+
+Server = TypeVar("Server", RabbitServer, PostgresServer)
+
+
+def pytest_configure() -> None:
+    """A terminated run still ends its servers."""
+    signal.signal(signal.SIGTERM, _terminate)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    pytest.exit("terminated", returncode=128 + number)
+
+
+@pytest.fixture(scope="session")
+def rabbit_server() -> Iterator[RabbitServer]:
+    """The run's own RabbitMQ: tests may stop, kill and restart it; the next test finds it running."""
+    with _lent(RabbitServer) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """The run's own PostgreSQL: tests may stop, kill and restart it; the next test finds it running."""
+    with _lent(PostgresServer) as server:
+        yield server
+
+
+@pytest.fixture
+def amqp_url(request: pytest.FixtureRequest) -> str:
+    """A RabbitMQ for tests that only talk to it: use names that begin with `rabbit_prefix`."""
+    named = os.environ.get("LGSP_TEST_AMQP_URL")
+    if named:
+        return named
+    server: RabbitServer = request.getfixturevalue("rabbit_server")
+    server.start()
+    return server.url
+
+
+@pytest.fixture
+def rabbit_prefix() -> str:
+    """What the names of this test's queues and exchanges begin with, so that no test meets another's messages."""
+    return f"test-{secrets.token_hex(4)}-"
+
+
+@pytest.fixture
+def postgres_dsn(request: pytest.FixtureRequest) -> Iterator[str]:
+    """An empty database of this test's own, dropped afterwards."""
+    admin = os.environ.get("LGSP_TEST_POSTGRES_DSN")
+    server: PostgresServer | None = None
+    if not admin:
+        server = request.getfixturevalue("postgres_server")
+        server.start()
+        admin = server.dsn
+    name = f"test_{secrets.token_hex(6)}"
+    yield create_database(admin, name)
+    if server is not None:
+        server.start()  # the test may have left it dead
+    drop_database(admin, name)
+
+
+def _lent(kind: type[Server]) -> Server:
+    try:
+        return kind()
+    except ServerMissing as missing:
+        if os.environ.get("CI", "") not in ("", "0", "false"):
+            pytest.fail(str(missing), pytrace=False)
+        pytest.skip(str(missing))

@@ -1,0 +1,7 @@
+"""Private servers for tests: started on free ports of 127.0.0.1, in a folder of their own, and ended by pid."""
+
+from tests.servers.postgres import PostgresServer
+from tests.servers.process import ServerFailed, ServerMissing
+from tests.servers.rabbitmq import RabbitServer
+
+__all__ = ["PostgresServer", "RabbitServer", "ServerFailed", "ServerMissing"]
