@@ -1,0 +1,47 @@
+"""What an adapter of a connected system promises. The hub owns sockets that listen, limits and certificates; the adapter its client."""
+
+from typing import Protocol
+
+import msgspec
+
+from contracts.agency import AgencyCode
+from contracts.envelope import Envelope
+from contracts.outcome import Outcome
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where and how a recipient wants its deliveries pushed. Comes from the directory only, never from a message."""
+
+    adapter: str  # key of adapters.registry
+    url: str
+    secret: str = ""  # Standard Webhooks: "whsec_" + base64
+    timeout_s: float = 30.0
+    max_in_flight: int = 8
+    retry_schedule_s: tuple[float, ...] | None = None  # None: the hub's schedule
+    enabled: bool = True
+
+    def __repr__(self) -> str:
+        return f"Endpoint({self.adapter!r}, {self.url!r})"
+
+
+class Parcel(msgspec.Struct, frozen=True, kw_only=True):
+    """One delivery on its way out. `delivery_id` is the same in every attempt: the recipient drops the second copy by it."""
+
+    delivery_id: int
+    attempt: int  # the first is 1
+    recipient: AgencyCode
+    addressed_as: AgencyCode
+    sequence: int
+    envelope: Envelope
+
+
+class DeliveryAdapter(Protocol):
+    """Hands parcels to one kind of system. Raises only on a bug: everything the far side can say is an Outcome."""
+
+    async def deliver(self, parcel: Parcel, endpoint: Endpoint) -> Outcome:
+        """Bounded by `endpoint.timeout_s` in all."""
+        ...
+
+    async def close(self) -> None:
+        """Ends pooled connections."""
+        ...

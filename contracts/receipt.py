@@ -1,0 +1,62 @@
+"""What the hub answers: a receipt when it took an envelope over, a refusal when it did not."""
+
+from datetime import datetime
+
+import msgspec
+
+from contracts.agency import AgencyCode
+from contracts.problems import CATALOGUE
+
+
+class DeliveryRef(msgspec.Struct, frozen=True, kw_only=True):
+    """One delivery of an accepted envelope. `addressed_as` is given where the sender wrote another code (an alias, a closed code)."""
+
+    delivery_id: int
+    recipient: AgencyCode
+    addressed_as: AgencyCode | None = None
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The hub has the envelope on disk and answers for it. The same resend gets the same receipt, byte for byte."""
+
+    hub: AgencyCode
+    sender: AgencyCode
+    message_id: str
+    digest: str  # "sha256:" + hex over everything the sender said, see Envelope.digest
+    sequence: int  # place in the hub's order of acceptance, dense from 1
+    accepted_at: datetime  # aware, UTC, the hub's clock
+    deliveries: tuple[DeliveryRef, ...]
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The hub did not take the envelope over and nothing of it was stored: why, where, and how to mend it."""
+
+    code: str
+    status: int
+    retryable: bool
+    title_vi: str
+    title_en: str
+    remedy_vi: str
+    remedy_en: str
+    field: str = ""
+    detail: str = ""
+    message_id: str | None = None
+    sender: str | None = None
+
+    @classmethod
+    def of(cls, code: str, field: str = "", detail: str = "", *, message_id: str | None = None, sender: str | None = None) -> "Refusal":
+        """Raises KeyError for a code that the catalogue does not have: that is a bug."""
+        problem = CATALOGUE[code]
+        return cls(
+            code=code,
+            status=problem.status,
+            retryable=problem.retryable,
+            title_vi=problem.title_vi,
+            title_en=problem.title_en,
+            remedy_vi=problem.remedy_vi,
+            remedy_en=problem.remedy_en,
+            field=field,
+            detail=detail,
+            message_id=message_id,
+            sender=sender,
+        )

@@ -1,0 +1,111 @@
+"""May this envelope come in? Everything that can be known without the journal; what is left, id reuse, the journal decides."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import msgspec
+
+from contracts.envelope import Envelope, Identifier
+from contracts.errors import ContractError
+from contracts.kinds import find, read_body
+from lgsp.core.directory import Agency, Directory
+from lgsp.core.routing import Hop, route
+
+CLOCK_SKEW = timedelta(minutes=5)
+
+
+class Admitted(msgspec.Struct, frozen=True, kw_only=True):
+    """An envelope that may be accepted, with what was decided about it and under which version of the directory."""
+
+    envelope: Envelope
+    digest: str
+    identifiers: tuple[Identifier, ...]
+    hops: tuple[Hop, ...]
+    expires_at: datetime
+    directory_version: int
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What admission bounds; from the settings."""
+
+    max_body_bytes: int
+    default_life: timedelta
+    shards: int
+
+
+def admit(envelope: Envelope, caller: Agency, directory: Directory, limits: Limits, now: datetime) -> Admitted:
+    """The decision, without side effects.
+
+    Raises ContractError: "auth.sender_mismatch", "body.*", "kind.unknown", "envelope.expired", "envelope.created_in_future",
+    "grant.*", "route.*". Order of checks: who, how big, what, when, may he, where to; so that nobody learns the directory
+    who may not send.
+    """
+    _check_sender(envelope, caller, directory)
+    if len(envelope.body) > limits.max_body_bytes:
+        raise ContractError("body.too_large", "/body", f"{len(envelope.body)} bytes, {limits.max_body_bytes} allowed")
+    _check_times(envelope, now)
+    kind = find(envelope.kind)
+    _check_kind_granted(envelope, caller)
+    reading = read_body(kind, envelope.body, envelope.media_type)
+    order_key = envelope.order_key or reading.order_key
+    addressed = msgspec.structs.replace(
+        envelope,
+        order_key=order_key,
+        identifiers=_merged(envelope.identifiers, reading.identifiers),
+    )
+    hops = route(addressed, directory, now.date(), limits.shards)
+    _check_recipients_granted(envelope, hops, caller)
+    return Admitted(
+        envelope=msgspec.structs.replace(envelope, order_key=order_key),
+        digest=envelope.digest(),
+        identifiers=addressed.identifiers,
+        hops=hops,
+        expires_at=envelope.expires_at or now + limits.default_life,
+        directory_version=directory.version,
+    )
+
+
+def check_attachments(envelope: Envelope, held_bytes: Mapping[str, int]) -> None:
+    """`held_bytes`: digest -> size of the files that the sender may attach and the hub has.
+
+    Raises ContractError "attachment.unknown" or "attachment.size_mismatch".
+    """
+    for place, attachment in enumerate(envelope.attachments):
+        size_bytes = held_bytes.get(attachment.digest)
+        if size_bytes is None:
+            raise ContractError("attachment.unknown", f"/attachments/{place}/digest", attachment.digest)
+        if size_bytes != attachment.size_bytes:
+            detail = f"{attachment.size_bytes} stated, {size_bytes} uploaded"
+            raise ContractError("attachment.size_mismatch", f"/attachments/{place}/size_bytes", detail)
+
+
+def _check_sender(envelope: Envelope, caller: Agency, directory: Directory) -> None:
+    if envelope.sender == caller.code:
+        return
+    known = directory.known_as(envelope.sender, envelope.created_at.date())
+    if known is None or known.code != caller.code:
+        raise ContractError("auth.sender_mismatch", "/sender", f"{envelope.sender} is not the caller {caller.code}")
+
+
+def _check_times(envelope: Envelope, now: datetime) -> None:
+    if envelope.created_at > now + CLOCK_SKEW:
+        raise ContractError("envelope.created_in_future", "/created_at", envelope.created_at.isoformat())
+    if envelope.expires_at is not None and envelope.expires_at <= now:
+        raise ContractError("envelope.expired", "/expires_at", envelope.expires_at.isoformat())
+
+
+def _check_kind_granted(envelope: Envelope, caller: Agency) -> None:
+    if not any(grant.covers_kind(envelope.kind) for grant in caller.grants):
+        raise ContractError("grant.kind_not_allowed", "/kind", envelope.kind)
+
+
+def _check_recipients_granted(envelope: Envelope, hops: tuple[Hop, ...], caller: Agency) -> None:
+    grants = [grant for grant in caller.grants if grant.covers_kind(envelope.kind)]
+    for hop in hops:
+        if not any(grant.covers_recipient(hop.recipient) for grant in grants):
+            raise ContractError("grant.recipient_not_allowed", "/recipients", hop.addressed_as)
+
+
+def _merged(given: tuple[Identifier, ...], found: tuple[Identifier, ...]) -> tuple[Identifier, ...]:
+    merged = {(one.scheme, one.key): one for one in (*given, *found)}
+    return tuple(merged.values())

@@ -1,0 +1,105 @@
+"""Who is connected: agencies, their codes over time, what they may send, where they want their deliveries. One frozen value,
+replaced as a whole when its version changes; a message is decided against one version."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from functools import cached_property
+from types import MappingProxyType
+from typing import Literal
+
+import msgspec
+
+from contracts.adapter import Endpoint
+from contracts.agency import AgencyCode
+from contracts.errors import ContractError
+
+Level = Literal["hub", "national", "ministry", "province", "department", "district", "commune", "post", "enterprise", "other"]
+
+
+class Alias(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Another code of the same agency, from one day to another (both included); open ends are None."""
+
+    code: AgencyCode
+    valid_from: date | None = None
+    valid_to: date | None = None
+
+
+class Grant(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What an agency may send and to whom. `kinds` are names, "case.*" or "*"; `recipients` are codes or "*"."""
+
+    kinds: tuple[str, ...]
+    recipients: tuple[str, ...] = ("*",)
+
+    def covers_kind(self, kind: str) -> bool:
+        name = kind.partition("/")[0]
+        return any(g in ("*", name) or (g.endswith(".*") and name.startswith(g[:-1])) for g in self.kinds)
+
+    def covers_recipient(self, code: str) -> bool:
+        return "*" in self.recipients or code in self.recipients
+
+
+class Agency(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`code` is the immutable key in this hub; the world's other codes for it are aliases. A reform closes an agency and names
+    its successors; nothing is ever deleted, because cases of its time go on."""
+
+    code: AgencyCode
+    name_vi: str
+    name_en: str = ""
+    level: Level = "other"
+    parent: AgencyCode | None = None
+    aliases: tuple[Alias, ...] = ()
+    closed_on: date | None = None  # first day on which it does not exist any more
+    successors: tuple[AgencyCode, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    endpoint: Endpoint | None = None  # None: deliveries wait in the mailbox
+    ordered: bool = True  # False: the recipient declares that it wants no order
+    wants_status: Literal["none", "failures", "all"] = "failures"  # delivery.status envelopes from the hub
+
+
+class Directory:
+    """A snapshot, found by any code. `version` goes into what is decided with it."""
+
+    def __init__(self, version: int, agencies: Iterable[Agency]) -> None:
+        self.version = version
+        self.agencies: Mapping[str, Agency] = MappingProxyType({agency.code: agency for agency in agencies})
+
+    @cached_property
+    def _by_alias(self) -> dict[str, list[tuple[Alias, Agency]]]:
+        found: dict[str, list[tuple[Alias, Agency]]] = {}
+        for agency in self.agencies.values():
+            for alias in agency.aliases:
+                found.setdefault(alias.code, []).append((alias, agency))
+        return found
+
+    def known_as(self, code: str, on: date) -> Agency | None:
+        """The agency that bore this code on that day: its own code first, else a valid alias, else an alias of any time."""
+        own = self.agencies.get(code)
+        if own is not None:
+            return own
+        bearers = self._by_alias.get(code, ())
+        for alias, agency in bearers:
+            if (alias.valid_from or date.min) <= on <= (alias.valid_to or date.max):
+                return agency
+        return bearers[0][1] if len(bearers) == 1 else None
+
+    def resolve(self, code: str, on: date, today: date, field: str = "") -> Agency:
+        """The living agency behind a code: aliases by `on`, the day of the case; then successors as of `today`.
+
+        Raises ContractError "route.unknown_recipient", "route.recipient_closed" or "route.ambiguous_successor".
+        """
+        agency = self.known_as(code, on)
+        if agency is None:
+            raise ContractError("route.unknown_recipient", field, code)
+        seen = {agency.code}
+        while agency.closed_on is not None and agency.closed_on <= today:
+            heirs = agency.successors
+            if not heirs:
+                raise ContractError("route.recipient_closed", field, agency.code)
+            if len(heirs) > 1:
+                raise ContractError("route.ambiguous_successor", field, f"{agency.code} -> {', '.join(heirs[:20])}")
+            heir = self.agencies.get(heirs[0])
+            if heir is None or heir.code in seen:
+                raise ContractError("route.recipient_closed", field, agency.code)
+            seen.add(heir.code)
+            agency = heir
+        return agency

@@ -1,0 +1,70 @@
+"""From recipients as the sender wrote them to hops: who really gets it and how. All or nothing, in the sender's order."""
+
+import re
+from datetime import date
+
+import msgspec
+
+from contracts.agency import AgencyCode
+from contracts.envelope import Envelope
+from contracts.errors import ContractError
+from lgsp.core.directory import Agency, Directory
+from lgsp.core.lanes import Mode, lane_of, shard_of
+
+# Circular 01/2018/TT-VPCP art. 19: <agency>-<YYMMDD or YYYYMMDD>-<sequence>; the code may hold dots and dashes, so read from the right.
+_CASE_DAY = re.compile(r"-(\d{6}|\d{8})-\d{4,7}\Z")
+
+
+class Hop(msgspec.Struct, frozen=True, kw_only=True):
+    """One delivery to be: `recipient` is the directory's key, `addressed_as` what the sender wrote."""
+
+    recipient: AgencyCode
+    addressed_as: AgencyCode
+    mode: Mode
+    lane: int | None
+    shard: int
+
+
+def case_day(case_number: str) -> date | None:
+    """The day of receipt inside a case number; None when there is none to be read."""
+    found = _CASE_DAY.search(case_number)
+    if found is None:
+        return None
+    digits = found[1] if len(found[1]) == 8 else "20" + found[1]
+    try:
+        return date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
+    except ValueError:
+        return None
+
+
+def code_day(envelope: Envelope) -> date:
+    """The day by which codes are read: that of the case, since old cases keep numbers and partners of their time."""
+    for identifier in envelope.identifiers:
+        if identifier.scheme == "case" and (day := case_day(identifier.value)):
+            return day
+    return envelope.created_at.date()
+
+
+def route(envelope: Envelope, directory: Directory, today: date, shards: int) -> tuple[Hop, ...]:
+    """One hop per recipient. Two codes that lead to one agency make one hop.
+
+    Raises ContractError "route.*" for the first recipient that cannot be resolved, with its field.
+    """
+    on = code_day(envelope)
+    hops: dict[str, Hop] = {}
+    for place, code in enumerate(envelope.recipients):
+        agency = directory.resolve(code, on, today, f"/recipients/{place}")
+        if agency.level == "hub":
+            raise ContractError("route.unknown_recipient", f"/recipients/{place}", f"{code} is the hub itself")
+        hops.setdefault(agency.code, _hop(agency, code, envelope.order_key, shards))
+    return tuple(hops.values())
+
+
+def _hop(agency: Agency, addressed_as: AgencyCode, order_key: str | None, shards: int) -> Hop:
+    return Hop(
+        recipient=agency.code,
+        addressed_as=addressed_as,
+        mode="mailbox" if agency.endpoint is None else "push",
+        lane=lane_of(agency.code, order_key if agency.ordered else None),
+        shard=shard_of(agency.code, shards),
+    )

@@ -1,0 +1,385 @@
+"""What the hub needs of the world, as promises. Each port has several implementations and one compliance suite that all pass.
+
+Share the promises, not a base class: every store is written natively.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Literal, NamedTuple, Protocol
+
+import msgspec
+
+from contracts.agency import AgencyCode
+from contracts.envelope import Envelope, Identifier
+from contracts.receipt import DeliveryRef
+from lgsp.core.admission import Admitted
+from lgsp.core.directory import Agency, Directory
+from lgsp.core.lifecycle import State
+
+
+class Ref(msgspec.Struct, frozen=True, array_like=True):
+    """What the broker carries: which delivery, which attempt. Everything else stays in the journal."""
+
+    delivery_id: int
+    attempt: int  # number of the attempt to be made, the first is 1; the journal drops refs of another attempt
+    shard: int
+    priority: int
+    traceparent: str | None = None
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
+    """`fresh` is False for a resend of the same bytes: same values as the first time, and `ready` is empty."""
+
+    sequence: int
+    accepted_at: datetime
+    digest: str
+    deliveries: tuple[DeliveryRef, ...]
+    fresh: bool
+    ready: tuple[Ref, ...] = ()
+
+
+class Reused(msgspec.Struct, frozen=True, kw_only=True):
+    """The id was used by this sender for other bytes; nothing was stored."""
+
+    sequence: int
+    digest: str  # of what was accepted then
+
+
+class Work(msgspec.Struct, frozen=True, kw_only=True):
+    """A delivery with its envelope, as the worker needs it."""
+
+    delivery_id: int
+    attempt: int
+    recipient: AgencyCode
+    addressed_as: AgencyCode
+    state: State
+    sequence: int
+    accepted_at: datetime
+    expires_at: datetime
+    envelope: Envelope
+
+
+class Settlement(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one attempt. Applied only while the delivery is open and at this attempt; otherwise it is stale and dropped.
+
+    `state` READY means again in `delay_s`, as attempt + 1; AVAILABLE means into the mailbox. `attempt` None: any (operator,
+    mailbox, expiry). `notice` is accepted in the same transaction, and only if the settlement applies.
+    """
+
+    delivery_id: int
+    state: State
+    attempt: int | None = None
+    recipient: AgencyCode | None = None  # when given, must be the recipient: a mailbox acknowledges only its own
+    delay_s: float = 0.0
+    reason: str = ""
+    detail: str = ""
+    took_ms: int | None = None
+    notice: Admitted | None = None
+
+
+class Settled(msgspec.Struct, frozen=True, kw_only=True):
+    """`applied` False: unknown, not of this recipient, already ended, or another attempt. `state` is what the journal says now
+    (None: unknown or not of this recipient). `ready` are refs released by it or belonging to its notice."""
+
+    applied: bool
+    state: State | None
+    ready: tuple[Ref, ...] = ()
+
+
+class MailboxEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a mailbox listing."""
+
+    delivery_id: int
+    sequence: int
+    sender: AgencyCode
+    message_id: str
+    kind: str
+    priority: int
+    order_key: str | None
+    accepted_at: datetime
+    expires_at: datetime
+    body_bytes: int
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of a timeline: accepted, queued, attempted (with a retry to come), delivered, refused, dead, expired, ..."""
+
+    event_id: int
+    at: datetime
+    name: str
+    sequence: int
+    delivery_id: int | None = None
+    recipient: AgencyCode | None = None
+    attempt: int | None = None
+    reason: str = ""
+    detail: str = ""
+    took_ms: int | None = None
+
+
+class DeliveryRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A delivery as it stands."""
+
+    delivery_id: int
+    recipient: AgencyCode
+    addressed_as: AgencyCode
+    state: State
+    attempt: int
+    due_at: datetime | None = None
+    ended_at: datetime | None = None
+    reason: str = ""
+    detail: str = ""
+
+
+class EnvelopeRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """An accepted envelope without its body, and its deliveries."""
+
+    sequence: int
+    accepted_at: datetime
+    expires_at: datetime
+    digest: str
+    directory_version: int
+    body_bytes: int
+    envelope: Envelope  # with an empty body
+    identifiers: tuple[Identifier, ...]
+    deliveries: tuple[DeliveryRecord, ...]
+
+
+class Balance(NamedTuple):
+    """Promise 2. `by_state` comes from the delivery table, the rest from the event stream: two sources that must agree."""
+
+    by_state: dict[State, int]
+    accepted_events: int  # deliveries that events say were accepted
+    ended_events: dict[State, int]  # and how they ended, according to events
+
+
+class Credential(msgspec.Struct, frozen=True, kw_only=True):
+    """A client id and the scrypt hash of its secret."""
+
+    client_id: str
+    agency: AgencyCode
+    secret_hash: str
+    disabled: bool = False
+
+    def __repr__(self) -> str:
+        return f"Credential({self.client_id!r}, {self.agency!r})"
+
+
+class Journal(Protocol):
+    """The hub's memory. What it returned is on disk, fsync'd; what it has not returned may or may not have happened.
+
+    Every call is one transaction. Raises JournalUnavailable when the store does not answer.
+    """
+
+    async def accept(self, batch: Sequence[Admitted], now: datetime, ready_lease_s: float) -> list[Accepted | Reused]:
+        """Writes each envelope once per (sender, message_id), with deliveries, identifiers and events; answers in the order given.
+
+        Sequences and delivery ids are dense and in commit order. A repeated id inside one batch is a resend like any other.
+        READY deliveries fall due after `ready_lease_s`: by then they are published or the sweeper takes them.
+        """
+        ...
+
+    async def hydrate(self, refs: Sequence[Ref]) -> list[Work]:
+        """Those that still await exactly this attempt (READY or QUEUED), in any order; the others are stale."""
+        ...
+
+    async def settle(self, batch: Sequence[Settlement], now: datetime, ready_lease_s: float) -> list[Settled]:
+        """Records outcomes in the order given, with events, and releases what waited in the lanes of those that ended."""
+        ...
+
+    async def mark_queued(self, delivery_ids: Sequence[int]) -> None:
+        """READY -> QUEUED, for those still READY: the broker has them, the sweeper may forget them."""
+        ...
+
+    async def take_due(self, now: datetime, limit: int, lease_s: float) -> list[Ref]:
+        """READY deliveries that are due, oldest due first; their due time moves `lease_s` ahead, so nobody else takes them meanwhile."""
+        ...
+
+    async def requeue_all(self, now: datetime) -> int:
+        """The broker lost its memory: QUEUED -> READY, due now. How many."""
+        ...
+
+    async def expire(self, now: datetime, limit: int, ready_lease_s: float) -> list[tuple[int, Settled]]:
+        """Ends open deliveries past expires_at as EXPIRED (at most `limit`), as (delivery_id, Settled)."""
+        ...
+
+    async def next_due(self) -> datetime | None:
+        """When the earliest READY delivery falls due; None when there is none."""
+        ...
+
+    async def ping(self) -> None:
+        """Proves that the journal can be written."""
+        ...
+
+    async def close(self) -> None:
+        """Ends connections; what was returned stays."""
+        ...
+
+
+class Records(Protocol):
+    """Reading for people: mailboxes, status, timelines. Never blocks writers."""
+
+    async def mailbox(self, recipient: AgencyCode, after: int, limit: int) -> list[MailboxEntry]:
+        """AVAILABLE deliveries with id > `after`, in order of acceptance."""
+        ...
+
+    async def fetch(self, delivery_id: int) -> Work | None:
+        """Any delivery with its envelope."""
+        ...
+
+    async def envelope(self, sender: AgencyCode, message_id: str) -> EnvelopeRecord | None:
+        """What was accepted under this id."""
+        ...
+
+    async def timeline(self, sequence: int) -> list[Event]:
+        """Every event of an envelope, oldest first."""
+        ...
+
+    async def find_case(self, identifier_key: str, limit: int) -> list[EnvelopeRecord]:
+        """Envelopes that bear this identifier (any scheme, compared by `contracts.text.identifier_key`), oldest first."""
+        ...
+
+    async def attachment_open_to(self, digest: str, agency: AgencyCode) -> bool:
+        """Whether the agency uploaded this file, or is sender or recipient of an accepted envelope that attaches it."""
+        ...
+
+    async def record_upload(self, digest: str, size_bytes: int, agency: AgencyCode, now: datetime) -> None:
+        """The agency uploaded this file and may attach it."""
+        ...
+
+    async def uploads(self, digests: Sequence[str], agency: AgencyCode) -> dict[str, int]:
+        """Sizes in bytes of those digests that the agency may attach: uploaded by it or received by it."""
+        ...
+
+    async def balance(self) -> Balance:
+        """Counts of deliveries from both sources, of one instant."""
+        ...
+
+
+class DirectoryStore(Protocol):
+    """The directory and credentials, versioned: each change raises the version by one."""
+
+    async def directory_version(self) -> int: ...
+
+    async def directory(self) -> Directory: ...
+
+    async def save_agencies(self, agencies: Sequence[Agency]) -> int:
+        """Inserts or replaces by code, in one transaction; the new version."""
+        ...
+
+    async def credential(self, client_id: str) -> Credential | None: ...
+
+    async def save_credentials(self, credentials: Sequence[Credential]) -> None:
+        """Inserts or replaces by client id."""
+        ...
+
+    async def certificate_owner(self, fingerprint: str) -> AgencyCode | None:
+        """`fingerprint`: lower-case hex SHA-256 of the client certificate's DER."""
+        ...
+
+    async def save_certificate(self, fingerprint: str, agency: AgencyCode) -> None: ...
+
+
+class Store(Journal, Records, DirectoryStore, Protocol):
+    """One database that keeps all three."""
+
+
+class Consignment(Protocol):
+    """Refs that arrived together; unacknowledged until `done`."""
+
+    @property
+    def refs(self) -> Sequence[Ref]: ...
+
+    async def done(self) -> None:
+        """All refs are settled in the journal: the broker may forget them. Never raises: a lost connection redelivers."""
+        ...
+
+    async def again(self) -> None:
+        """Give it back to be redelivered (the journal did not answer). Never raises."""
+        ...
+
+
+class Subscription(Protocol):
+    """Consignments as they come. To stop: `stop`, then the iteration ends; consignments handed out may still be `done`."""
+
+    def __aiter__(self) -> AsyncIterator[Consignment]: ...
+
+    async def stop(self) -> None: ...
+
+
+class Broker(Protocol):
+    """The hub's muscles: spreads refs over workers, at least once. Order is not its business."""
+
+    survives_restart: bool  # False: the journal republishes everything after a start
+
+    async def publish(self, refs: Sequence[Ref]) -> None:
+        """Returns when the broker confirmed all of them. Raises BrokerUnavailable otherwise, within a bounded time; some may
+        have been stored, publishing again is harmless."""
+        ...
+
+    async def subscribe(self) -> Subscription:
+        """All shards; one consumer at a time is active per shard. Survives reconnects by itself."""
+        ...
+
+    def is_up(self) -> bool:
+        """Whether a publish now has a chance."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class BlobInfo(msgspec.Struct, frozen=True, kw_only=True):
+    digest: str
+    size_bytes: int
+
+
+class Upload(msgspec.Struct, frozen=True, kw_only=True):
+    """An upload under way. `digest` is set once it is complete."""
+
+    upload_id: str
+    owner: AgencyCode
+    length_bytes: int
+    offset_bytes: int
+    created_at: datetime
+    metadata: dict[str, str]
+    digest: str | None = None
+
+
+class Blobs(Protocol):
+    """Attachments: content-addressed, written once, streamed in constant memory. Completed means fsync'd."""
+
+    async def create_upload(self, owner: AgencyCode, length_bytes: int, metadata: dict[str, str], now: datetime) -> Upload: ...
+
+    async def upload(self, upload_id: str) -> Upload | None: ...
+
+    async def append(
+        self, upload_id: str, offset_bytes: int, chunks: AsyncIterator[bytes], checksum: tuple[Literal["sha1", "sha256"], bytes] | None
+    ) -> Upload:
+        """Appends and returns the upload as it stands; complete when offset equals length, then `digest` is set and the blob exists.
+
+        What arrived before the connection broke is kept, unless a checksum was given: then all or nothing.
+        Raises ContractError "upload.unknown", "upload.offset_mismatch", "upload.locked", "upload.checksum_mismatch",
+        "attachment.too_large" (more than the length announced), "attachment.digest_mismatch" (metadata "digest" differs; the upload is removed).
+        """
+        ...
+
+    async def cancel_upload(self, upload_id: str) -> None:
+        """Raises ContractError "upload.unknown"."""
+        ...
+
+    async def stat(self, digest: str) -> BlobInfo | None: ...
+
+    def read(self, digest: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        """Bytes start..end (end excluded) in chunks. Raises ContractError "attachment.unknown"."""
+        ...
+
+    async def put(self, chunks: AsyncIterator[bytes]) -> BlobInfo:
+        """Stores a whole blob in one go."""
+        ...
+
+    async def sweep_uploads(self, older_than: datetime) -> int:
+        """Removes unfinished uploads created before; how many."""
+        ...
+
+    async def free_bytes(self) -> int | None:
+        """Room left, None when the store does not say."""
+        ...
