@@ -1,0 +1,180 @@
+"""The servers lent to tests keep what they promise to the tests that rely on them."""
+
+import signal
+import socket
+from pathlib import Path
+
+import aio_pika
+import asyncpg
+import pytest
+
+from tests.servers import PostgresServer, RabbitServer, ServerFailed, ServerMissing
+from tests.servers.ports import free_port
+from tests.servers.process import find_program, is_alive
+
+
+def test_ports_are_free_and_never_given_twice() -> None:
+    """Every port can be listened on and no two calls return the same one."""
+    ports = [free_port() for _ in range(50)]
+    assert len(set(ports)) == len(ports)
+    for port in ports:
+        with socket.create_server(("127.0.0.1", port)):
+            pass
+
+
+def test_a_missing_program_says_which_package_to_install() -> None:
+    """A server that is not installed is reported with the package that brings it."""
+    with pytest.raises(ServerMissing, match="install the package some-package"):
+        find_program("no-such-program", ("/nowhere/*/bin",), "some-package")
+
+
+async def test_a_durable_queue_survives_a_restart(rabbit_server: RabbitServer, rabbit_prefix: str) -> None:
+    """A persistent message in a quorum queue is there after stop and start, at the same address."""
+    rabbit_server.start()
+    await _publish(rabbit_server.url, f"{rabbit_prefix}kept", b"kept")
+    rabbit_server.restart()
+    assert await _get(rabbit_server.url, f"{rabbit_prefix}kept") == b"kept"
+
+
+async def test_a_confirmed_message_survives_kill_9(rabbit_server: RabbitServer, rabbit_prefix: str) -> None:
+    """What the broker confirmed is there after its process was killed."""
+    rabbit_server.start()
+    await _publish(rabbit_server.url, f"{rabbit_prefix}killed", b"confirmed")
+    rabbit_server.write_registry()
+    pid = rabbit_server.pid
+    rabbit_server.kill9()
+    assert not is_alive(pid)
+    with pytest.raises(ServerFailed, match="not running"):
+        rabbit_server.pause()
+    rabbit_server.start()
+    assert await _get(rabbit_server.url, f"{rabbit_prefix}killed") == b"confirmed"
+
+
+async def test_a_second_broker_runs_beside_the_first_and_leaves_nothing(rabbit_server: RabbitServer, rabbit_prefix: str) -> None:
+    """Two nodes share neither ports nor queues, and a closed one leaves neither process nor folder."""
+    rabbit_server.start()
+    queue = f"{rabbit_prefix}apart"
+    with RabbitServer() as second:
+        await _publish(second.url, queue, b"second")
+        await _publish(rabbit_server.url, queue, b"first")
+        assert await _get(second.url, queue) == b"second"
+        assert second.ctl("list_queues", "name", "--no-table-headers").split() == [queue]
+        node, folder = second.pid, second.folder
+    assert await _get(rabbit_server.url, queue) == b"first"
+    assert not is_alive(node)
+    assert not folder.exists()
+    assert _processes_of(folder) == []
+
+
+async def test_a_paused_broker_answers_again_after_resume(rabbit_server: RabbitServer, rabbit_prefix: str) -> None:
+    """A frozen node greets nobody; once resumed it serves."""
+    rabbit_server.start()
+    rabbit_server.pause()
+    try:
+        with socket.create_connection(("127.0.0.1", rabbit_server.port), timeout=1) as connection, pytest.raises(TimeoutError):
+            connection.sendall(b"AMQP\x00\x00\x09\x01")
+            connection.recv(1)
+    finally:
+        rabbit_server.resume()
+    await _publish(rabbit_server.url, f"{rabbit_prefix}resumed", b"again")
+
+
+async def test_every_test_gets_a_database_of_its_own(postgres_dsn: str, postgres_server: PostgresServer) -> None:
+    """A new database is empty, another one does not see its tables, and a dropped one is gone even with a client connected."""
+    connection = await asyncpg.connect(postgres_dsn)
+    try:
+        assert await connection.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 0
+        await connection.execute("CREATE TABLE mine (id int)")
+    finally:
+        await connection.close()
+
+    copied_dsn = postgres_server.create_database("copied", template=postgres_dsn.rpartition("/")[2])
+    visitor = await asyncpg.connect(copied_dsn)
+    assert await visitor.fetchval("SELECT count(*) FROM mine") == 0
+    postgres_server.drop_database("copied")
+    with pytest.raises(asyncpg.InvalidCatalogNameError):
+        await asyncpg.connect(copied_dsn)
+    visitor.terminate()
+
+
+async def test_committed_rows_survive_kill_9(postgres_dsn: str, postgres_server: PostgresServer) -> None:
+    """What PostgreSQL committed is there after its process was killed, at the same address."""
+    connection = await asyncpg.connect(postgres_dsn)
+    await connection.execute("CREATE TABLE kept (id int); INSERT INTO kept VALUES (7)")
+    postgres_server.kill9()
+    connection.terminate()
+    assert not postgres_server.running
+    postgres_server.start()
+    connection = await asyncpg.connect(postgres_dsn)
+    try:
+        assert await connection.fetchval("SELECT id FROM kept") == 7
+    finally:
+        await connection.close()
+
+
+async def test_postgres_is_as_durable_as_in_service(postgres_dsn: str) -> None:
+    """Tests run with fsync and synchronous_commit on."""
+    connection = await asyncpg.connect(postgres_dsn)
+    try:
+        assert await connection.fetchval("SHOW fsync") == "on"
+        assert await connection.fetchval("SHOW synchronous_commit") == "on"
+    finally:
+        await connection.close()
+
+
+def test_a_second_cluster_runs_beside_the_first_and_leaves_nothing(postgres_server: PostgresServer) -> None:
+    """Two clusters have their own ports, and a closed one leaves neither process nor folder."""
+    postgres_server.start()
+    with PostgresServer() as second:
+        assert second.port != postgres_server.port
+        postmaster, folder = second.pid, second.folder
+    assert postgres_server.running
+    assert not is_alive(postmaster)
+    assert not folder.exists()
+
+
+def test_a_server_that_cannot_start_shows_the_end_of_its_log() -> None:
+    """A port in use is found in the message, so that nobody has to look for a log."""
+    server = PostgresServer()
+    try:
+        with socket.create_server(("127.0.0.1", server.port)), pytest.raises(ServerFailed, match="Address already in use"):
+            server.start(timeout_s=2)
+    finally:
+        server.close()
+
+
+def test_the_run_ends_in_order_when_terminated() -> None:
+    """SIGTERM ends a test run through its fixtures, so that no server outlives it."""
+    assert signal.getsignal(signal.SIGTERM) not in (signal.SIG_DFL, signal.SIG_IGN, None)
+
+
+async def _publish(url: str, queue: str, body: bytes) -> None:
+    connection = await aio_pika.connect(url)
+    async with connection:
+        channel = await connection.channel(publisher_confirms=True)
+        await channel.declare_queue(queue, durable=True, arguments={"x-queue-type": "quorum"})
+        message = aio_pika.Message(body, delivery_mode=aio_pika.DeliveryMode.PERSISTENT)
+        await channel.default_exchange.publish(message, routing_key=queue, timeout=20)
+
+
+async def _get(url: str, queue: str) -> bytes:
+    connection = await aio_pika.connect(url)
+    async with connection:
+        channel = await connection.channel()
+        declared = await channel.declare_queue(queue, durable=True, arguments={"x-queue-type": "quorum"})
+        message = await declared.get(timeout=20)
+        await message.ack()
+        return message.body
+
+
+def _processes_of(folder: Path) -> list[str]:
+    """Command lines of living processes that mention the folder (Linux; elsewhere none are seen)."""
+    found = []
+    for command in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = command.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if folder.name in line:
+            found.append(line)
+    return found
