@@ -1,0 +1,63 @@
+# Everything happens in .venv: packages as pinned, with their hashes, in deploy/requirements.lock and tests/requirements.lock.
+
+PYTHON ?= python3
+BIN := .venv/bin
+# Wheels only: no source package runs code of its own while it is installed.
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --only-binary :all:
+LOCK := $(BIN)/uv pip compile --no-config --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+	--python-version 3.11 --custom-compile-command "make lock" $(UPGRADE) pyproject.toml --extra demo --group build
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench soak lock clean
+
+help: ## Show these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: .venv/.run-ready ## Set up, run the demonstration day and leave the hub running (ARGS="..." is passed on)
+	@$(BIN)/lgsp run --demo $(ARGS)
+
+test: .venv/.test-ready ## Set up the servers tests need and run all tests, or some: make test T="tests/unit -k lanes"
+	@deploy/install/test-servers.sh
+	@$(BIN)/python -m pytest $(T)
+
+check: .venv/.test-ready ## Lint, format, types, direction of imports, locks
+	@echo "ruff check"; $(BIN)/ruff check .
+	@echo "ruff format"; $(BIN)/ruff format --check .
+	@echo "mypy --strict"; $(BIN)/mypy --strict
+	@echo "lint-imports"; $(BIN)/lint-imports
+	@echo "locks"; $(BIN)/python deploy/install/check_locks.py
+
+bench: .venv/.test-ready ## Measure throughput against the bare relay; results also in build/bench.json
+	@deploy/install/test-servers.sh
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+soak: .venv/.test-ready ## Run the demonstration day again and again and watch memory and files (ARGS="..." is passed on)
+	@deploy/install/test-servers.sh
+	@$(BIN)/python -m tests.soak $(ARGS)
+
+lock: .venv/.test-ready ## Re-make both locks from pyproject.toml; newer versions: make lock UPGRADE=--upgrade
+	@$(LOCK) --output-file deploy/requirements.lock
+	@$(LOCK) --group dev --constraints deploy/requirements.lock --output-file tests/requirements.lock
+	@$(BIN)/python deploy/install/check_locks.py && echo "deploy/requirements.lock and tests/requirements.lock are in step."
+
+clean: ## Remove .venv, build results and caches; keeps var/, the hub's data
+	@rm -rf .venv build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; name it with: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@echo "Creating .venv with $$($(PYTHON) --version) ..."
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "On Debian: apt-get install python3-venv" >&2; exit 1; }
+
+.venv/.run-ready: deploy/requirements.lock pyproject.toml | $(BIN)/python
+	@echo "Installing the hub's packages from deploy/requirements.lock (about a minute the first time) ..."
+	@$(INSTALL) --require-hashes -r deploy/requirements.lock
+	@$(INSTALL) --no-build-isolation --no-deps --editable .
+	@touch $@
+
+.venv/.test-ready: tests/requirements.lock pyproject.toml | $(BIN)/python
+	@echo "Installing the hub's and the tests' packages from tests/requirements.lock (about a minute the first time) ..."
+	@$(INSTALL) --require-hashes -r tests/requirements.lock
+	@$(INSTALL) --no-build-isolation --no-deps --editable .
+	@touch $@

@@ -1,0 +1,59 @@
+#!/bin/sh
+# Sees to the servers the tests start for themselves: RabbitMQ and PostgreSQL, from Debian's packages.
+#
+# Nothing is done for a server named by LGSP_TEST_AMQP_URL or LGSP_TEST_POSTGRES_DSN, or already installed. Installing needs
+# root; the packages' own services are kept from starting, now and at the next boot: tests run private copies.
+set -eu
+
+have() {
+    command -v "$1" >/dev/null 2>&1 && return 0
+    shift
+    for candidate in "$@"; do
+        [ -x "$candidate" ] && return 0
+    done
+    return 1
+}
+
+packages=
+if [ -z "${LGSP_TEST_AMQP_URL:-}" ] \
+    && ! have rabbitmq-server /usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin/rabbitmq-server /opt/rabbitmq/sbin/rabbitmq-server; then
+    packages="rabbitmq-server"
+fi
+if [ -z "${LGSP_TEST_POSTGRES_DSN:-}" ] && ! have postgres /usr/lib/postgresql/*/bin/postgres /usr/pgsql-*/bin/postgres; then
+    packages="$packages postgresql"
+fi
+[ -n "$packages" ] || exit 0
+
+mend() {
+    echo "The tests that need a server will be skipped (with CI set: fail), because $1:$packages" >&2
+    echo "To mend it: run 'make test' once as root, or 'apt-get install$(printf ' %s' $packages)'," >&2
+    echo "or name running servers with LGSP_TEST_AMQP_URL and LGSP_TEST_POSTGRES_DSN." >&2
+    exit 0
+}
+
+command -v apt-get >/dev/null 2>&1 || mend "these are not installed and this is not a Debian system"
+[ "$(id -u)" -eq 0 ] || mend "these are not installed and only root can install them"
+
+# Debian asks this file whether a package may start its service: 101 means no.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
+    trap 'rm -f "$policy"' EXIT
+    trap 'exit 130' INT TERM HUP
+fi
+
+log=$(mktemp)
+echo "Installing for the tests, without starting any service:$packages (about two minutes) ..."
+export DEBIAN_FRONTEND=noninteractive
+# shellcheck disable=SC2086 # a list of package names
+if ! { apt-get update && apt-get install -y --no-install-recommends $packages; } </dev/null >"$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    mend "apt-get could not install these"
+fi
+rm -f "$log"
+if [ -d /run/systemd/system ]; then
+    # shellcheck disable=SC2086
+    systemctl disable --quiet $packages || echo "Note: the services may start at the next boot:$packages" >&2
+fi
+echo "Installed:$packages"
