@@ -1,0 +1,269 @@
+"""All knobs, as one frozen value read once at start: a TOML file, then LGSP_<NAME> of the environment over it.
+
+`deploy/settings.example.toml` explains each one: unit, default, when to change it. A value that is better kept in a file of its
+own (a URL with a password) is named by `<name>_file` or LGSP_<NAME>_FILE, as systemd's LoadCredential and container secrets want it.
+"""
+
+import dataclasses
+import difflib
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, get_type_hints
+from urllib.parse import urlsplit, urlunsplit
+
+import msgspec
+from msgspec import Meta
+
+from contracts.agency import AgencyCode, agency_code
+from contracts.errors import ContractError
+from lgsp.errors import SettingsError
+
+MIB = 1024 * 1024
+
+Count = Annotated[int, Meta(ge=1)]
+Bytes = Annotated[int, Meta(ge=1)]
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Seconds = Annotated[float, Meta(gt=0, le=7 * 24 * 3600)]
+Schedule = Annotated[tuple[Seconds, ...], Meta(min_length=1, max_length=100)]
+
+_ENVIRONMENT = "LGSP_"
+_HUB = AgencyCode("HUB")
+# What the command line and the tests read from the environment; not settings of a hub.
+_NOT_SETTINGS = frozenset({"settings", "url", "client_id", "client_secret", "client_secret_file", "ca_file"})
+_TESTS = "test_"
+_GOT = re.compile(r"`|, got `\w+`")  # msgspec's words; the value itself says more than its type
+_PREFIX = re.compile(r"[a-z][a-z0-9_.-]{0,39}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Names carry their unit. `load` is the only door for foreign input; what it returns has no problems."""
+
+    hub_code: AgencyCode = _HUB
+    hub_name: str = "LGSP"
+
+    data_dir: Path = Path("var")
+    blobs_dir: Path | None = None  # None: data_dir/blobs
+    journal_url: str = field(default="", repr=False)  # "": SQLite in data_dir/journal.db; may carry a password
+    amqp_url: str = field(default="", repr=False)  # "": broker inside the process; carries a password
+    broker_prefix: str = "lgsp"
+    broker_shards: Annotated[int, Meta(ge=1, le=256)] = 8
+
+    listen_host: str = "127.0.0.1"
+    listen_port: Port = 8080
+    metrics_port: Port = 0  # 0: off
+    public_url: str = ""  # "": http(s)://listen_host:listen_port
+    tls_cert_file: Path | None = None
+    tls_key_file: Path | None = None
+    tls_client_ca_file: Path | None = None
+    token_key_file: Path | None = None  # None: data_dir/token.key
+    token_life_s: Annotated[int, Meta(ge=60, le=24 * 3600)] = 3600
+    long_poll_max_s: Annotated[float, Meta(ge=0, le=300)] = 55.0
+
+    max_body_bytes: Bytes = 10 * MIB
+    max_batch_bytes: Bytes = 64 * MIB
+    max_batch_envelopes: Annotated[int, Meta(ge=1, le=10_000)] = 1000
+    max_attachment_bytes: Bytes = 2048 * MIB
+    upload_life_h: Annotated[float, Meta(gt=0, le=24 * 30)] = 24
+    default_life_days: Annotated[int, Meta(ge=1, le=366)] = 30
+
+    intake_capacity: Count = 4000
+    commit_batch: Annotated[int, Meta(ge=1, le=10_000)] = 250
+    worker_concurrency: Annotated[int, Meta(ge=1, le=10_000)] = 128
+    prefetch: Annotated[int, Meta(ge=1, le=1000)] = 16
+    retry_schedule_s: Schedule = (5, 30, 120, 600, 1800, 7200, 18000, 36000)
+    ready_lease_s: Seconds = 15.0
+    sweep_interval_s: Annotated[float, Meta(ge=0.05, le=60)] = 0.5
+    sweep_batch: Annotated[int, Meta(ge=1, le=10_000)] = 500
+    publish_timeout_s: Seconds = 10.0
+    journal_timeout_s: Seconds = 30.0
+
+    log_format: Literal["auto", "json", "console"] = "auto"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    shutdown_grace_s: Seconds = 20.0
+    min_free_bytes: Annotated[int, Meta(ge=0)] = 512 * MIB
+
+    @classmethod
+    def load(cls, path: Path | None, environ: Mapping[str, str]) -> "Settings":
+        """The file's settings with those of the environment over them; defaults for the rest.
+
+        Reads `path` and the files named by `<name>_file`, nothing else. Raises SettingsError with every problem found.
+        """
+        problems: list[str] = []
+        given = _once(_from_file(path, problems), problems) | _once(_from_environment(environ, problems), problems)
+        values = {name: value for name, one in given.items() if (value := _converted(one, problems)) is not _WRONG}
+        settings = cls(**values)
+        problems.extend(settings.problems())
+        if problems:
+            raise SettingsError(problems)
+        return settings
+
+    @property
+    def blobs_path(self) -> Path:
+        return self.blobs_dir or self.data_dir / "blobs"
+
+    @property
+    def token_key_path(self) -> Path:
+        return self.token_key_file or self.data_dir / "token.key"
+
+    @property
+    def sqlite_path(self) -> Path | None:
+        """The journal's file; None when the journal is PostgreSQL."""
+        if self.journal_url == "":
+            return self.data_dir / "journal.db"
+        scheme, _, rest = self.journal_url.partition(":///")
+        return Path(rest) if scheme == "sqlite" else None
+
+    @property
+    def base_url(self) -> str:
+        """Where others reach this hub, without a slash at the end."""
+        if self.public_url:
+            return self.public_url.rstrip("/")
+        host = f"[{self.listen_host}]" if ":" in self.listen_host else self.listen_host
+        return f"{'https' if self.tls_cert_file else 'http'}://{host}:{self.listen_port}"
+
+    def problems(self) -> list[str]:
+        """What is wrong between the fields and inside texts, in words an operator can act on."""
+        return [*_problems_of_texts(self), *_problems_between(self)]
+
+    def redacted(self) -> dict[str, object]:
+        """Every setting for printing, passwords in URLs replaced."""
+        shown = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
+        return shown | {name: _without_password(shown[name]) for name in _SECRET}
+
+
+_FIELDS = {one.name: one for one in dataclasses.fields(Settings)}
+_TYPES: dict[str, Any] = get_type_hints(Settings, include_extras=True)
+_SECRET = frozenset(name for name, one in _FIELDS.items() if not one.repr)
+_WRONG = object()
+
+
+class _Given(NamedTuple):
+    """A value as it was written, and where, for messages. `is_text`: in the environment and in secret files everything is text."""
+
+    name: str
+    value: object
+    written_as: str
+    is_text: bool
+
+
+def _from_file(path: Path | None, problems: list[str]) -> Iterator[_Given]:
+    if path is None:
+        return
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        problems.append(f"{path}: cannot be read ({error.strerror}); name another file with --settings or LGSP_SETTINGS")
+        return
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        problems.append(f"{path}: not TOML in UTF-8: {error}")
+        return
+    for key, value in table.items():
+        yield from _named(key, value, f"{key} in {path}", False, problems)
+
+
+def _from_environment(environ: Mapping[str, str], problems: list[str]) -> Iterator[_Given]:
+    for variable in sorted(environ):
+        key = variable.removeprefix(_ENVIRONMENT).lower()
+        if variable.startswith(_ENVIRONMENT) and key not in _NOT_SETTINGS and not key.startswith(_TESTS):
+            yield from _named(key, environ[variable], variable, True, problems)
+
+
+def _named(key: str, value: object, written_as: str, is_text: bool, problems: list[str]) -> Iterator[_Given]:
+    """The value under its field's name, read from the file that `<name>_file` names where it is written so."""
+    name = key.removesuffix("_file")
+    if key in _FIELDS:
+        yield _Given(key, value, written_as, is_text)
+    elif key == name or name not in _FIELDS:
+        near = difflib.get_close_matches(key, _FIELDS, n=1)
+        problems.append(f"{written_as}: there is no such setting" + (f"; did you mean {near[0]}?" if near else ""))
+    elif not isinstance(value, str):
+        problems.append(f"{written_as}: expected the name of a file in quotes")
+    else:
+        try:
+            yield _Given(name, Path(value).read_text(encoding="utf-8").strip(), f"{written_as} = {value}", True)
+        except (OSError, UnicodeDecodeError) as error:
+            problems.append(f"{written_as}: {value} cannot be read ({getattr(error, 'strerror', None) or 'not UTF-8'})")
+
+
+def _once(source: Iterator[_Given], problems: list[str]) -> dict[str, _Given]:
+    """By name. The environment may overrule the file, but neither may say a thing twice."""
+    found: dict[str, _Given] = {}
+    for one in source:
+        if one.name in found:
+            problems.append(f"{one.written_as}: {one.name} is given twice; remove {found[one.name].written_as} or this one")
+        found[one.name] = one
+    return found
+
+
+def _converted(given: _Given, problems: list[str]) -> Any:
+    kind, value = _TYPES[given.name], given.value
+    if value == "" and kind == Path | None:
+        return None
+    if given.is_text and kind is Schedule:
+        value = [part.strip() for part in str(value).split(",")]
+    try:
+        return msgspec.convert(value, kind, strict=not given.is_text, dec_hook=_path)
+    except msgspec.ValidationError as error:
+        shown = "" if given.name in _SECRET else f", got {given.value!r}"
+        problems.append(f"{given.written_as}: {_GOT.sub('', str(error)).lower()}{shown}")
+        return _WRONG
+
+
+def _path(kind: type, value: object) -> Path:
+    if kind is not Path or not isinstance(value, str) or not value:
+        raise ValueError("expected a path in quotes")
+    return Path(value)
+
+
+def _problems_of_texts(s: Settings) -> Iterator[str]:
+    try:
+        agency_code(s.hub_code)
+    except ContractError as error:
+        yield f"hub_code: {error.detail}"
+    if not _PREFIX.fullmatch(s.broker_prefix):
+        yield f"broker_prefix: 1 to 40 of a-z 0-9 . _ -, a letter first, got {s.broker_prefix!r}"
+    for name, schemes in (("amqp_url", ("amqp", "amqps")), ("public_url", ("http", "https"))):
+        url = getattr(s, name)
+        if url and not _is_url(url, schemes):
+            yield f"{name}: expected a URL {schemes[0]}://host/... or {schemes[1]}://host/..."
+    if s.journal_url and s.sqlite_path in (None, Path()) and not _is_url(s.journal_url, ("postgresql", "postgres")):
+        yield 'journal_url: expected "" (SQLite in data_dir), sqlite:///path or postgresql://user@host/database'
+
+
+def _problems_between(s: Settings) -> Iterator[str]:
+    if (s.tls_cert_file is None) != (s.tls_key_file is None):
+        yield "tls_cert_file and tls_key_file: set both or neither"
+    if s.tls_client_ca_file and not s.tls_cert_file:
+        yield "tls_client_ca_file: client certificates need TLS; set tls_cert_file and tls_key_file too"
+    if s.metrics_port and s.metrics_port == s.listen_port:
+        yield f"metrics_port: must differ from listen_port, both are {s.listen_port}"
+    if s.max_batch_bytes < s.max_body_bytes:
+        yield f"max_batch_bytes: at least max_body_bytes ({s.max_body_bytes}), got {s.max_batch_bytes}"
+    if s.commit_batch > s.intake_capacity:
+        yield f"commit_batch: at most intake_capacity ({s.intake_capacity}), got {s.commit_batch}"
+    if s.ready_lease_s <= s.publish_timeout_s:
+        # Otherwise the sweeper publishes again what the outbox is still publishing.
+        yield f"ready_lease_s: more than publish_timeout_s ({s.publish_timeout_s}), got {s.ready_lease_s}"
+
+
+def _is_url(text: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in schemes and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
+
+
+def _without_password(url: str) -> str:
+    """The user and the host help to find a mistake; password and query (it may carry one too) do not."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "***" if url else ""
+    account, at, host = parts.netloc.rpartition("@")
+    user, colon, _ = account.partition(":")
+    return urlunsplit((parts.scheme, f"{user}{':***' if colon else ''}{at}{host}", parts.path, "***" if parts.query else "", ""))
