@@ -23,9 +23,9 @@ from functools import cache, cached_property
 from itertools import count
 from typing import Literal
 
+from lgsp.core.directory import Level
 from lgsp.demo.units import NewCommune, OldCommune, read_units
 
-Level = Literal["province", "department", "branch", "district", "commune", "post", "hub"]
 CodeScheme = Literal["qd20", "qcvn102", "statistical"]
 
 PROVINCE, CLOSED_PROVINCE = "H01", "H33"
@@ -161,14 +161,14 @@ def _provincial(stat_code: str) -> Iterator[DemoAgency]:
     )
     for number, name in _DEPARTMENTS.items():
         yield _open(f"{PROVINCE}.{number}", name, "department", PROVINCE)
-    yield _open(LAND_OFFICE, "Văn phòng Đăng ký đất đai tỉnh An Giang", "branch", "H01.10")
-    yield _open(CASE_STATUS, "Trung tâm Phục vụ hành chính công tỉnh An Giang", "branch", "H01.22")
+    yield _open(LAND_OFFICE, "Văn phòng Đăng ký đất đai tỉnh An Giang", "department", "H01.10")
+    yield _open(CASE_STATUS, "Trung tâm Phục vụ hành chính công tỉnh An Giang", "department", "H01.22")
 
 
 def _others() -> Iterator[DemoAgency]:
     # Their ministries are not agencies of this directory, so they stand without a parent.
-    yield _open(POLICE, "Công an tỉnh An Giang", "branch", None)
-    yield _open(TAX, "Thuế tỉnh An Giang", "branch", None)
+    yield _open(POLICE, "Công an tỉnh An Giang", "department", None)
+    yield _open(TAX, "Thuế tỉnh An Giang", "department", None)
     yield DemoAgency(code=POST, names=("Bưu điện tỉnh An Giang",), level="post")
     yield DemoAgency(
         code=HUB, names=("Nền tảng tích hợp, chia sẻ dữ liệu tỉnh An Giang", "LGSP An Giang"), level="hub", parent=PROVINCE
