@@ -1,7 +1,7 @@
 """All knobs, as one frozen value read once at start: a TOML file, then LGSP_<NAME> of the environment over it.
 
-`deploy/settings.example.toml` explains each one: unit, default, when to change it. A value that is better kept in a file of its
-own (a URL with a password) is named by `<name>_file` or LGSP_<NAME>_FILE, as systemd's LoadCredential and container secrets want it.
+`deploy/settings.example.toml` explains each one: unit, default, when to change it. A value that is better kept in a
+file of its own (a URL with a password) is named by `<name>_file` or LGSP_<NAME>_FILE: systemd's LoadCredential, container secrets.
 """
 
 import dataclasses
@@ -142,7 +142,7 @@ _WRONG = object()
 
 
 class _Given(NamedTuple):
-    """A value as it was written, and where, for messages. `is_text`: in the environment and in secret files everything is text."""
+    """A value as it was written, and where, for messages. `is_text`: all is text in the environment and in secret files."""
 
     name: str
     value: object

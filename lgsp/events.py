@@ -1,0 +1,222 @@
+"""Every line the hub may write to its log, as data: this table is the log's documentation.
+
+A name is `noun.past_participle` and stable: alarms and dashboards hang on it. One canonical line per unit of work. Units stand in
+field names (`_ms`, `_s`, `_bytes`); what a field means is said once, in FIELDS. Bodies, names of citizens, secrets and tokens
+never appear. Pure code does not log; it returns.
+"""
+
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal
+
+from lgsp.errors import LgspError
+
+Level = Literal["debug", "info", "warning", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class LogEvent:
+    """`required` fields stand in every line of this event, `optional` ones where they are known."""
+
+    name: str
+    level: Level
+    when: str
+    required: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+
+
+class UnknownEvent(LgspError):
+    """A line that the catalogue does not know: a bug, raised only where `check_event` is switched on."""
+
+
+# Fields that any line may carry; written by lgsp.log.
+COMMON: Mapping[str, str] = MappingProxyType(
+    {
+        "event": "name of the event, a key of EVENTS",
+        "level": "debug, info, warning, error",
+        "timestamp": "RFC 3339, UTC, microseconds",
+        "trace_id": "W3C trace id (32 hex digits) of the request or delivery that this line belongs to",
+        "exc_info": "an exception to be rendered (never in the output)",
+        "exception": "traceback of an error",
+    }
+)
+
+FIELDS: Mapping[str, str] = MappingProxyType(
+    {
+        "address": "host and port listened on or connected to",
+        "agency": "directory code of an agency: the caller, the owner",
+        "agencies": "agencies in the directory",
+        "attempt": "number of the attempt, the first is 1",
+        "cases": "case files in the demo",
+        "code": "code from contracts.problems.CATALOGUE; empty for success",
+        "committed": "batch members newly stored",
+        "component": "which loop or part",
+        "delay_s": "until the next attempt",
+        "deliveries": "number of deliveries",
+        "delivery_id": "delivery, as in receipts and webhook-id",
+        "detail": "short technical addition; never a body, a name of a citizen or a secret",
+        "differences": "what of the demo's checks did not come out",
+        "digest": "sha256:<64 hex> of a file",
+        "down_s": "how long it was away",
+        "envelopes": "envelopes in the batch",
+        "error": "class of the exception",
+        "expired": "deliveries that ended as expired",
+        "host": "host name of the far side",
+        "journal": "sqlite or postgresql",
+        "kind": "kind of message, name/version",
+        "logger": "name of the library's logger",
+        "message": "text of a library's log record",
+        "message_id": "the sender's id of the envelope",
+        "method": "HTTP method",
+        "open": "units of work still under way",
+        "path": "route of the HTTP request as a template (/v1/mailbox/{delivery_id}), never with its query",
+        "pid": "process id",
+        "problems": "everything that is wrong with the settings",
+        "reason": "code from the catalogue; empty for success",
+        "recipient": "directory code of the recipient",
+        "refs": "deliveries published",
+        "request_bytes": "size of the request's body",
+        "response_bytes": "size of the response's body",
+        "resent": "batch members that were resends of accepted envelopes",
+        "reused": "batch members refused because their id was used for other bytes",
+        "roles": "gateway, worker",
+        "sender": "directory code of the sender",
+        "sequence": "place in the hub's order of acceptance",
+        "settings_file": "path of the settings file; empty when only defaults and environment were used",
+        "shard": "shard queue",
+        "size_bytes": "size of a file",
+        "state": "state of the delivery afterwards (lgsp.core.lifecycle)",
+        "status": "HTTP status",
+        "took_ms": "duration of this unit of work",
+        "uploads": "unfinished uploads removed",
+        "version": "version of the program or of the directory",
+        "wait_s": "pause before the next try",
+        "waited_ms": "time spent in the queue before the work began",
+    }
+)
+
+
+def _event(name: str, level: Level, when: str, required: str = "", optional: str = "") -> LogEvent:
+    return LogEvent(name, level, when, tuple(required.split()), tuple(optional.split()))
+
+
+_TABLE: tuple[LogEvent, ...] = (
+    # --- the process ------------------------------------------------------------------------------------------------------
+    _event("settings.loaded", "info", "once at start, before anything is opened", "settings_file", "journal roles version"),
+    _event("settings.refused", "error", "the settings are wrong; the process ends with status 2", "problems"),
+    _event("hub.started", "info", "the process serves", "roles address pid version", "journal took_ms detail"),
+    _event("hub.stopping", "info", "asked to stop (SIGTERM, SIGINT): no new work, the rest is drained", "open", "detail"),
+    _event("hub.stopped", "info", "drained, everything closed", "took_ms", "open detail"),
+    _event(
+        "error.unexpected",
+        "error",
+        "a bug: the unit of work failed, the process goes on",
+        "component",
+        "error detail delivery_id message_id sender path method",
+    ),
+    _event("library.reported", "warning", "a library wrote a warning or an error through standard logging", "logger message"),
+    # --- coming in --------------------------------------------------------------------------------------------------------
+    _event(
+        "request.handled",
+        "info",
+        "one HTTP request was answered",
+        "method path status took_ms",
+        "agency code detail request_bytes response_bytes sender message_id kind sequence envelopes host",
+    ),
+    _event(
+        "batch.committed",
+        "debug",
+        "one journal transaction accepted a group of envelopes",
+        "envelopes took_ms",
+        "committed resent reused deliveries waited_ms",
+    ),
+    _event("blob.stored", "info", "an attachment is complete and on disk", "digest size_bytes", "agency took_ms"),
+    _event("upload.expired", "info", "unfinished uploads were removed after upload_life_h", "uploads"),
+    # --- going out --------------------------------------------------------------------------------------------------------
+    _event("outbox.published", "debug", "the broker confirmed a group of references", "refs took_ms"),
+    _event(
+        "outbox.deferred",
+        "warning",
+        "the broker did not confirm; the sweeper publishes later, nothing is lost",
+        "refs",
+        "error detail wait_s took_ms",
+    ),
+    _event(
+        "delivery.attempted",
+        "info",
+        "one attempt to hand a delivery over has ended",
+        "delivery_id recipient attempt state took_ms",
+        "sender message_id kind sequence reason detail delay_s waited_ms host shard",
+    ),
+    _event(
+        "delivery.settled",
+        "info",
+        "a delivery changed state without an attempt: acknowledged in the mailbox, by an operator, expired",
+        "delivery_id state",
+        "recipient sender message_id kind sequence reason detail attempt took_ms",
+    ),
+    _event(
+        "sweep.done",
+        "debug",
+        "the sweeper looked for due and expired deliveries and found some",
+        "took_ms",
+        "refs expired deliveries",
+    ),
+    _event(
+        "message.quarantined",
+        "error",
+        "the broker held something that is not ours to read; put aside, the rest goes on",
+        "detail",
+        "shard size_bytes error",
+    ),
+    _event(
+        "endpoint.disabled",
+        "warning",
+        "a recipient's endpoint is gone (410) or failing for long; its deliveries wait",
+        "recipient",
+        "reason detail host",
+    ),
+    _event("endpoint.enabled", "info", "an endpoint works again or was switched on", "recipient", "detail host"),
+    # --- what the hub leans on ----------------------------------------------------------------------------------------------
+    _event("broker.connected", "info", "connected to RabbitMQ, also after a loss", "address", "down_s detail"),
+    _event("broker.lost", "warning", "RabbitMQ does not answer; intake goes on", "", "address error detail wait_s"),
+    _event("journal.lost", "error", "the journal does not answer; senders are told 503", "", "journal error detail wait_s"),
+    _event("journal.recovered", "info", "the journal answers again", "", "journal down_s detail"),
+    _event(
+        "journal.migrated", "info", "the journal's schema was brought up to this program's version", "version", "journal took_ms"
+    ),
+    _event("directory.loaded", "info", "a new version of the directory is in use", "version agencies", "took_ms"),
+    # --- the demo -----------------------------------------------------------------------------------------------------------
+    _event("demo.started", "info", "the demo begins", "cases", "agencies detail"),
+    _event("demo.progressed", "info", "once a second when nobody watches the progress bar", "envelopes deliveries", "cases open"),
+    _event(
+        "demo.finished",
+        "info",
+        "every case has come to its end and the checks were made",
+        "cases envelopes deliveries took_ms",
+        "differences detail",
+    ),
+    _event("demo.failed", "error", "a check of the demo did not come out", "differences", "cases envelopes deliveries detail"),
+)
+
+EVENTS: Mapping[str, LogEvent] = MappingProxyType({one.name: one for one in _TABLE})
+
+
+def check_event(logger: Any, method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A structlog processor that holds the code to the catalogue: name, level, fields. Raises UnknownEvent.
+
+    Switched on in tests; in service a line that nobody documented is better than none.
+    """
+    event = EVENTS.get(line["event"])
+    if event is None:
+        raise UnknownEvent(f"{line['event']!r} is not in lgsp.events.EVENTS")
+    if event.level != method and event.name != "library.reported":
+        raise UnknownEvent(f"{event.name} is a line of level {event.level}, not {method}")
+    extra = line.keys() - {*event.required, *event.optional} - COMMON.keys()
+    if extra:
+        raise UnknownEvent(f"{event.name} has no field {', '.join(sorted(extra))}")
+    missing = [name for name in event.required if name not in line]
+    if missing:
+        raise UnknownEvent(f"{event.name} lacks {', '.join(missing)}")
+    return line
