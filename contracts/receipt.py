@@ -9,7 +9,7 @@ from contracts.problems import CATALOGUE
 
 
 class DeliveryRef(msgspec.Struct, frozen=True, kw_only=True):
-    """One delivery of an accepted envelope. `addressed_as` is given where the sender wrote another code (an alias, a closed code)."""
+    """One delivery of an accepted envelope; `addressed_as` only where the sender wrote another code (an alias, a closed code)."""
 
     delivery_id: int
     recipient: AgencyCode
@@ -44,7 +44,9 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sender: str | None = None
 
     @classmethod
-    def of(cls, code: str, field: str = "", detail: str = "", *, message_id: str | None = None, sender: str | None = None) -> "Refusal":
+    def of(
+        cls, code: str, field: str = "", detail: str = "", *, message_id: str | None = None, sender: str | None = None
+    ) -> "Refusal":
         """Raises KeyError for a code that the catalogue does not have: that is a bug."""
         problem = CATALOGUE[code]
         return cls(

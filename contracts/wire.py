@@ -105,7 +105,9 @@ def _body_of(wire: WireEnvelope) -> bytes:
         raise ContractError("envelope.field_invalid", "/body", "exactly one of body and body_base64")
     if not isinstance(wire.body, msgspec.UnsetType):
         if wire.media_type != "application/json":
-            raise ContractError("envelope.field_invalid", "/media_type", "an inline body is application/json; use body_base64 for others")
+            raise ContractError(
+                "envelope.field_invalid", "/media_type", "an inline body is application/json; use body_base64 for others"
+            )
         return bytes(wire.body)
     try:
         return base64.b64decode(wire.body_base64 or "", validate=True)

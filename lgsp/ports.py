@@ -171,7 +171,7 @@ class Journal(Protocol):
     """
 
     async def accept(self, batch: Sequence[Admitted], now: datetime, ready_lease_s: float) -> list[Accepted | Reused]:
-        """Writes each envelope once per (sender, message_id), with deliveries, identifiers and events; answers in the order given.
+        """Writes each envelope once per (sender, message_id), with deliveries, identifiers and events; answers in order.
 
         Sequences and delivery ids are dense and in commit order. A repeated id inside one batch is a resend like any other.
         READY deliveries fall due after `ready_lease_s`: by then they are published or the sweeper takes them.
@@ -186,12 +186,15 @@ class Journal(Protocol):
         """Records outcomes in the order given, with events, and releases what waited in the lanes of those that ended."""
         ...
 
-    async def mark_queued(self, delivery_ids: Sequence[int]) -> None:
-        """READY -> QUEUED, for those still READY: the broker has them, the sweeper may forget them."""
+    async def mark_queued(self, refs: Sequence[Ref]) -> None:
+        """READY -> QUEUED, for those still READY *at the attempt of the ref*: the broker has them, the sweeper may forget them.
+
+        One that failed meanwhile and waits for its next attempt must stay READY, or its retry would be lost.
+        """
         ...
 
     async def take_due(self, now: datetime, limit: int, lease_s: float) -> list[Ref]:
-        """READY deliveries that are due, oldest due first; their due time moves `lease_s` ahead, so nobody else takes them meanwhile."""
+        """READY deliveries that are due, oldest due first; their due time moves `lease_s` ahead: nobody else takes them meanwhile."""
         ...
 
     async def requeue_all(self, now: datetime) -> int:
@@ -352,13 +355,18 @@ class Blobs(Protocol):
     async def upload(self, upload_id: str) -> Upload | None: ...
 
     async def append(
-        self, upload_id: str, offset_bytes: int, chunks: AsyncIterator[bytes], checksum: tuple[Literal["sha1", "sha256"], bytes] | None
+        self,
+        upload_id: str,
+        offset_bytes: int,
+        chunks: AsyncIterator[bytes],
+        checksum: tuple[Literal["sha1", "sha256"], bytes] | None,
     ) -> Upload:
         """Appends and returns the upload as it stands; complete when offset equals length, then `digest` is set and the blob exists.
 
         What arrived before the connection broke is kept, unless a checksum was given: then all or nothing.
         Raises ContractError "upload.unknown", "upload.offset_mismatch", "upload.locked", "upload.checksum_mismatch",
-        "attachment.too_large" (more than the length announced), "attachment.digest_mismatch" (metadata "digest" differs; the upload is removed).
+        "attachment.too_large" (more than the length announced), "attachment.digest_mismatch" (metadata "digest" differs; the
+        upload is removed).
         """
         ...
 

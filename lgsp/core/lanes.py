@@ -12,7 +12,7 @@ Mode = Literal["push", "mailbox"]
 
 
 def lane_of(recipient: str, order_key: str | None) -> int | None:
-    """The lane as a signed 64-bit number; None for a delivery without order. A collision only orders two lanes that need no order."""
+    """The lane as a signed 64-bit number; None for a delivery without order. A collision only orders two that need no order."""
     if order_key is None:
         return None
     octets = f"{recipient}\0{identifier_key(order_key)}".encode()
@@ -35,7 +35,7 @@ def entry_state(mode: Mode, ahead: Sequence[State]) -> State:
 
 
 def released(lane: Sequence[tuple[State, Mode]]) -> list[State]:
-    """New states of the open deliveries of a lane, in order, after one of them ended: the next push, or the next run of mailbox ones."""
+    """New states of a lane's open deliveries, in order, after one of them ended: the next push, or the next run of mailbox ones."""
     states: list[State] = []
     for state, mode in lane:
         states.append(entry_state(mode, states) if state is State.WAITING else state)

@@ -11,7 +11,7 @@ from contracts.errors import ContractError
 from lgsp.core.directory import Agency, Directory
 from lgsp.core.lanes import Mode, lane_of, shard_of
 
-# Circular 01/2018/TT-VPCP art. 19: <agency>-<YYMMDD or YYYYMMDD>-<sequence>; the code may hold dots and dashes, so read from the right.
+# Circular 01/2018/TT-VPCP art. 19: <agency>-<YYMMDD or YYYYMMDD>-<sequence>; the code may hold dashes, so read from the right.
 _CASE_DAY = re.compile(r"-(\d{6}|\d{8})-\d{4,7}\Z")
 
 

@@ -1,0 +1,244 @@
+"""Puts the hub together: the only place that names concrete classes. Settings in, a running hub out."""
+
+import asyncio
+import os
+import random
+import secrets
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from adapters.registry import open_adapters
+
+from contracts.adapter import DeliveryAdapter
+from lgsp.core.admission import Limits
+from lgsp.core.notices import NoticeRules
+from lgsp.errors import SettingsError
+from lgsp.flow.bell import Bell
+from lgsp.flow.directory import DirectoryCache
+from lgsp.flow.dispatch import Dispatcher, close_adapters
+from lgsp.flow.health import Readiness
+from lgsp.flow.intake import Intake
+from lgsp.flow.mailbox import Mailbox
+from lgsp.flow.outbox import Outbox
+from lgsp.flow.settler import Settler
+from lgsp.flow.sweeper import Sweeper
+from lgsp.log import get_logger
+from lgsp.ports import Blobs, Broker, Store
+from lgsp.settings import Settings
+
+Role = Literal["gateway", "worker"]
+BOTH: frozenset[Role] = frozenset({"gateway", "worker"})
+
+log = get_logger()
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def open_store(settings: Settings) -> AsyncIterator[Store]:
+    """The journal that the settings name, migrated. Raises JournalUnavailable, JournalMismatch or SettingsError."""
+    store: Store
+    path = settings.sqlite_path
+    if path is None:
+        from lgsp.journal.postgres.store import PostgresStore
+
+        store = await PostgresStore.open(settings.journal_url, timeout_s=settings.journal_timeout_s)
+    else:
+        from lgsp.journal.sqlite import SqliteStore
+
+        path.parent.mkdir(parents=True, exist_ok=True)
+        store = await SqliteStore.open(path, timeout_s=settings.journal_timeout_s)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def token_key(settings: Settings) -> bytes:
+    """The key that signs access tokens, 32 bytes; made on first use, readable by the owner only."""
+    path = settings.token_key_path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        pass
+    else:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(32))
+    key = path.read_bytes()
+    if len(key) < 32:
+        raise SettingsError(
+            [f"token_key_file: {path} holds {len(key)} bytes, at least 32 are needed; remove it to have it made anew"]
+        )
+    return key
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """One process of the hub, opened and not yet moving."""
+
+    settings: Settings
+    roles: frozenset[Role]
+    store: Store
+    blobs: Blobs
+    broker: Broker
+    directory: DirectoryCache
+    outbox: Outbox
+    settler: Settler
+    intake: Intake
+    mailbox: Mailbox
+    sweeper: Sweeper
+    dispatcher: Dispatcher
+    readiness: Readiness
+    stop: asyncio.Event
+
+    async def run(self) -> None:
+        """Moves envelopes until `stop` is set, then drains: intake first, attempts next, the outbox last."""
+        background = [
+            asyncio.create_task(loop) for loop in (self.directory.run(), self.outbox.run(), self.sweeper.run(), self._tidy())
+        ]
+        working = asyncio.create_task(self._work())
+        try:
+            await self._until_stop({working, *background})
+        finally:
+            self.stop.set()
+            await self.intake.close()
+            await asyncio.gather(working, return_exceptions=True)
+            await self.settler.idle()
+            await self.outbox.drained(self.settings.shutdown_grace_s)
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
+
+    async def _until_stop(self, tasks: set[asyncio.Task[None]]) -> None:
+        """Returns when `stop` is set; a loop that ends before is a bug and ends the process loudly."""
+        stopped = asyncio.create_task(self.stop.wait())
+        done, _ = await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        for task in done & tasks:
+            if not self.stop.is_set() or task.exception() is not None:
+                await task
+
+    async def _work(self) -> None:
+        if "worker" in self.roles:
+            await self.dispatcher.run(self.stop, self.settings.shutdown_grace_s)
+        else:
+            await self.stop.wait()
+
+    async def _tidy(self) -> None:
+        """Uploads that nobody finished."""
+        while True:
+            removed = await self.blobs.sweep_uploads(utc_now() - timedelta(hours=self.settings.upload_life_h))
+            if removed:
+                log.info("upload.expired", uploads=removed)
+            await asyncio.sleep(600)
+
+
+@asynccontextmanager
+async def open_hub(
+    settings: Settings, roles: Collection[Role] = BOTH, *, clock: Callable[[], datetime] = utc_now
+) -> AsyncIterator[Hub]:
+    """Everything opened, in the order in which it depends on each other, and closed in reverse."""
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(open_store(settings))
+        broker = await _open_broker(settings, roles)
+        stack.push_async_callback(broker.close)
+        adapters = await open_adapters()
+        stack.push_async_callback(close_adapters, adapters.values())
+        if not broker.survives_restart:
+            await store.requeue_all(clock())
+        directory = DirectoryCache(store)
+        await directory.refresh()
+        yield _assemble(settings, frozenset(roles), store, broker, adapters, directory, clock)
+
+
+async def _open_broker(settings: Settings, roles: Collection[Role]) -> Broker:
+    if settings.amqp_url:
+        from lgsp.broker.rabbit import RabbitBroker
+
+        return await RabbitBroker.open(
+            settings.amqp_url,
+            prefix=settings.broker_prefix,
+            shards=settings.broker_shards,
+            prefetch=settings.prefetch,
+            publish_timeout_s=settings.publish_timeout_s,
+            name=f"lgsp {'+'.join(sorted(roles))} {os.getpid()}",
+        )
+    if frozenset(roles) != BOTH:
+        raise SettingsError(["amqp_url: a gateway or worker of its own needs RabbitMQ; without it use `lgsp run`"])
+    from lgsp.broker.embedded import EmbeddedBroker
+
+    return EmbeddedBroker()
+
+
+def _assemble(
+    settings: Settings,
+    roles: frozenset[Role],
+    store: Store,
+    broker: Broker,
+    adapters: dict[str, DeliveryAdapter],
+    directory: DirectoryCache,
+    clock: Callable[[], datetime],
+) -> Hub:
+    from lgsp.blobs.directory import DirectoryBlobs
+
+    stop = asyncio.Event()
+    lease_s = settings.ready_lease_s
+    hub_code = settings.hub_code
+    limits = Limits(
+        max_body_bytes=settings.max_body_bytes,
+        default_life=timedelta(days=settings.default_life_days),
+        shards=settings.broker_shards,
+    )
+    blobs = DirectoryBlobs(settings.blobs_path, max_bytes=settings.max_attachment_bytes)
+    bell = Bell()
+    outbox = Outbox(store, broker, window=settings.commit_batch, capacity=20_000)
+    settler = Settler(store, outbox, clock, max_batch=settings.commit_batch, capacity=100_000, ready_lease_s=lease_s)
+    return Hub(
+        settings=settings,
+        roles=roles,
+        store=store,
+        blobs=blobs,
+        broker=broker,
+        directory=directory,
+        outbox=outbox,
+        settler=settler,
+        intake=Intake(
+            hub=hub_code,
+            journal=store,
+            records=store,
+            directory=directory,
+            outbox=outbox,
+            bell=bell,
+            limits=limits,
+            clock=clock,
+            ready_lease_s=lease_s,
+            max_batch=settings.commit_batch,
+            capacity=settings.intake_capacity,
+        ),
+        mailbox=Mailbox(store, settler, bell, clock),
+        sweeper=Sweeper(
+            store, broker, outbox, clock, interval_s=settings.sweep_interval_s, batch=settings.sweep_batch, ready_lease_s=lease_s
+        ),
+        dispatcher=Dispatcher(
+            journal=store,
+            directory_store=store,
+            broker=broker,
+            directory=directory,
+            adapters=adapters,
+            settler=settler,
+            notice_rules=NoticeRules(hub=hub_code, limits=limits),
+            clock=clock,
+            draw=random.random,
+            schedule_s=settings.retry_schedule_s,
+            concurrency=settings.worker_concurrency,
+            max_batch=settings.commit_batch,
+        ),
+        readiness=Readiness(store, broker, blobs, directory, min_free_bytes=settings.min_free_bytes, stopping=stop.is_set),
+        stop=stop,
+    )

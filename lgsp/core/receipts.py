@@ -1,0 +1,34 @@
+"""The hub's answer to an accepted envelope. A function of what the journal holds, so a resend gets the same bytes."""
+
+from datetime import datetime
+
+from contracts.agency import AgencyCode
+from contracts.receipt import DeliveryRef, Receipt
+
+
+def receipt_of(
+    hub: AgencyCode,
+    sender: AgencyCode,
+    message_id: str,
+    digest: str,
+    sequence: int,
+    accepted_at: datetime,
+    deliveries: tuple[DeliveryRef, ...],
+) -> Receipt:
+    """The receipt for what was accepted as number `sequence` at `accepted_at` (aware, UTC)."""
+    return Receipt(
+        hub=hub,
+        sender=sender,
+        message_id=message_id,
+        digest=digest,
+        sequence=sequence,
+        accepted_at=accepted_at,
+        deliveries=deliveries,
+    )
+
+
+def delivery_ref(delivery_id: int, recipient: AgencyCode, addressed_as: AgencyCode) -> DeliveryRef:
+    """`addressed_as` is only worth saying where it differs."""
+    return DeliveryRef(
+        delivery_id=delivery_id, recipient=recipient, addressed_as=None if addressed_as == recipient else addressed_as
+    )

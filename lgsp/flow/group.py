@@ -1,0 +1,89 @@
+"""Group commit: many callers, one transaction.
+
+No timer: while one commit is under way, what arrives collects, and the next commit takes it all. An idle hub commits at once,
+a busy one in large batches, and nobody waits for a clock.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+from lgsp.errors import Overloaded, Unavailable
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Group(Generic[T, R]):
+    """Collects items and hands them to `commit`, at most `max_batch` at a time (more only if one caller brings more)."""
+
+    def __init__(self, commit: Callable[[Sequence[T]], Awaitable[Sequence[R]]], *, max_batch: int, capacity: int) -> None:
+        self._commit = commit
+        self._max_batch = max_batch
+        self._capacity = capacity
+        self._waiting: deque[tuple[Sequence[T], asyncio.Future[Sequence[R]]]] = deque()
+        self._flushing: asyncio.Task[None] | None = None
+        self.held = 0
+
+    async def submit(self, items: Sequence[T]) -> Sequence[R]:
+        """The results in the order of `items`, once committed. Cancelling the caller does not take the items back.
+
+        Raises Overloaded when the items do not fit in, and whatever `commit` raised.
+        """
+        if not items:
+            return ()
+        if self.held + len(items) > self._capacity:
+            raise Overloaded(f"{self.held} of {self._capacity} are under way")
+        self.held += len(items)
+        future: asyncio.Future[Sequence[R]] = asyncio.get_running_loop().create_future()
+        self._waiting.append((items, future))
+        if self._flushing is None:
+            self._flushing = asyncio.create_task(self._flush())
+        return await future
+
+    async def idle(self) -> None:
+        """Returns once everything submitted so far is answered."""
+        while self._flushing is not None:
+            await asyncio.shield(self._flushing)
+
+    async def _flush(self) -> None:
+        try:
+            while self._waiting:
+                await self._commit_batch(self._next_batch())
+        finally:
+            self._flushing = None
+
+    def _next_batch(self) -> list[tuple[Sequence[T], asyncio.Future[Sequence[R]]]]:
+        batch = [self._waiting.popleft()]
+        size = len(batch[0][0])
+        while self._waiting and size + len(self._waiting[0][0]) <= self._max_batch:
+            batch.append(self._waiting.popleft())
+            size += len(batch[-1][0])
+        return batch
+
+    async def _commit_batch(self, batch: list[tuple[Sequence[T], asyncio.Future[Sequence[R]]]]) -> None:
+        items = [item for part, _ in batch for item in part]
+        try:
+            results = await self._commit(items)
+        except Unavailable as error:
+            self._fail(batch, error)
+        except Exception as error:  # noqa: BLE001 - a bug, or one item that breaks the others: only its own caller learns of it
+            if len(batch) == 1:
+                self._fail(batch, error)
+            else:
+                for one in batch:
+                    await self._commit_batch([one])
+        else:
+            start = 0
+            for part, future in batch:
+                self.held -= len(part)
+                if not future.done():
+                    future.set_result(results[start : start + len(part)])
+                start += len(part)
+
+    def _fail(self, batch: list[tuple[Sequence[T], asyncio.Future[Sequence[R]]]], error: Exception) -> None:
+        for part, future in batch:
+            self.held -= len(part)
+            if not future.done():
+                future.set_exception(error)

@@ -1,0 +1,100 @@
+"""From the journal to the broker. The journal is the outbox proper; this is its fast lane through memory.
+
+What was just committed READY is published in windows. When the broker does not answer, the refs are let go: their lease in
+the journal runs out and the sweeper brings them back. What the broker confirmed is marked QUEUED a moment later, and only if
+it has not ended by then, so that a quick delivery costs no extra write.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+from lgsp import metrics
+from lgsp.errors import BrokerUnavailable, JournalUnavailable
+from lgsp.log import get_logger
+from lgsp.ports import Broker, Journal, Ref
+
+log = get_logger()
+
+_MARK_AFTER_S = 1.5
+_PAUSE_WHEN_DOWN_S = 0.5
+
+
+class Outbox:
+    """`capacity`: refs kept in memory; beyond it they are left to the sweeper."""
+
+    def __init__(self, journal: Journal, broker: Broker, *, window: int, capacity: int) -> None:
+        self._journal = journal
+        self._broker = broker
+        self._window = window
+        self._capacity = capacity
+        self._waiting: deque[Ref] = deque()
+        self._wake = asyncio.Event()
+        self._confirmed: deque[tuple[float, list[Ref]]] = deque()
+        self._unmarked: set[int] = set()
+        self._publishing = False
+
+    @property
+    def room(self) -> int:
+        return max(0, self._capacity - len(self._waiting))
+
+    def offer(self, refs: Sequence[Ref]) -> None:
+        """Publish soon. Drops what does not fit: the journal knows it."""
+        if refs:
+            self._waiting.extend(refs[: self.room])
+            self._wake.set()
+
+    def forget(self, delivery_ids: Iterable[int]) -> None:
+        """These have been settled: they need no mark."""
+        self._unmarked.difference_update(delivery_ids)
+
+    async def run(self) -> None:
+        """Publishes until cancelled; `drained` first for a graceful stop."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._publish_loop())
+            tasks.create_task(self._mark_loop())
+
+    async def drained(self, timeout_s: float) -> None:
+        """Waits until what was offered is published, at most `timeout_s`; what is left the sweeper of the next start brings."""
+        end = time.monotonic() + timeout_s
+        while (self._waiting or self._publishing) and self._broker.is_up() and time.monotonic() < end:
+            await asyncio.sleep(0.02)  # noqa: ASYNC110 - two conditions, one of them the broker's
+
+    async def _publish_loop(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._waiting:
+                await self._publish([self._waiting.popleft() for _ in range(min(self._window, len(self._waiting)))])
+
+    async def _publish(self, refs: list[Ref]) -> None:
+        self._publishing = True
+        try:
+            await self._broker.publish(refs)
+        except BrokerUnavailable as error:
+            metrics.OUTBOX_DEFERRED.inc(len(refs) + len(self._waiting))
+            log.warning("outbox.deferred", refs=len(refs) + len(self._waiting), detail=str(error))
+            self._waiting.clear()
+            await asyncio.sleep(_PAUSE_WHEN_DOWN_S)
+        else:
+            metrics.OUTBOX_PUBLISHED.inc(len(refs))
+            self._unmarked.update(ref.delivery_id for ref in refs)
+            self._confirmed.append((time.monotonic(), refs))
+        finally:
+            self._publishing = False
+
+    async def _mark_loop(self) -> None:
+        while True:
+            await asyncio.sleep(_MARK_AFTER_S / 3)
+            ripe = time.monotonic() - _MARK_AFTER_S
+            refs: list[Ref] = []
+            while self._confirmed and self._confirmed[0][0] <= ripe:
+                refs += self._confirmed.popleft()[1]
+            still = [ref for ref in refs if ref.delivery_id in self._unmarked]
+            self._unmarked.difference_update(ref.delivery_id for ref in refs)
+            if still:
+                try:
+                    await self._journal.mark_queued(still)
+                except JournalUnavailable as error:
+                    log.warning("journal.lost", detail=str(error))

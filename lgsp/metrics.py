@@ -1,0 +1,54 @@
+"""What the hub counts, for Prometheus. Units are in the names; labels are few and closed."""
+
+from collections.abc import Callable
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from contracts.problems import CATALOGUE
+from lgsp.core.lifecycle import State
+
+ACCEPTED = Counter("lgsp_envelopes_accepted_total", "Envelopes accepted (a resend is not counted again)")
+RESENT = Counter("lgsp_envelopes_resent_total", "Resends of the same bytes, answered with the same receipt")
+REFUSED = Counter("lgsp_envelopes_refused_total", "Envelopes refused, by catalogue code", ["code"])
+COMMIT_BATCH = Histogram(
+    "lgsp_commit_batch_envelopes", "Envelopes per journal transaction", buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500)
+)
+COMMIT_S = Histogram(
+    "lgsp_commit_seconds",
+    "Duration of a journal transaction that accepts",
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2),
+)
+ATTEMPT_S = Histogram(
+    "lgsp_attempt_seconds",
+    "Duration of one attempt to deliver",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+SETTLED = Counter("lgsp_deliveries_settled_total", "Settlements by resulting state (ready: a retry was scheduled)", ["state"])
+STALE = Counter("lgsp_refs_stale_total", "References dropped because their delivery had moved on")
+OUTBOX_PUBLISHED = Counter("lgsp_outbox_published_total", "References confirmed by the broker")
+OUTBOX_DEFERRED = Counter("lgsp_outbox_deferred_total", "References left to the sweeper because the broker did not answer")
+SWEPT = Counter(
+    "lgsp_sweeper_refs_total", "References published by the sweeper: retries that fell due and what was never confirmed"
+)
+INTAKE_HELD = Gauge("lgsp_intake_held_envelopes", "Envelopes in memory that wait for their commit")
+ATTEMPTS_RUNNING = Gauge("lgsp_attempts_running", "Attempts under way")
+DELIVERIES = Gauge("lgsp_deliveries", "Deliveries by state, from the delivery table", ["state"])
+BALANCE_DIFFERENCE = Gauge(
+    "lgsp_balance_difference", "Deliveries accepted according to events minus those in the delivery table; not 0 is an alarm"
+)
+
+_settled = {state: SETTLED.labels(state.label) for state in State}
+_refused = {code: REFUSED.labels(code) for code in CATALOGUE}
+
+
+def settled(state: State) -> None:
+    _settled[state].inc()
+
+
+def refused(code: str) -> None:
+    _refused[code].inc()
+
+
+def watch_intake(held: Callable[[], float]) -> None:
+    """`held` is read whenever metrics are."""
+    INTAKE_HELD.set_function(held)
