@@ -1,0 +1,267 @@
+"""Between values and rows, for every store. Pure: no SQL, no clock. Rows are in the order of the columns they are written to."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+import msgspec
+
+from contracts.agency import AgencyCode
+from contracts.envelope import Attachment, Envelope, Identifier
+from contracts.receipt import DeliveryRef
+from lgsp.core.admission import Admitted
+from lgsp.core.lanes import Mode
+from lgsp.core.lifecycle import State
+from lgsp.core.receipts import delivery_ref
+from lgsp.ports import Accepted, Ref
+
+FIRST_ATTEMPT = 1
+MODES: tuple[Mode, ...] = ("push", "mailbox")  # the number stored is the place here
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def micros(moment: datetime) -> int:
+    """Microseconds since 1970 UTC, exact."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment_of(moment_us: int) -> datetime:
+    """The aware moment in UTC."""
+    return _EPOCH + timedelta(microseconds=moment_us)
+
+
+def span_us(span_s: float) -> int:
+    """Seconds as whole microseconds."""
+    return round(span_s * 1_000_000)
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An envelope without its body, as stored. `found` are its identifiers with those read from the body, where there are more.
+
+    JSON, because it keeps the offset of times (which the digest covers), can be read with any tool, and tolerates new fields.
+    """
+
+    message_id: str
+    sender: AgencyCode
+    recipients: tuple[AgencyCode, ...]
+    kind: str
+    created_at: datetime
+    media_type: str = "application/json"
+    order_key: str | None = None
+    priority: int = 0
+    identifiers: tuple[Identifier, ...] = ()
+    expires_at: datetime | None = None
+    correlation_id: str | None = None
+    traceparent: str | None = None
+    tracestate: str | None = None
+    attachments: tuple[Attachment, ...] = ()
+    found: tuple[Identifier, ...] | None = None
+
+    def envelope(self, body: bytes) -> Envelope:
+        """The envelope as it was admitted."""
+        return Envelope(
+            message_id=self.message_id,
+            sender=self.sender,
+            recipients=self.recipients,
+            kind=self.kind,
+            created_at=self.created_at,
+            body=body,
+            media_type=self.media_type,
+            order_key=self.order_key,
+            priority=self.priority,
+            identifiers=self.identifiers,
+            expires_at=self.expires_at,
+            correlation_id=self.correlation_id,
+            traceparent=self.traceparent,
+            tracestate=self.tracestate,
+            attachments=self.attachments,
+        )
+
+    @property
+    def all_identifiers(self) -> tuple[Identifier, ...]:
+        return self.identifiers if self.found is None else self.found
+
+
+class _Trace(msgspec.Struct):
+    traceparent: str | None = None
+
+
+_encoder = msgspec.json.Encoder()
+_header_decoder = msgspec.json.Decoder(Header)
+_trace_decoder = msgspec.json.Decoder(_Trace)
+
+
+def encode_header(admitted: Admitted) -> bytes:
+    """Everything the envelope says but its body, and the identifiers that were found."""
+    envelope = admitted.envelope
+    return _encoder.encode(
+        Header(
+            message_id=envelope.message_id,
+            sender=envelope.sender,
+            recipients=envelope.recipients,
+            kind=envelope.kind,
+            created_at=envelope.created_at,
+            media_type=envelope.media_type,
+            order_key=envelope.order_key,
+            priority=envelope.priority,
+            identifiers=envelope.identifiers,
+            expires_at=envelope.expires_at,
+            correlation_id=envelope.correlation_id,
+            traceparent=envelope.traceparent,
+            tracestate=envelope.tracestate,
+            attachments=envelope.attachments,
+            found=None if admitted.identifiers == envelope.identifiers else admitted.identifiers,
+        )
+    )
+
+
+def decode_header(octets: bytes) -> Header:
+    return _header_decoder.decode(octets)
+
+
+def traceparent_of(octets: bytes) -> str | None:
+    """The trace context inside a stored header, without reading the rest."""
+    return _trace_decoder.decode(octets).traceparent
+
+
+class EnvelopeRow(NamedTuple):
+    """Deliveries of one envelope have consecutive ids, so two numbers find them and no index is needed."""
+
+    sequence: int
+    sender: str
+    message_id: str
+    digest: str
+    kind: str
+    priority: int
+    order_key: str | None
+    body_bytes: int
+    header: bytes
+    accepted_at: int
+    expires_at: int
+    directory_version: int
+    first_delivery_id: int
+    delivery_count: int
+
+
+class DeliveryRow(NamedTuple):
+    delivery_id: int
+    sequence: int
+    recipient: str
+    addressed_as: str
+    lane: int | None
+    shard: int
+    priority: int
+    mode: int
+    state: int
+    attempt: int
+    due_at: int | None
+    expires_at: int
+
+
+class EventRow(NamedTuple):
+    """The event id is the store's."""
+
+    at: int
+    name: str
+    sequence: int
+    delivery_id: int
+    attempt: int | None = None
+    reason: str = ""
+    detail: str = ""
+    took_ms: int | None = None
+
+
+class AccessRow(NamedTuple):
+    """An agency may read and pass on a file: it uploaded it, or an accepted envelope with it came from or goes to the agency."""
+
+    digest: str
+    agency: str
+    size_bytes: int
+
+
+class Written(NamedTuple):
+    """What one accepted envelope puts into the journal, and the answer. The body is `admitted.envelope.body`."""
+
+    envelope: EnvelopeRow
+    deliveries: list[DeliveryRow]
+    events: list[EventRow]
+    identifier_keys: set[str]
+    access: set[AccessRow]
+    accepted: Accepted
+
+
+def written(
+    admitted: Admitted, states: Sequence[State], sequence: int, first_delivery_id: int, now_us: int, ready_lease_s: float
+) -> Written:
+    """The rows of a new envelope whose hops enter in `states` (`moves.enter`), one by one."""
+    envelope = admitted.envelope
+    expires_us = micros(admitted.expires_at)
+    due_us = now_us + span_us(ready_lease_s)
+    deliveries: list[DeliveryRow] = []
+    events: list[EventRow] = []
+    refs: list[DeliveryRef] = []
+    ready: list[Ref] = []
+    for place, (hop, state) in enumerate(zip(admitted.hops, states, strict=True)):
+        delivery_id = first_delivery_id + place
+        is_ready = state is State.READY
+        deliveries.append(
+            DeliveryRow(
+                delivery_id,
+                sequence,
+                hop.recipient,
+                hop.addressed_as,
+                hop.lane,
+                hop.shard,
+                envelope.priority,
+                MODES.index(hop.mode),
+                int(state),
+                FIRST_ATTEMPT,
+                due_us if is_ready else None,
+                expires_us,
+            )
+        )
+        events.append(EventRow(now_us, "accepted", sequence, delivery_id))
+        if state is State.AVAILABLE:
+            events.append(EventRow(now_us, state.label, sequence, delivery_id))
+        refs.append(delivery_ref(delivery_id, hop.recipient, hop.addressed_as))
+        if is_ready:
+            ready.append(Ref(delivery_id, FIRST_ATTEMPT, hop.shard, envelope.priority, envelope.traceparent))
+    return Written(
+        EnvelopeRow(
+            sequence,
+            envelope.sender,
+            envelope.message_id,
+            admitted.digest,
+            envelope.kind,
+            envelope.priority,
+            envelope.order_key,
+            len(envelope.body),
+            encode_header(admitted),
+            now_us,
+            expires_us,
+            admitted.directory_version,
+            first_delivery_id,
+            len(admitted.hops),
+        ),
+        deliveries,
+        events,
+        {identifier.key for identifier in admitted.identifiers},
+        access_rows(envelope.attachments, (envelope.sender, *(hop.recipient for hop in admitted.hops))),
+        Accepted(
+            sequence=sequence,
+            accepted_at=moment_of(now_us),
+            digest=admitted.digest,
+            deliveries=tuple(refs),
+            fresh=True,
+            ready=tuple(ready),
+        ),
+    )
+
+
+def access_rows(attachments: Sequence[Attachment], agencies: Iterable[str]) -> set[AccessRow]:
+    """Every agency gets every file."""
+    if not attachments:
+        return set()
+    return {AccessRow(one.digest, agency, one.size_bytes) for agency in agencies for one in attachments}
