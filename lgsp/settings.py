@@ -1,7 +1,7 @@
 """All knobs, as one frozen value read once at start: a TOML file, then LGSP_<NAME> of the environment over it.
 
 `deploy/settings.example.toml` explains each one: unit, default, when to change it. A value that is better kept in a
-file of its own (a URL with a password) is named by `<name>_file` or LGSP_<NAME>_FILE: systemd's LoadCredential, container secrets.
+file of its own (a URL with a password) is named by `<name>_file` or LGSP_<NAME>_FILE: LoadCredential, container secrets.
 """
 
 import dataclasses
