@@ -1,4 +1,4 @@
-"""What an adapter of a connected system promises. The hub owns listening sockets, limits and certificates; the adapter its client."""
+"""What an adapter of a connected system promises. The hub owns what listens, limits and certificates; the adapter its client."""
 
 from typing import Protocol
 

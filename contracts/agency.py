@@ -1,10 +1,10 @@
 """Codes of agencies: what they look like and how one becomes the other.
 
-Four schemes meet on the bus and none can be derived from another with certainty, so a code is compared as opaque text and
-the directory holds the aliases:
+Four schemes meet on the bus and none can be derived from another with certainty, so a code is compared as opaque text and the
+directory holds the aliases:
 
-- `qd20`: Decision 20/2020/QĐ-TTg, from the top down, at most 35 characters of `.`, `0-9`, `A-Z`: "H01.15.20".
-- `qcvn102`: QCVN 102:2016/BTTTT, from the bottom up, groups `VVV.ZZ.YY.Mnn`: "000.00.15.H01"; short forms circulate ("00.15.H01").
+- `qd20`: Decision 20/2020/QĐ-TTg, top down, at most 35 characters of `.`, `0-9`, `A-Z`: "H01.15.20".
+- `qcvn102`: QCVN 102:2016, bottom up, groups `VVV.ZZ.YY.Mnn`: "000.00.15.H01"; short forms circulate ("00.15.H01").
 - `tax`: an enterprise's registration (tax) code, 10 digits, branches with "-001".
 - `opaque`: everything else that is printable, e.g. "vxp.saas.03".
 """

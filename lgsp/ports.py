@@ -194,7 +194,7 @@ class Journal(Protocol):
         ...
 
     async def take_due(self, now: datetime, limit: int, lease_s: float) -> list[Ref]:
-        """READY deliveries that are due, oldest due first; their due time moves `lease_s` ahead: nobody else takes them meanwhile."""
+        """READY deliveries that are due, oldest due first; their due time moves `lease_s` ahead: nobody else takes them."""
         ...
 
     async def requeue_all(self, now: datetime) -> int:
@@ -361,7 +361,7 @@ class Blobs(Protocol):
         chunks: AsyncIterator[bytes],
         checksum: tuple[Literal["sha1", "sha256"], bytes] | None,
     ) -> Upload:
-        """Appends and returns the upload as it stands; complete when offset equals length, then `digest` is set and the blob exists.
+        """Appends and returns the upload as it stands; at offset = length it is complete: `digest` is set and the blob exists.
 
         What arrived before the connection broke is kept, unless a checksum was given: then all or nothing.
         Raises ContractError "upload.unknown", "upload.offset_mismatch", "upload.locked", "upload.checksum_mismatch",

@@ -35,7 +35,7 @@ def entry_state(mode: Mode, ahead: Sequence[State]) -> State:
 
 
 def released(lane: Sequence[tuple[State, Mode]]) -> list[State]:
-    """New states of a lane's open deliveries, in order, after one of them ended: the next push, or the next run of mailbox ones."""
+    """New states of a lane's open deliveries, in order, after one ended: the next push, or the next run of mailbox ones."""
     states: list[State] = []
     for state, mode in lane:
         states.append(entry_state(mode, states) if state is State.WAITING else state)

@@ -58,8 +58,8 @@ class Outbox:
     async def drained(self, timeout_s: float) -> None:
         """Waits until what was offered is published, at most `timeout_s`; what is left the sweeper of the next start brings."""
         end = time.monotonic() + timeout_s
-        while (self._waiting or self._publishing) and self._broker.is_up() and time.monotonic() < end:
-            await asyncio.sleep(0.02)  # noqa: ASYNC110 - two conditions, one of them the broker's
+        while (self._waiting or self._publishing) and self._broker.is_up() and time.monotonic() < end:  # noqa: ASYNC110 - the broker's
+            await asyncio.sleep(0.02)
 
     async def _publish_loop(self) -> None:
         while True:
