@@ -1,0 +1,141 @@
+"""The broker on RabbitMQ: publishing in windows of confirmations. Consuming is in `rabbit_consume`."""
+
+import asyncio
+from collections.abc import Sequence
+
+from aio_pika import DeliveryMode, Message
+from aio_pika.abc import AbstractChannel, AbstractConnection
+from aio_pika.exceptions import DeliveryError, PublishError
+
+from lgsp.broker.codec import CONTENT_TYPE, Pack, pack
+from lgsp.broker.rabbit_consume import RabbitSubscription
+from lgsp.broker.rabbit_link import Link, either
+from lgsp.broker.rabbit_queues import Queues
+from lgsp.errors import BrokerUnavailable
+from lgsp.log import get_logger
+from lgsp.ports import Ref, Subscription
+
+log = get_logger()
+
+_WINDOW = 256  # messages published and not yet confirmed, over all calls
+_FIRST_ATTEMPT_S = 5.0  # how long `open` waits to learn that the queues do not fit
+_HIGH, _NORMAL = 5, 0  # RabbitMQ 4: a quorum queue knows two priorities, above 4 is high; 3.x ignores it
+
+
+class RabbitBroker:
+    """One connection publishes, each subscription has its own: a broker that slows publishers down does not slow consumers."""
+
+    survives_restart = True
+
+    def __init__(self, url: str, queues: Queues, *, prefetch: int, publish_timeout_s: float, name: str) -> None:
+        self._url = url
+        self._queues = queues
+        self._prefetch = prefetch
+        self._publish_timeout_s = publish_timeout_s
+        self._name = name
+        self._link = Link(url, f"{name} publishes")
+        self._channel: AbstractChannel | None = None
+        self._spoiled = asyncio.Event()
+        self._window = asyncio.Semaphore(_WINDOW)
+        self._subscriptions: list[RabbitSubscription] = []
+        self._closed = False
+        self._keeper: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def open(
+        cls, url: str, *, prefix: str, shards: int, prefetch: int, publish_timeout_s: float, name: str
+    ) -> "RabbitBroker":
+        """Also when RabbitMQ is down: it goes on connecting. `prefetch`: AMQP messages per shard that may wait unacknowledged.
+
+        Raises SettingsError when queues of these names exist with other arguments (if RabbitMQ says so within 5 s).
+        """
+        broker = cls(url, Queues(prefix, shards), prefetch=prefetch, publish_timeout_s=publish_timeout_s, name=name)
+        await broker._start()
+        return broker
+
+    async def publish(self, refs: Sequence[Ref]) -> None:
+        """Returns when all are confirmed; raises BrokerUnavailable at once when not connected, else within publish_timeout_s."""
+        channel = self._channel
+        if channel is None or channel.is_closed:
+            raise BrokerUnavailable(str(self._link.misfit or "not connected to RabbitMQ"))
+        packs = pack(refs, self._queues.shards)
+        try:
+            async with asyncio.timeout(self._publish_timeout_s):
+                answers = await asyncio.gather(*(self._publish_one(channel, one) for one in packs), return_exceptions=True)
+        except TimeoutError:
+            self._drop(channel)
+            raise BrokerUnavailable(f"RabbitMQ did not confirm within {self._publish_timeout_s} s") from None
+        failures = [answer for answer in answers if isinstance(answer, BaseException)]
+        if failures:
+            self._drop(channel)
+            raise BrokerUnavailable(_explain(failures[0], len(failures), len(packs))) from failures[0]
+
+    async def subscribe(self) -> Subscription:
+        """Never fails: consignments come as soon as RabbitMQ is there."""
+        subscription = RabbitSubscription(Link(self._url, f"{self._name} consumes"), self._queues, self._prefetch)
+        self._subscriptions.append(subscription)
+        subscription.start()
+        return subscription
+
+    def is_up(self) -> bool:
+        return self._channel is not None and not self._channel.is_closed
+
+    async def close(self) -> None:
+        """Ends subscriptions and connections; what was not acknowledged, RabbitMQ delivers to somebody else."""
+        self._closed = True
+        for subscription in self._subscriptions:
+            await subscription.close()
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.wait({self._keeper})
+
+    async def _start(self) -> None:
+        self._keeper = asyncio.create_task(self._link.keep(self._serve, lambda: not self._closed))
+        try:
+            async with asyncio.timeout(_FIRST_ATTEMPT_S):
+                await self._link.tried.wait()
+        except TimeoutError:
+            log.warning("broker.not_connected", name=self._name, detail="goes on in the background")
+        if self._link.misfit is not None:
+            await self.close()
+            raise self._link.misfit
+
+    async def _serve(self, connection: AbstractConnection) -> None:
+        channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+        await self._queues.declare(channel)
+        self._spoiled.clear()
+        self._channel = channel
+        self._link.ready()
+        log.info("broker.connected", name=self._name)
+        try:
+            await either(channel.closed(), self._spoiled.wait())
+        finally:
+            self._channel = None
+
+    async def _publish_one(self, channel: AbstractChannel, one: Pack) -> None:
+        message = Message(
+            one.octets(),
+            content_type=CONTENT_TYPE,
+            delivery_mode=DeliveryMode.PERSISTENT,
+            priority=_HIGH if one.urgent else _NORMAL,
+            headers={"refs": len(one.refs)},
+        )
+        async with self._window:
+            await channel.default_exchange.publish(message, routing_key=self._queues.shard(one.shard), mandatory=True)
+
+    def _drop(self, channel: AbstractChannel) -> None:
+        """No more of this channel: after a nack the same one goes on refusing, after silence nobody knows."""
+        if self._channel is channel:
+            self._channel = None
+            self._spoiled.set()
+
+
+def _explain(failure: BaseException, failed: int, of: int) -> str:
+    match failure:
+        case PublishError():
+            why = "a queue is missing"
+        case DeliveryError():
+            why = "refused (basic.nack)"
+        case _:
+            why = f"{type(failure).__name__}: {failure}"
+    return f"RabbitMQ did not confirm {failed} of {of} messages: {why}"
