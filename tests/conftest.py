@@ -1,7 +1,8 @@
 """Fixtures that lend a test its servers.
 
-`LGSP_TEST_AMQP_URL` and `LGSP_TEST_POSTGRES_DSN` name servers to use instead of private ones (the second as a role that may
-create databases). A server that is neither named nor installed: the test is skipped on a laptop and fails when `CI` is set.
+`LGSP_TEST_AMQP_URL` and `LGSP_TEST_POSTGRES_DSN` name servers for the tests that only talk to one (the second as a role that
+may create databases); tests that stop or kill a server always get a private one. Where that is not installed the test is
+skipped on a laptop and fails when `CI` is set.
 """
 
 import os

@@ -1,8 +1,9 @@
 #!/bin/sh
 # Sees to the servers the tests start for themselves: RabbitMQ and PostgreSQL, from Debian's packages.
 #
-# Nothing is done for a server named by LGSP_TEST_AMQP_URL or LGSP_TEST_POSTGRES_DSN, or already installed. Installing needs
-# root; the packages' own services are kept from starting, now and at the next boot: tests run private copies.
+# Nothing is done for what is installed already. Installing needs root; the packages' own services are kept from starting, now
+# and at the next boot: tests run private copies. That holds also when LGSP_TEST_AMQP_URL or LGSP_TEST_POSTGRES_DSN name
+# servers for the tests that only talk to one: the tests that stop and kill a server need one of their own.
 set -eu
 
 have() {
@@ -15,19 +16,16 @@ have() {
 }
 
 packages=
-if [ -z "${LGSP_TEST_AMQP_URL:-}" ] \
-    && ! have rabbitmq-server /usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin/rabbitmq-server /opt/rabbitmq/sbin/rabbitmq-server; then
-    packages="rabbitmq-server"
-fi
-if [ -z "${LGSP_TEST_POSTGRES_DSN:-}" ] && ! have postgres /usr/lib/postgresql/*/bin/postgres /usr/pgsql-*/bin/postgres; then
-    packages="$packages postgresql"
-fi
+have rabbitmq-server /usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin/rabbitmq-server /opt/rabbitmq/sbin/rabbitmq-server \
+    || packages="rabbitmq-server"
+have postgres /usr/lib/postgresql/*/bin/postgres /usr/pgsql-*/bin/postgres \
+    || packages="${packages:+$packages }postgresql"
 [ -n "$packages" ] || exit 0
 
 mend() {
-    echo "The tests that need a server will be skipped (with CI set: fail), because $1:$packages" >&2
-    echo "To mend it: run 'make test' once as root, or 'apt-get install$(printf ' %s' $packages)'," >&2
-    echo "or name running servers with LGSP_TEST_AMQP_URL and LGSP_TEST_POSTGRES_DSN." >&2
+    echo "Tests that start a server of their own will be skipped (with CI set: fail), because $1: $packages" >&2
+    echo "To mend it: run 'make test' once as root, or 'apt-get install $packages';" >&2
+    echo "LGSP_TEST_AMQP_URL and LGSP_TEST_POSTGRES_DSN name running servers for the tests that only talk to one." >&2
     exit 0
 }
 
@@ -44,7 +42,7 @@ if [ ! -e "$policy" ]; then
 fi
 
 log=$(mktemp)
-echo "Installing for the tests, without starting any service:$packages (about two minutes) ..."
+echo "Installing for the tests, without starting any service: $packages (about two minutes) ..."
 export DEBIAN_FRONTEND=noninteractive
 # shellcheck disable=SC2086 # a list of package names
 if ! { apt-get update && apt-get install -y --no-install-recommends $packages; } </dev/null >"$log" 2>&1; then
@@ -54,6 +52,6 @@ fi
 rm -f "$log"
 if [ -d /run/systemd/system ]; then
     # shellcheck disable=SC2086
-    systemctl disable --quiet $packages || echo "Note: the services may start at the next boot:$packages" >&2
+    systemctl disable --quiet $packages || echo "Note: the services may start at the next boot: $packages" >&2
 fi
-echo "Installed:$packages"
+echo "Installed: $packages"

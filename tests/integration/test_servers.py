@@ -79,8 +79,8 @@ async def test_a_paused_broker_answers_again_after_resume(rabbit_server: RabbitS
     await _publish(rabbit_server.url, f"{rabbit_prefix}resumed", b"again")
 
 
-async def test_every_test_gets_a_database_of_its_own(postgres_dsn: str, postgres_server: PostgresServer) -> None:
-    """A new database is empty, another one does not see its tables, and a dropped one is gone even with a client connected."""
+async def test_every_test_gets_an_empty_database(postgres_dsn: str) -> None:
+    """The database lent to a test has no table yet and may be written to."""
     connection = await asyncpg.connect(postgres_dsn)
     try:
         assert await connection.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 0
@@ -88,33 +88,46 @@ async def test_every_test_gets_a_database_of_its_own(postgres_dsn: str, postgres
     finally:
         await connection.close()
 
-    copied_dsn = postgres_server.create_database("copied", template=postgres_dsn.rpartition("/")[2])
+
+async def test_a_database_can_be_copied_and_dropped(postgres_server: PostgresServer) -> None:
+    """A copy has the tables of its template, and a dropped database is gone even with a client connected."""
+    postgres_server.start()
+    original = await asyncpg.connect(postgres_server.create_database("original"))
+    await original.execute("CREATE TABLE mine (id int)")
+    await original.close()
+
+    copied_dsn = postgres_server.create_database("copied", template="original")
     visitor = await asyncpg.connect(copied_dsn)
     assert await visitor.fetchval("SELECT count(*) FROM mine") == 0
     postgres_server.drop_database("copied")
+    postgres_server.drop_database("original")
     with pytest.raises(asyncpg.InvalidCatalogNameError):
         await asyncpg.connect(copied_dsn)
     visitor.terminate()
 
 
-async def test_committed_rows_survive_kill_9(postgres_dsn: str, postgres_server: PostgresServer) -> None:
+async def test_committed_rows_survive_kill_9(postgres_server: PostgresServer) -> None:
     """What PostgreSQL committed is there after its process was killed, at the same address."""
-    connection = await asyncpg.connect(postgres_dsn)
+    postgres_server.start()
+    dsn = postgres_server.create_database("survivor")
+    connection = await asyncpg.connect(dsn)
     await connection.execute("CREATE TABLE kept (id int); INSERT INTO kept VALUES (7)")
     postgres_server.kill9()
     connection.terminate()
     assert not postgres_server.running
     postgres_server.start()
-    connection = await asyncpg.connect(postgres_dsn)
+    connection = await asyncpg.connect(dsn)
     try:
         assert await connection.fetchval("SELECT id FROM kept") == 7
     finally:
         await connection.close()
+        postgres_server.drop_database("survivor")
 
 
-async def test_postgres_is_as_durable_as_in_service(postgres_dsn: str) -> None:
+async def test_postgres_is_as_durable_as_in_service(postgres_server: PostgresServer) -> None:
     """Tests run with fsync and synchronous_commit on."""
-    connection = await asyncpg.connect(postgres_dsn)
+    postgres_server.start()
+    connection = await asyncpg.connect(postgres_server.dsn)
     try:
         assert await connection.fetchval("SHOW fsync") == "on"
         assert await connection.fetchval("SHOW synchronous_commit") == "on"
