@@ -1,7 +1,7 @@
 """Every line the hub may write to its log, as data: this table is the log's documentation.
 
 A name is `noun.past_participle` and stable: alarms and dashboards hang on it. One canonical line per unit of work. Units stand in
-field names (`_ms`, `_s`, `_bytes`); what a field means is said once, in FIELDS. Bodies, names of citizens, secrets and tokens
+field names (`_s`, `_bytes`); what a field means is said once, in FIELDS. Bodies, names of citizens, secrets and tokens
 never appear. Pure code does not log; it returns.
 """
 
@@ -51,14 +51,13 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "cases": "case files in the demo",
         "code": "code from contracts.problems.CATALOGUE; empty for success",
         "committed": "batch members newly stored",
-        "component": "which loop or part",
-        "delay_s": "until the next attempt",
+        "delay_s": "seconds until the next attempt",
         "deliveries": "number of deliveries",
         "delivery_id": "delivery, as in receipts and webhook-id",
         "detail": "short technical addition; never a body, a name of a citizen or a secret",
         "differences": "what of the demo's checks did not come out",
         "digest": "sha256:<64 hex> of a file",
-        "down_s": "how long it was away",
+        "down_s": "seconds it was away",
         "envelopes": "envelopes in the batch",
         "error": "class of the exception",
         "expired": "deliveries that ended as expired",
@@ -73,6 +72,7 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "path": "route of the HTTP request as a template (/v1/mailbox/{delivery_id}), never with its query",
         "pid": "process id",
         "problems": "everything that is wrong with the settings",
+        "published": "due deliveries handed to the outbox",
         "reason": "code from the catalogue; empty for success",
         "recipient": "directory code of the recipient",
         "refs": "deliveries published",
@@ -88,11 +88,12 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "size_bytes": "size of a file",
         "state": "state of the delivery afterwards (lgsp.core.lifecycle)",
         "status": "HTTP status",
-        "took_ms": "duration of this unit of work",
+        "took_s": "seconds this unit of work took",
         "uploads": "unfinished uploads removed",
         "version": "version of the program or of the directory",
-        "wait_s": "pause before the next try",
-        "waited_ms": "time spent in the queue before the work began",
+        "where": "loop or part of the program",
+        "wait_s": "seconds before the next try",
+        "waited_s": "seconds in the queue before the work began",
     }
 )
 
@@ -105,14 +106,14 @@ _TABLE: tuple[LogEvent, ...] = (
     # --- the process ------------------------------------------------------------------------------------------------------
     _event("settings.loaded", "info", "once at start, before anything is opened", "settings_file", "journal roles version"),
     _event("settings.refused", "error", "the settings are wrong; the process ends with status 2", "problems"),
-    _event("hub.started", "info", "the process serves", "roles address pid version", "journal took_ms detail"),
+    _event("hub.started", "info", "the process serves", "roles address pid version", "journal took_s detail"),
     _event("hub.stopping", "info", "asked to stop (SIGTERM, SIGINT): no new work, the rest is drained", "open", "detail"),
-    _event("hub.stopped", "info", "drained, everything closed", "took_ms", "open detail"),
+    _event("hub.stopped", "info", "drained, everything closed", "took_s", "open detail"),
     _event(
         "error.unexpected",
         "error",
         "a bug: the unit of work failed, the process goes on",
-        "component",
+        "where",
         "error detail delivery_id message_id sender path method",
     ),
     _event("library.reported", "warning", "a library wrote a warning or an error through standard logging", "logger message"),
@@ -121,47 +122,47 @@ _TABLE: tuple[LogEvent, ...] = (
         "request.handled",
         "info",
         "one HTTP request was answered",
-        "method path status took_ms",
+        "method path status took_s",
         "agency code detail request_bytes response_bytes sender message_id kind sequence envelopes host",
     ),
     _event(
         "batch.committed",
         "debug",
         "one journal transaction accepted a group of envelopes",
-        "envelopes took_ms",
-        "committed resent reused deliveries waited_ms",
+        "envelopes took_s",
+        "committed resent reused deliveries waited_s",
     ),
-    _event("blob.stored", "info", "an attachment is complete and on disk", "digest size_bytes", "agency took_ms"),
+    _event("blob.stored", "info", "an attachment is complete and on disk", "digest size_bytes", "agency took_s"),
     _event("upload.expired", "info", "unfinished uploads were removed after upload_life_h", "uploads"),
     # --- going out --------------------------------------------------------------------------------------------------------
-    _event("outbox.published", "debug", "the broker confirmed a group of references", "refs took_ms"),
+    _event("outbox.published", "debug", "the broker confirmed a group of references", "refs took_s"),
     _event(
         "outbox.deferred",
         "warning",
         "the broker did not confirm; the sweeper publishes later, nothing is lost",
         "refs",
-        "error detail wait_s took_ms",
+        "error detail wait_s took_s",
     ),
     _event(
         "delivery.attempted",
         "info",
         "one attempt to hand a delivery over has ended",
-        "delivery_id recipient attempt state took_ms",
-        "sender message_id kind sequence reason detail delay_s waited_ms host shard",
+        "delivery_id recipient attempt state took_s",
+        "sender message_id kind sequence reason detail delay_s waited_s host shard",
     ),
     _event(
         "delivery.settled",
         "info",
         "a delivery changed state without an attempt: acknowledged in the mailbox, by an operator, expired",
         "delivery_id state",
-        "recipient sender message_id kind sequence reason detail attempt took_ms",
+        "recipient sender message_id kind sequence reason detail attempt took_s",
     ),
     _event(
         "sweep.done",
         "debug",
         "the sweeper looked for due and expired deliveries and found some",
-        "took_ms",
-        "refs expired deliveries",
+        "published expired",
+        "took_s",
     ),
     _event(
         "message.quarantined",
@@ -172,21 +173,27 @@ _TABLE: tuple[LogEvent, ...] = (
     ),
     _event(
         "endpoint.disabled",
-        "warning",
-        "a recipient's endpoint is gone (410) or failing for long; its deliveries wait",
+        "error",
+        "a recipient's endpoint is gone (410); an operator has to register a new one",
         "recipient",
-        "reason detail host",
+        "delivery_id reason detail host",
     ),
     _event("endpoint.enabled", "info", "an endpoint works again or was switched on", "recipient", "detail host"),
     # --- what the hub leans on ----------------------------------------------------------------------------------------------
     _event("broker.connected", "info", "connected to RabbitMQ, also after a loss", "address", "down_s detail"),
     _event("broker.lost", "warning", "RabbitMQ does not answer; intake goes on", "", "address error detail wait_s"),
-    _event("journal.lost", "error", "the journal does not answer; senders are told 503", "", "journal error detail wait_s"),
+    _event(
+        "journal.lost",
+        "warning",
+        "the journal does not answer; senders are told 503, deliveries wait",
+        "",
+        "journal error detail wait_s",
+    ),
     _event("journal.recovered", "info", "the journal answers again", "", "journal down_s detail"),
     _event(
-        "journal.migrated", "info", "the journal's schema was brought up to this program's version", "version", "journal took_ms"
+        "journal.migrated", "info", "the journal's schema was brought up to this program's version", "version", "journal took_s"
     ),
-    _event("directory.loaded", "info", "a new version of the directory is in use", "version agencies", "took_ms"),
+    _event("directory.loaded", "info", "a new version of the directory is in use", "version agencies", "took_s"),
     # --- the demo -----------------------------------------------------------------------------------------------------------
     _event("demo.started", "info", "the demo begins", "cases", "agencies detail"),
     _event("demo.progressed", "info", "once a second when nobody watches the progress bar", "envelopes deliveries", "cases open"),
@@ -194,7 +201,7 @@ _TABLE: tuple[LogEvent, ...] = (
         "demo.finished",
         "info",
         "every case has come to its end and the checks were made",
-        "cases envelopes deliveries took_ms",
+        "cases envelopes deliveries took_s",
         "differences detail",
     ),
     _event("demo.failed", "error", "a check of the demo did not come out", "differences", "cases envelopes deliveries detail"),
