@@ -24,7 +24,7 @@ check: .venv/.test-ready ## Lint, format, types, direction of imports, locks
 	@echo "ruff check"; $(BIN)/ruff check .
 	@echo "ruff format"; $(BIN)/ruff format --check .
 	@echo "mypy --strict"; $(BIN)/mypy --strict
-	@echo "lint-imports"; $(BIN)/lint-imports
+	@echo "lint-imports"; $(BIN)/lint-imports --no-logo
 	@echo "locks"; $(BIN)/python deploy/install/check_locks.py
 
 bench: .venv/.test-ready ## Measure throughput against the bare relay; results also in build/bench.json
