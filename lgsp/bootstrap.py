@@ -16,9 +16,10 @@ from contracts.adapter import DeliveryAdapter
 from lgsp.core.admission import Limits
 from lgsp.core.notices import NoticeRules
 from lgsp.errors import SettingsError
+from lgsp.flow.attempt import Attempts
 from lgsp.flow.bell import Bell
 from lgsp.flow.directory import DirectoryCache
-from lgsp.flow.dispatch import Dispatcher, close_adapters
+from lgsp.flow.dispatch import Dispatcher
 from lgsp.flow.health import Readiness
 from lgsp.flow.intake import Intake
 from lgsp.flow.mailbox import Mailbox
@@ -149,7 +150,8 @@ async def open_hub(
         broker = await _open_broker(settings, roles)
         stack.push_async_callback(broker.close)
         adapters = await open_adapters()
-        stack.push_async_callback(close_adapters, adapters.values())
+        for adapter in adapters.values():
+            stack.push_async_callback(adapter.close)
         if not broker.survives_restart:
             await store.requeue_all(clock())
         directory = DirectoryCache(store)
@@ -199,6 +201,17 @@ def _assemble(
     bell = Bell()
     outbox = Outbox(store, broker, window=settings.commit_batch, capacity=20_000)
     settler = Settler(store, outbox, clock, max_batch=settings.commit_batch, capacity=100_000, ready_lease_s=lease_s)
+    attempts = Attempts(
+        directory=directory,
+        directory_store=store,
+        adapters=adapters,
+        settler=settler,
+        notice_rules=NoticeRules(hub=hub_code, limits=limits),
+        clock=clock,
+        draw=random.random,
+        schedule_s=settings.retry_schedule_s,
+        concurrency=settings.worker_concurrency,
+    )
     return Hub(
         settings=settings,
         roles=roles,
@@ -226,18 +239,7 @@ def _assemble(
             store, broker, outbox, clock, interval_s=settings.sweep_interval_s, batch=settings.sweep_batch, ready_lease_s=lease_s
         ),
         dispatcher=Dispatcher(
-            journal=store,
-            directory_store=store,
-            broker=broker,
-            directory=directory,
-            adapters=adapters,
-            settler=settler,
-            notice_rules=NoticeRules(hub=hub_code, limits=limits),
-            clock=clock,
-            draw=random.random,
-            schedule_s=settings.retry_schedule_s,
-            concurrency=settings.worker_concurrency,
-            max_batch=settings.commit_batch,
+            store, broker, attempts.make, max_held=4 * settings.worker_concurrency, max_batch=settings.commit_batch
         ),
         readiness=Readiness(store, broker, blobs, directory, min_free_bytes=settings.min_free_bytes, stopping=stop.is_set),
         stop=stop,

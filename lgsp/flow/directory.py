@@ -32,4 +32,4 @@ class DirectoryCache:
             try:
                 await self.refresh()
             except JournalUnavailable as error:
-                log.warning("journal.lost", detail=str(error))
+                log.error("journal.lost", detail=str(error))

@@ -97,4 +97,4 @@ class Outbox:
                 try:
                     await self._journal.mark_queued(still)
                 except JournalUnavailable as error:
-                    log.warning("journal.lost", detail=str(error))
+                    log.error("journal.lost", detail=str(error))

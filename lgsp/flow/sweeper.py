@@ -2,6 +2,7 @@
 and what outlived its time. The timetable is the journal's, so it survives everything the journal survives."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from datetime import datetime
 
@@ -43,16 +44,17 @@ class Sweeper:
             try:
                 more = await self.sweep_once()
             except JournalUnavailable as error:
-                log.warning("journal.lost", detail=str(error))
+                log.error("journal.lost", detail=str(error))
                 more = False
             await asyncio.sleep(0.0 if more else self._interval_s)
 
     async def sweep_once(self) -> bool:
         """One round; whether there is more to do at once."""
+        started = time.perf_counter()
         swept = await self._publish_due()
         expired = await self._expire()
         if swept or expired:
-            log.debug("sweep.done", published=swept, expired=expired)
+            log.debug("sweep.done", took_ms=round((time.perf_counter() - started) * 1000), refs=swept, expired=expired)
         return swept == self._batch or expired == self._batch
 
     async def _publish_due(self) -> int:
