@@ -1,0 +1,1 @@
+"""One suite a port, run for every implementation: a new one earns its place by passing."""

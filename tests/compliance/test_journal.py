@@ -1,0 +1,55 @@
+"""Every store keeps every promise of `lgsp.ports`: the suite below runs once per store."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from lgsp.journal.sqlite import SqliteStore
+from lgsp.ports import Store
+from tests.compliance.journal_suite import *  # noqa: F403
+
+Opener = Callable[[], Awaitable[Store]]
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
+    """Opens the same store again and again: as another process would, or after a restart."""
+    if request.param == "sqlite":
+        path = tmp_path / "journal.db"
+
+        async def open_sqlite() -> Store:
+            return SqliteStore.open(path, timeout_s=10)
+
+        return open_sqlite
+    from lgsp.journal.postgres import PostgresStore
+
+    dsn: str = request.getfixturevalue("postgres_dsn")
+
+    async def open_postgres() -> Store:
+        return await PostgresStore.open(dsn, timeout_s=10)
+
+    return open_postgres
+
+
+@pytest.fixture
+async def store(open_store: Opener) -> AsyncIterator[Store]:
+    """An empty store."""
+    opened = await open_store()
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def reopen(store: Store, open_store: Opener) -> AsyncIterator[Callable[[], Awaitable[Store]]]:
+    """Closes the store and opens it again."""
+    later: list[Store] = []
+
+    async def again() -> Store:
+        await (later[-1] if later else store).close()
+        later.append(await open_store())
+        return later[-1]
+
+    yield again
+    for one in later:
+        await one.close()  # closing twice is harmless
