@@ -34,7 +34,7 @@ class Dispatcher:
         self._max_held = max_held
         self._held = 0
         self._less_held = asyncio.Event()
-        self._in_flight: set[int] = set()
+        self._in_flight: set[tuple[int, int]] = set()  # (delivery id, attempt)
         self._running: set[asyncio.Task[None]] = set()
 
     async def run(self, stop: asyncio.Event, grace_s: float) -> None:
@@ -71,11 +71,11 @@ class Dispatcher:
 
     async def _handle(self, consignment: Consignment) -> None:
         """Hydrate, attempt, acknowledge. Whatever goes wrong in between, the broker delivers again."""
-        refs = [ref for ref in consignment.refs if ref.delivery_id not in self._in_flight]
-        ids = {ref.delivery_id for ref in refs}
-        self._in_flight |= ids
+        refs = {(ref.delivery_id, ref.attempt): ref for ref in consignment.refs}
+        mine = refs.keys() - self._in_flight  # a second copy of what is under way here needs no second attempt
+        self._in_flight |= mine
         try:
-            works = await self._hydrations.submit(refs)
+            works = await self._hydrations.submit([refs[key] for key in mine])
             await self._attempt_all([work for work in works if work is not None])
         except Unavailable as error:
             log.error("journal.lost", detail=str(error), wait_s=_PAUSE_WHEN_DOWN_S)
@@ -87,14 +87,14 @@ class Dispatcher:
         else:
             await consignment.done()
         finally:
-            self._in_flight -= ids
+            self._in_flight -= mine
             self._held -= len(consignment.refs)
             self._less_held.set()
 
     async def _hydrate(self, refs: Sequence[Ref]) -> Sequence[Work | None]:
-        found = {work.delivery_id: work for work in await self._journal.hydrate(refs)}
+        found = {(work.delivery_id, work.attempt): work for work in await self._journal.hydrate(refs)}
         metrics.STALE.inc(len(refs) - len(found))
-        return [found.get(ref.delivery_id) for ref in refs]
+        return [found.get((ref.delivery_id, ref.attempt)) for ref in refs]
 
     async def _attempt_all(self, works: Sequence[Work]) -> None:
         """All of them, also when one cannot be recorded; then raises what the first one raised."""
