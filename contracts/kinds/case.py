@@ -48,7 +48,7 @@ class Alias(Part, frozen=True, kw_only=True):
             "software (maHoSoLT), ministry: a ministry's system",
         ),
     ]
-    value: Annotated[Name, about("Giá trị", "The number itself")]
+    value: Annotated[Number, about("Giá trị", "The number itself")]
 
 
 Aliases = Annotated[

@@ -10,13 +10,16 @@ import msgspec
 
 from contracts.envelope import Identifier
 from contracts.errors import ContractError
-from contracts.kinds import case, index, postal
+from contracts.kinds import case, delivery, document, examples, index, postal
+from contracts.kinds.examples import Example
+from contracts.receipt import Receipt, Refusal
 
 Role = Literal["desk", "agency", "post", "hub"]  # desk: receives cases from citizens; agency: decides or is told; hub: we
 
 JSON = "application/json"
 XML = "application/xml"
 TWINS = frozenset({JSON, XML, "text/xml"})
+EDXML = frozenset({XML, "application/edxml+xml", "text/xml"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +27,7 @@ class Kind:
     """One version of one kind of message.
 
     `sender_roles` is the default for grants, `senders` says the same for people. `model` is the typed body; `media_types` are
-    the forms it may take.
+    the forms it may take. `examples` are bodies as they occur, used by the published examples, the tests and people who start.
     """
 
     name: str
@@ -36,8 +39,10 @@ class Kind:
     senders: str
     sender_roles: frozenset[Role]
     media_types: frozenset[str] = TWINS
+    read_xml: Callable[[bytes], msgspec.Struct] | None = None  # for XML that is not the twin of the model
     identify: Callable[[Any], tuple[Identifier, ...]]
     order_key_of: Callable[[Any], str | None]
+    examples: tuple[Example, ...]
 
     @property
     def key(self) -> str:
@@ -64,6 +69,7 @@ _ALL = (
         sender_roles=frozenset({"desk", "agency"}),
         identify=index.case_identifiers,
         order_key_of=index.case_order_key,
+        examples=examples.CASE_FILE,
     ),
     Kind(
         name="case.transfer",
@@ -75,6 +81,7 @@ _ALL = (
         sender_roles=frozenset({"desk", "agency"}),
         identify=index.transfer_identifiers,
         order_key_of=index.case_order_key,
+        examples=examples.CASE_TRANSFER,
     ),
     Kind(
         name="case.progress",
@@ -86,6 +93,7 @@ _ALL = (
         sender_roles=frozenset({"desk", "agency"}),
         identify=index.case_identifiers,
         order_key_of=index.case_order_key,
+        examples=examples.CASE_PROGRESS,
     ),
     Kind(
         name="case.supplement",
@@ -97,6 +105,7 @@ _ALL = (
         sender_roles=frozenset({"desk", "agency"}),
         identify=index.case_identifiers,
         order_key_of=index.case_order_key,
+        examples=examples.CASE_SUPPLEMENT,
     ),
     Kind(
         name="case.result",
@@ -108,6 +117,7 @@ _ALL = (
         sender_roles=frozenset({"desk", "agency"}),
         identify=index.case_identifiers,
         order_key_of=index.case_order_key,
+        examples=examples.CASE_RESULT,
     ),
     Kind(
         name="postal.order",
@@ -119,6 +129,7 @@ _ALL = (
         sender_roles=frozenset({"desk", "agency"}),
         identify=index.postal_identifiers,
         order_key_of=index.postal_order_key,
+        examples=examples.POSTAL_ORDER,
     ),
     Kind(
         name="postal.event",
@@ -130,6 +141,7 @@ _ALL = (
         sender_roles=frozenset({"post"}),
         identify=index.postal_identifiers,
         order_key_of=index.postal_order_key,
+        examples=examples.POSTAL_EVENT,
     ),
     Kind(
         name="postal.cancel",
@@ -141,6 +153,7 @@ _ALL = (
         sender_roles=frozenset({"desk", "agency"}),
         identify=index.postal_identifiers,
         order_key_of=index.postal_order_key,
+        examples=examples.POSTAL_CANCEL,
     ),
     Kind(
         name="postal.settlement",
@@ -152,6 +165,71 @@ _ALL = (
         sender_roles=frozenset({"post"}),
         identify=index.settlement_identifiers,
         order_key_of=index.settlement_order_key,
+        examples=examples.POSTAL_SETTLEMENT,
+    ),
+    Kind(
+        name="document.packet",
+        model=document.DocumentPacket,
+        title_vi="Gói tin văn bản điện tử",
+        title_en="An official document as an edXML packet",
+        source="QCVN 102:2016/BTTTT, amendment 1:2022",
+        senders="an agency with a connected document system",
+        sender_roles=frozenset({"agency"}),
+        media_types=EDXML,
+        read_xml=document.read_packet,
+        identify=index.packet_identifiers,
+        order_key_of=index.document_order_key,
+        examples=examples.DOCUMENT_PACKET,
+    ),
+    Kind(
+        name="document.status",
+        model=document.DocumentStatus,
+        title_vi="Gói tin trạng thái văn bản",
+        title_en="The status of an official document as an edXML packet",
+        source="QCVN 102:2016/BTTTT, amendment 1:2022",
+        senders="an agency with a connected document system",
+        sender_roles=frozenset({"agency"}),
+        media_types=EDXML,
+        read_xml=document.read_status,
+        identify=index.status_identifiers,
+        order_key_of=index.document_order_key,
+        examples=examples.DOCUMENT_STATUS,
+    ),
+    Kind(
+        name="receipt",
+        model=Receipt,
+        title_vi="Biên nhận của trục",
+        title_en="The hub has taken an envelope over",
+        source="This hub",
+        senders="the hub",
+        sender_roles=frozenset({"hub"}),
+        identify=index.no_identifiers,
+        order_key_of=index.message_order_key,
+        examples=examples.RECEIPT,
+    ),
+    Kind(
+        name="refusal",
+        model=Refusal,
+        title_vi="Thông báo từ chối của trục",
+        title_en="The hub did not take an envelope over, and why",
+        source="This hub; catalogue of refusals",
+        senders="the hub",
+        sender_roles=frozenset({"hub"}),
+        identify=index.no_identifiers,
+        order_key_of=index.message_order_key,
+        examples=examples.REFUSAL,
+    ),
+    Kind(
+        name="delivery.status",
+        model=delivery.DeliveryStatus,
+        title_vi="Tình trạng giao thông điệp",
+        title_en="What became of the deliveries of an envelope",
+        source="This hub; catalogue of refusals",
+        senders="the hub",
+        sender_roles=frozenset({"hub"}),
+        identify=index.delivery_identifiers,
+        order_key_of=index.message_order_key,
+        examples=examples.DELIVERY_STATUS,
     ),
 )
 

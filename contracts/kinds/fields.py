@@ -33,8 +33,9 @@ ShortText = Annotated[str, Meta(max_length=255, extra_json_schema=_TEXT)]
 Text = Annotated[str, Meta(max_length=1000, extra_json_schema=_TEXT)]
 LongText = Annotated[str, Meta(max_length=4000, extra_json_schema=_TEXT)]
 
+# Latin letters, composed or decomposed, digits and signs.
 # Never split at dots: sequences of 4, 5 and 7 digits, dates of 6 and 8 and agency codes of both generations occur.
-Number = Annotated[str, exactly(r"[^\s\u0000-\u001F\u007F-\u009F\uFFFE\uFFFF]+", 50)]
+Number = Annotated[str, exactly(r"[!-~\u00C0-\u024F\u0300-\u036F\u1E00-\u1EFF]+", 50)]
 Code = Annotated[str, exactly(r"[0-9A-Za-zĐđ](?:[0-9A-Za-zĐđ._/\-]*[0-9A-Za-zĐđ])?", 50)]
 AgencyCodeText = Annotated[str, exactly(r"[0-9A-Za-z](?:[0-9A-Za-z._\-]*[0-9A-Za-z])?", 50)]
 CommuneCode = Annotated[str, exactly(r"[0-9]{5}", 5)]

@@ -9,6 +9,8 @@ from typing import Protocol
 
 from contracts.envelope import Identifier
 from contracts.kinds.case import Alias, CaseTransfer
+from contracts.kinds.delivery import DeliveryStatus
+from contracts.kinds.document import DocumentPacket, DocumentStatus
 from contracts.kinds.postal import PostalSettlement
 from contracts.text import nfc
 
@@ -31,6 +33,13 @@ class OfParcel(Protocol):
     def case_number(self) -> str | None: ...
     @property
     def item_code(self) -> str | None: ...
+
+
+class AboutMessage(Protocol):
+    """A body of the hub about an envelope."""
+
+    @property
+    def message_id(self) -> str | None: ...
 
 
 def case_identifiers(body: OfCase) -> tuple[Identifier, ...]:
@@ -62,11 +71,46 @@ def postal_order_key(body: OfParcel) -> str:
 
 def settlement_identifiers(body: PostalSettlement) -> tuple[Identifier, ...]:
     """Every order accounted for, so that the timeline of a case shows what was charged."""
-    return _distinct(Identifier("postal_order", line.order_number) for line in body.lines)
+    orders = (Identifier("postal_order", line.order_number) for line in body.lines)
+    cases = (Identifier("case", line.case_number) for line in body.lines if line.case_number is not None)
+    return _distinct((*orders, *cases))
 
 
 def settlement_order_key(body: PostalSettlement) -> str:
     return f"settlement {nfc(body.customer_code)}"
+
+
+def packet_identifiers(body: DocumentPacket) -> tuple[Identifier, ...]:
+    """The number with its notation, "7816/VPCP-TTĐT", is how people ask for a document.
+
+    Also found by the documents it updates, replaces or answers: their timeline shows it.
+    """
+    found = [Identifier("document", body.document_id), *(Identifier("document", one) for one in body.earlier)]
+    if body.number and body.notation:
+        found.append(Identifier("notation", f"{body.number}/{body.notation}"))
+    return _distinct(found)
+
+
+def status_identifiers(body: DocumentStatus) -> tuple[Identifier, ...]:
+    notation = () if body.notation is None else (Identifier("notation", body.notation),)
+    return (Identifier("document", body.document_id), *notation)
+
+
+def document_order_key(body: DocumentPacket | DocumentStatus) -> str:
+    return nfc(body.document_id)
+
+
+def no_identifiers(_body: object) -> tuple[Identifier, ...]:
+    return ()
+
+
+def delivery_identifiers(body: DeliveryStatus) -> tuple[Identifier, ...]:
+    return tuple(Identifier(one.scheme, one.value) for one in body.identifiers)
+
+
+def message_order_key(body: AboutMessage) -> str | None:
+    """All that the hub says about one envelope arrives in the order in which it was said."""
+    return body.message_id
 
 
 def _distinct(identifiers: Iterable[Identifier]) -> tuple[Identifier, ...]:

@@ -10,7 +10,8 @@ import msgspec
 
 from contracts.envelope import Identifier
 from contracts.errors import ContractError
-from contracts.kinds.catalogue import KINDS, Kind
+from contracts.kinds.catalogue import JSON, KINDS, Kind
+from contracts.kinds.xml import from_xml
 
 _DECODERS: Mapping[type[msgspec.Struct], msgspec.json.Decoder[Any]] = MappingProxyType(
     {kind.model: msgspec.json.Decoder(kind.model) for kind in KINDS.values()}
@@ -30,7 +31,7 @@ class Reading:
 
 
 def read_body(kind: Kind, octets: bytes, media_type: str) -> Reading:
-    """`field` of errors is a path below /body, `detail` names types and limits and never a value.
+    """`field` of errors is a path below /body for JSON, of elements for XML; `detail` names types and limits, never a value.
 
     Raises ContractError "request.media_type_unsupported", "body.malformed" or "body.invalid".
     """
@@ -39,7 +40,7 @@ def read_body(kind: Kind, octets: bytes, media_type: str) -> Reading:
         raise ContractError(
             "request.media_type_unsupported", "/media_type", f"{kind.key} takes {', '.join(sorted(kind.media_types))}"
         )
-    model = _from_json(kind, octets)
+    model = _from_json(kind, octets) if essence == JSON else _from_xml(kind, octets)
     return Reading(model, kind.identifiers(model), kind.default_order_key(model))
 
 
@@ -47,7 +48,7 @@ def _from_json(kind: Kind, octets: bytes) -> msgspec.Struct:
     try:
         model: msgspec.Struct = _DECODERS[kind.model].decode(octets)
     except msgspec.ValidationError as error:
-        raise invalid(error) from None
+        raise _invalid(error) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ContractError("body.malformed", "/body", _why_malformed(error)) from None
     if (b"\\" in octets and _SUSPECT_ESCAPE.search(octets)) or b"\xef" in octets:
@@ -58,7 +59,11 @@ def _from_json(kind: Kind, octets: bytes) -> msgspec.Struct:
     return model
 
 
-def invalid(error: msgspec.ValidationError) -> ContractError:
+def _from_xml(kind: Kind, octets: bytes) -> msgspec.Struct:
+    return from_xml(kind, octets) if kind.read_xml is None else kind.read_xml(octets)
+
+
+def _invalid(error: msgspec.ValidationError) -> ContractError:
     """The library's message without the values it quotes, its path as a JSON pointer."""
     detail, _, path = str(error).partition(" - at `$")
     if detail.startswith("Invalid enum value"):

@@ -1,0 +1,146 @@
+"""The XML twin of the models: namespace `urn:lgsp:<kind>:<version>`, elements named as the fields, lists as repeated elements.
+
+Nothing is lost either way: an absent element is null or the default, an empty one is the empty text. The schema (`xsd`) is
+checked first, so a document is refused for the same reasons as JSON, and the mapping below may trust its shape.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+from lxml import etree
+
+from contracts.errors import ContractError
+from contracts.kinds.catalogue import KINDS, XML, Kind
+from contracts.kinds.safe_xml import local_name, parse
+from contracts.kinds.xsd import namespace, plain, write_xsd
+
+_KIND_OF: Mapping[type[msgspec.Struct], Kind] = MappingProxyType(
+    {kind.model: kind for kind in KINDS.values() if kind.read_xml is None and XML in kind.media_types}
+)
+# What the validator found, by its name for the rule. Its own messages quote values; ours must not.
+_REASONS = MappingProxyType(
+    {
+        "SCHEMAV_CVC_ENUMERATION_VALID": "not one of the values allowed",
+        "SCHEMAV_CVC_PATTERN_VALID": "does not match its pattern",
+        "SCHEMAV_CVC_MAXLENGTH_VALID": "too long",
+        "SCHEMAV_CVC_MINLENGTH_VALID": "too short",
+        "SCHEMAV_CVC_MININCLUSIVE_VALID": "too small",
+        "SCHEMAV_CVC_MAXINCLUSIVE_VALID": "too large",
+        "SCHEMAV_CVC_DATATYPE_VALID_1_2_1": "not of its type",
+        "SCHEMAV_CVC_COMPLEX_TYPE_3_2_1": "an attribute is not allowed here",
+        "SCHEMAV_CVC_COMPLEX_TYPE_2_3": "text is not allowed here",
+        "SCHEMAV_CVC_ELT_1": "not the root element of this kind",
+    }
+)
+_NAMESPACE_IN_MESSAGE = re.compile(r"\{[^}]*\}")
+
+
+def to_xml(model: msgspec.Struct) -> bytes:
+    """UTF-8 with a declaration. Raises ContractError "body.invalid" for a text with characters that XML 1.0 cannot carry."""
+    kind = _KIND_OF[type(model)]
+    root = etree.fromstring(f'<{kind.name} xmlns="{namespace(kind)}"/>')
+    try:
+        _write(root, msgspec.to_builtins(model), f"{{{namespace(kind)}}}")
+    except ValueError:
+        raise ContractError(
+            "body.invalid", "/", "a character that XML 1.0 cannot carry (control characters, U+FFFE, U+FFFF)"
+        ) from None
+    return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+
+
+def from_xml(kind: Kind, octets: bytes) -> msgspec.Struct:
+    """Raises ContractError "body.malformed" or "body.invalid", whose field is a path such as "/case.file/papers[2]/name"."""
+    root = parse(octets)
+    try:
+        _schema(kind.key).assertValid(root)
+    except etree.DocumentInvalid as error:
+        raise _explained(root, error) from None
+    try:
+        return msgspec.convert(_read_struct(root, msgspec.inspect.type_info(kind.model)), kind.model, strict=False)
+    except msgspec.ValidationError as error:
+        raise _refused(kind, error) from None
+
+
+@cache
+def _schema(key: str) -> etree.XMLSchema:
+    return etree.XMLSchema(etree.fromstring(write_xsd(KINDS[key])))
+
+
+def _write(parent: etree._Element, fields: dict[str, Any], prefix: str) -> None:
+    for name, value in fields.items():
+        for one in value if isinstance(value, list | tuple) else (value,):
+            if one is None:
+                continue
+            element = etree.SubElement(parent, f"{prefix}{name}")
+            if isinstance(one, dict):
+                _write(element, one, prefix)
+            else:
+                element.text = str(one).lower() if isinstance(one, bool) else str(one)
+
+
+def _read_struct(element: etree._Element, type_: msgspec.inspect.Type) -> dict[str, Any]:
+    assert isinstance(type_, msgspec.inspect.StructType)
+    types = _field_types(type_.cls)
+    found: dict[str, Any] = {}
+    for child in element:
+        name = local_name(child)
+        inner = types[name]
+        if isinstance(inner, msgspec.inspect.VarTupleType):
+            found.setdefault(name, []).append(_read(child, plain(inner.item_type)))
+        else:
+            found[name] = _read(child, inner)
+    return found
+
+
+@cache
+def _field_types(model: type[Any]) -> Mapping[str, msgspec.inspect.Type]:
+    info = msgspec.inspect.type_info(model)
+    assert isinstance(info, msgspec.inspect.StructType)
+    return MappingProxyType({field.encode_name: plain(field.type) for field in info.fields})
+
+
+def _read(element: etree._Element, type_: msgspec.inspect.Type) -> Any:
+    if isinstance(type_, msgspec.inspect.StructType):
+        return _read_struct(element, type_)
+    text = element.text or ""
+    return text if isinstance(type_, msgspec.inspect.StrType) else text.strip()
+
+
+def _explained(root: etree._Element, invalid: etree.DocumentInvalid) -> ContractError:
+    log: Any = invalid.error_log  # published without types
+    first = log[0]
+    if first.type_name == "SCHEMAV_ELEMENT_CONTENT":  # names of elements only, and those expected: worth keeping
+        detail = _NAMESPACE_IN_MESSAGE.sub("", first.message)[:300]
+    else:
+        detail = _REASONS.get(first.type_name, "does not match the schema")
+    return ContractError("body.invalid", _named_path(root, first.path or "/*"), detail)
+
+
+def _named_path(root: etree._Element, path: str) -> str:
+    """The validator's "/*/*[3]" with the names of the elements, counted among those of the same name where there are several."""
+    named, siblings = "", [root]
+    for step in path.strip("/").split("/"):
+        name, _, place = step.partition("[")
+        local = name.rpartition(":")[2]
+        candidates = [one for one in siblings if local in ("*", local_name(one))]
+        position = int(place.rstrip("]") or 1) - 1 if place else 0
+        if position >= len(candidates):
+            break
+        element = candidates[position]
+        same = [one for one in siblings if one.tag == element.tag]
+        named += f"/{local_name(element)}" + (f"[{same.index(element) + 1}]" if len(same) > 1 else "")
+        siblings = list(element)
+    return named or "/"
+
+
+def _refused(kind: Kind, error: msgspec.ValidationError) -> ContractError:
+    """What the schema cannot say, e.g. a date that does not exist in the calendar the model uses."""
+    detail, _, path = str(error).partition(" - at `$")
+    steps = re.sub(r"\[(\d+)\]", lambda found: f"[{int(found[1]) + 1}]", path.rstrip("`")).replace(".", "/")
+    if detail.startswith("Invalid enum value"):
+        detail = "not one of the values allowed"
+    return ContractError("body.invalid", f"/{kind.name}{steps}", detail)
