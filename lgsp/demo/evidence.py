@@ -1,0 +1,67 @@
+"""What the simulated systems wrote down during a day: what senders were told and what recipients saw. Plain values, in the order
+in which things happened; moments are seconds of one monotonic clock."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """A sender holds the hub's receipt for a planned message. `deliveries`: delivery id -> recipient; `took_s` from the first
+    attempt to the receipt."""
+
+    message_id: str
+    sequence: int
+    deliveries: dict[int, str]
+    took_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnedAway:
+    """A planned message that the hub refused: that should never happen."""
+
+    message_id: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """One copy of one delivery in a recipient's system. `took_s` from the sender's first attempt, None for what was sent by
+    somebody else; `direction` of a postal order or event: "collect" or "deliver"."""
+
+    delivery_id: int
+    recipient: str
+    message_id: str
+    sender: str
+    kind: str
+    order_key: str | None
+    direction: str | None = None
+    took_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """How the hub answered something done on purpose. `expected` and `found` are catalogue codes, or "same receipt"."""
+
+    lesson: str
+    expected: str
+    found: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubBalance:
+    """The hub's own account. `difference`: deliveries according to its events minus those in its table."""
+
+    difference: int
+    by_state: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """`strangers`: copies of messages that are not of this day (an earlier run, somebody at the command line)."""
+
+    answers: list[Answered] = field(default_factory=list)
+    turned_away: list[TurnedAway] = field(default_factory=list)
+    arrivals: list[Arrival] = field(default_factory=list)
+    strangers: list[Arrival] = field(default_factory=list)
+    learned: list[Learned] = field(default_factory=list)
+    hub: HubBalance | None = None
