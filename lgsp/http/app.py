@@ -1,0 +1,128 @@
+"""The application: the route table, and one wrapper around every request that traces, translates errors, counts and logs."""
+
+import time
+
+from aiohttp import web
+
+from lgsp.errors import Unavailable
+from lgsp.http import problems
+from lgsp.http.access_token import AccessTokens
+from lgsp.http.auth import AgencyAuthenticator, Authenticator
+from lgsp.http.batch import Batches
+from lgsp.http.envelopes import Envelopes
+from lgsp.http.health import HealthRoutes
+from lgsp.http.mailbox import Mailboxes
+from lgsp.http.request_metrics import observe
+from lgsp.http.routes import AgencyHandler, Handler, Route
+from lgsp.http.services import Services
+from lgsp.http.status import Statuses
+from lgsp.http.token import TokenEndpoint
+from lgsp.http.trace import TRACE, trace_of
+from lgsp.log import get_logger, trace_id
+
+log = get_logger()
+
+CALLER = web.RequestKey("caller", str)
+ROUTES = web.AppKey("routes", tuple[Route, ...])
+
+_CLIENT_GONE = 499  # nginx's number for the log; nobody is there to read it
+
+
+def make_app(services: Services) -> web.Application:
+    """Everything the hub answers over HTTP. Serve it by `lgsp.http.server.make_runner`, which carries the limits on heads."""
+    tokens = AccessTokens(services.token_key, services.settings.hub_code, services.settings.token_life_s, services.clock)
+    authenticator = AgencyAuthenticator(tokens, services.directory_store, services.directory, services.clock)
+    routes: tuple[Route, ...] = (
+        *TokenEndpoint(services, tokens).routes(),
+        *Envelopes(services).routes(),
+        *Batches(services).routes(),
+        *Statuses(services).routes(),
+        *Mailboxes(services).routes(),
+        *HealthRoutes(services).routes(),
+    )
+    app = web.Application(middlewares=[handled])
+    app[ROUTES] = routes
+    for route in routes:
+        app.router.add_route(route.method, route.path, endpoint(route, authenticator), name=route.name)
+    return app
+
+
+def endpoint(route: Route, authenticator: Authenticator) -> Handler:
+    """The handler for the router; made once, so a request pays for one call."""
+    if route.public is not None:
+        return route.public
+    assert route.agency is not None
+    return _authenticated(route.agency, authenticator)
+
+
+def _authenticated(handler: AgencyHandler, authenticator: Authenticator) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        caller = await authenticator.caller(request)
+        request[CALLER] = caller.code
+        return await handler(request, caller)
+
+    return handle
+
+
+@web.middleware
+async def handled(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Nothing leaves without a trace id and a line in the log; every refusal leaves as a problem document."""
+    started = time.perf_counter()
+    trace = request[TRACE] = trace_of(request.headers)
+    trace_id.set(trace.trace_id)
+    code = ""
+    try:
+        response = await handler(request)
+    except Exception as error:  # noqa: BLE001 - the one place that must answer whatever happens; bugs are logged there
+        response, code = _answer_to(error, request, trace.trace_id)
+    if not response.prepared:
+        response.headers["traceresponse"] = trace.traceparent
+    _report(request, response.status, code, time.perf_counter() - started, response.content_length)
+    return response
+
+
+def _answer_to(error: Exception, request: web.Request, trace: str) -> tuple[web.StreamResponse, str]:
+    """The problem document and its code. A bug is logged loudly and answered without details."""
+    if isinstance(error, ConnectionError):
+        return _hung_up(request), ""
+    message_id = request.get(problems.MESSAGE_ID)
+    refusal = problems.refusal_of(error, message_id)
+    if refusal is None:
+        log.error("error.unexpected", where="http", method=request.method, path=route_template(request), exc_info=error)
+        refusal = problems.unforeseen(message_id)
+    if request.writer.output_size > 0:  # an answer was under way: a second one would be read as part of it
+        return _hung_up(request), refusal.code
+    response = problems.problem_response(refusal, trace)
+    if isinstance(error, Unavailable):
+        response.headers["Retry-After"] = str(error.retry_after_s)
+    elif isinstance(error, web.HTTPMethodNotAllowed):
+        response.headers["Allow"] = ", ".join(sorted(error.allowed_methods))
+    return response, refusal.code
+
+
+def _hung_up(request: web.Request) -> web.StreamResponse:
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response(status=_CLIENT_GONE, reason="Client Closed Request")
+
+
+def route_template(request: web.Request) -> str:
+    """The path with its variables unfilled; "" where no route matched, so that labels stay few."""
+    resource = request.match_info.route.resource
+    return "" if resource is None else resource.canonical
+
+
+def _report(request: web.Request, status: int, code: str, took_s: float, response_bytes: int | None) -> None:
+    path = route_template(request)
+    observe(request.method, path, status, took_s)
+    log.info(
+        "request.handled",
+        method=request.method,
+        path=path,
+        status=status,
+        took_ms=round(took_s * 1000, 2),
+        agency=request.get(CALLER, ""),
+        code=code,
+        request_bytes=request.content_length or 0,
+        response_bytes=response_bytes or 0,
+    )

@@ -1,0 +1,194 @@
+"""/v1/mailbox: pull delivery. List (long poll), fetch, acknowledge."""
+
+from typing import Annotated
+
+import msgspec
+from aiohttp import web
+from msgspec import Meta
+
+from contracts import wire
+from contracts.errors import ContractError
+from lgsp.core.directory import Agency
+from lgsp.core.lifecycle import State
+from lgsp.flow.mailbox import Acknowledgement
+from lgsp.http.addressing import write_addressing
+from lgsp.http.answers import encode, foreign_headers, json_response
+from lgsp.http.reading import MAX_ID, Query, check_type, decoded, read_body
+from lgsp.http.routes import JSON, Answer, Body, Route
+from lgsp.http.services import Services
+from lgsp.http.status import StateLabel
+from lgsp.ports import MailboxEntry, Work
+
+MAX_ACKNOWLEDGED = 1000
+_MAX_REASON_CHARS = 500
+_MAX_ACKNOWLEDGE_BYTES = MAX_ACKNOWLEDGED * (6 * _MAX_REASON_CHARS + 100)
+# What is not yet, or no longer, the recipient's: waiting for its turn, recalled, expired.
+_OPEN_TO_RECIPIENT = frozenset({State.AVAILABLE, State.DELIVERED, State.REFUSED})
+
+_PATHS = {"delivery_id": "id of a delivery to the caller"}
+
+
+class MailboxPage(msgspec.Struct, frozen=True, kw_only=True):
+    """`next_after` is the `after` of the next call; the same as before when nothing came."""
+
+    entries: list[MailboxEntry]
+    next_after: int
+
+
+class DeliveryHead(msgspec.Struct, frozen=True, kw_only=True):
+    """`delivery_id` is the same in every attempt: a second copy is dropped by it."""
+
+    delivery_id: int
+    attempt: int
+    sequence: int
+    recipient: str
+    addressed_as: str
+
+
+class DeliveryDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """What a recipient gets, fetched or pushed."""
+
+    delivery: DeliveryHead
+    envelope: wire.WireEnvelope
+
+
+class AcknowledgeRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    items: Annotated[list[Acknowledgement], Meta(min_length=1, max_length=MAX_ACKNOWLEDGED)]
+
+
+class Acknowledged(msgspec.Struct, frozen=True, kw_only=True):
+    """`applied` false: it had ended before (`state` tells how), or it is no delivery to the caller (`state` is null)."""
+
+    delivery_id: int
+    applied: bool
+    state: StateLabel | None
+
+
+class AcknowledgeAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """One result for each item, in the same order."""
+
+    results: list[Acknowledged]
+
+
+AFTER = Query("after", Annotated[int, Meta(ge=0, le=MAX_ID)], 0, "only deliveries with a higher id")
+LIMIT = Query("limit", Annotated[int, Meta(ge=1, le=1000)], 100, "at most so many entries")
+
+_decoder = msgspec.json.Decoder(AcknowledgeRequest)
+
+
+class Mailboxes:
+    def __init__(self, services: Services) -> None:
+        self._mailbox = services.mailbox
+        longest_s = services.settings.long_poll_max_s
+        self._wait_s = Query(
+            "wait_s", Annotated[float, Meta(ge=0, le=longest_s)], 0.0, "long poll: wait so many seconds for the first"
+        )
+
+    def routes(self) -> tuple[Route, ...]:
+        return (
+            Route(
+                method="GET",
+                path="/v1/mailbox",
+                name="listMailbox",
+                tag="Receiving",
+                summary="Deliveries that wait for the caller, oldest first",
+                agency=self.page,
+                query=(AFTER, LIMIT, self._wait_s),
+                answers={200: Answer(description="Empty when nothing waits", media={JSON: MailboxPage})},
+                refusals=("request.field_invalid",),
+            ),
+            Route(
+                method="GET",
+                path="/v1/mailbox/{delivery_id}",
+                name="fetchDelivery",
+                tag="Receiving",
+                summary="One delivery with its envelope: the same document as a push",
+                agency=self.fetch,
+                paths=_PATHS,
+                answers={200: Answer(description="The delivery", media={JSON: DeliveryDocument})},
+                refusals=("access.not_a_party",),
+            ),
+            Route(
+                method="GET",
+                path="/v1/mailbox/{delivery_id}/body",
+                name="fetchBody",
+                tag="Receiving",
+                summary="The body alone, octet for octet as the sender wrote it; its addressing stands in Lgsp-* headers",
+                agency=self.body,
+                paths=_PATHS,
+                answers={200: Answer(description="The body in its own media type", media={"*/*": None})},
+                refusals=("access.not_a_party",),
+            ),
+            Route(
+                method="POST",
+                path="/v1/mailbox/acknowledge",
+                name="acknowledge",
+                tag="Receiving",
+                summary="Say of deliveries that they are safe, or refused",
+                description="Repeating it is harmless.",
+                agency=self.acknowledge,
+                body=Body(media={JSON: AcknowledgeRequest}),
+                answers={200: Answer(description="One result for each item", media={JSON: AcknowledgeAnswer})},
+                refusals=(
+                    "request.malformed",
+                    "request.field_invalid",
+                    "request.too_large",
+                    "request.timeout",
+                    "request.media_type_unsupported",
+                ),
+            ),
+        )
+
+    async def page(self, request: web.Request, caller: Agency) -> web.Response:
+        after, limit, wait_s = AFTER.read(request), LIMIT.read(request), self._wait_s.read(request)
+        entries = await self._mailbox.list(caller.code, after, limit, wait_s)
+        return json_response(MailboxPage(entries=entries, next_after=entries[-1].delivery_id if entries else after))
+
+    async def fetch(self, request: web.Request, caller: Agency) -> web.Response:
+        work = await self._work(request, caller)
+        return web.Response(body=document(work), headers={"Content-Type": JSON, "Cache-Control": "private, no-store"})
+
+    async def body(self, request: web.Request, caller: Agency) -> web.Response:
+        work = await self._work(request, caller)
+        envelope = work.envelope
+        return web.Response(body=envelope.body, headers=foreign_headers(envelope.media_type) | write_addressing(envelope))
+
+    async def acknowledge(self, request: web.Request, caller: Agency) -> web.Response:
+        check_type(request, JSON)
+        items = decoded(await read_body(request, _MAX_ACKNOWLEDGE_BYTES), _decoder).items
+        for place, item in enumerate(items):
+            _check(item, f"/items/{place}")
+        settled = await self._mailbox.acknowledge(caller.code, items)
+        results = [
+            Acknowledged(delivery_id=item.delivery_id, applied=one.applied, state=None if one.state is None else one.state.label)
+            for item, one in zip(items, settled, strict=True)
+        ]
+        return json_response(AcknowledgeAnswer(results=results))
+
+    async def _work(self, request: web.Request, caller: Agency) -> Work:
+        text = request.match_info["delivery_id"]
+        delivery_id = int(text) if text.isascii() and text.isdigit() and len(text) <= 19 else 0
+        if 0 < delivery_id <= MAX_ID:
+            work = await self._mailbox.fetch(caller.code, delivery_id)
+            if work is not None and work.state in _OPEN_TO_RECIPIENT:
+                return work
+        raise ContractError("access.not_a_party", "delivery_id")
+
+
+def document(work: Work) -> bytes:
+    """{"delivery": ..., "envelope": ...}, the envelope octet for octet as `contracts.wire` renders it."""
+    head = DeliveryHead(
+        delivery_id=work.delivery_id,
+        attempt=work.attempt,
+        sequence=work.sequence,
+        recipient=work.recipient,
+        addressed_as=work.addressed_as,
+    )
+    return b'{"delivery":' + encode(head) + b',"envelope":' + wire.render(work.envelope) + b"}"
+
+
+def _check(item: Acknowledgement, field: str) -> None:
+    if not 0 < item.delivery_id <= MAX_ID:
+        raise ContractError("request.field_invalid", f"{field}/delivery_id", f"1 to {MAX_ID}")
+    if len(item.reason) > _MAX_REASON_CHARS or not item.reason.isprintable():
+        raise ContractError("request.field_invalid", f"{field}/reason", f"at most {_MAX_REASON_CHARS} printable characters")

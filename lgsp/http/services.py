@@ -1,0 +1,28 @@
+"""What the HTTP surface needs of the rest of the hub; put together by `lgsp.bootstrap`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from lgsp.flow.directory import DirectoryCache
+from lgsp.flow.health import Readiness
+from lgsp.flow.intake import Intake
+from lgsp.flow.mailbox import Mailbox
+from lgsp.ports import Blobs, DirectoryStore, Records
+from lgsp.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """`token_key`: at least 32 octets, the same in every gateway process. `clock` gives aware times."""
+
+    settings: Settings
+    records: Records
+    directory_store: DirectoryStore
+    directory: DirectoryCache
+    intake: Intake
+    mailbox: Mailbox
+    blobs: Blobs
+    readiness: Readiness
+    token_key: bytes = field(repr=False)
+    clock: Callable[[], datetime]

@@ -1,0 +1,193 @@
+"""GET /v1/envelopes/{sender}/{message_id}: what became of an envelope, its receipt, its timeline."""
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from aiohttp import web
+from msgspec import Meta
+
+from contracts.agency import AgencyCode, agency_code
+from contracts.envelope import Attachment, Identifier
+from contracts.errors import ContractError
+from contracts.receipt import Receipt
+from contracts.text import is_plain_token
+from lgsp.core.directory import Agency
+from lgsp.core.lifecycle import State
+from lgsp.http.answers import json_response
+from lgsp.http.parties import is_party, is_sender, visible_deliveries, visible_events
+from lgsp.http.routes import JSON, Answer, Route
+from lgsp.http.services import Services
+from lgsp.ports import DeliveryRecord, EnvelopeRecord, Event
+
+StateLabel = Annotated[str, Meta(description="lgsp.core.lifecycle", extra_json_schema={"enum": [state.label for state in State]})]
+
+_PATHS = {"sender": "code of the sender", "message_id": "id that the sender chose, percent-encoded"}
+
+
+class DeliveryStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A delivery as it stands. `reason` is a code of the catalogue, `due_at` the next attempt."""
+
+    delivery_id: int
+    recipient: str
+    addressed_as: str
+    state: StateLabel
+    attempt: int
+    due_at: datetime | None = None
+    ended_at: datetime | None = None
+    reason: str = ""
+    detail: str = ""
+
+
+class EnvelopeStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An accepted envelope without its body. The sender sees every delivery, a recipient its own."""
+
+    sequence: int
+    accepted_at: datetime
+    expires_at: datetime
+    digest: str
+    sender: str
+    message_id: str
+    recipients: tuple[str, ...]
+    kind: str
+    created_at: datetime
+    media_type: str
+    priority: int
+    body_bytes: int
+    deliveries: tuple[DeliveryStatus, ...]
+    order_key: str | None = None
+    correlation_id: str | None = None
+    traceparent: str | None = None
+    identifiers: tuple[Identifier, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+
+
+class Timeline(msgspec.Struct, frozen=True, kw_only=True):
+    """Every event of an envelope that the caller may see, oldest first."""
+
+    sender: str
+    message_id: str
+    sequence: int
+    events: list[Event]
+
+
+class Statuses:
+    def __init__(self, services: Services) -> None:
+        self._records = services.records
+        self._intake = services.intake
+        self._directory = services.directory
+        self._clock = services.clock
+
+    def routes(self) -> tuple[Route, ...]:
+        path = "/v1/envelopes/{sender}/{message_id}"
+        refusals = ("access.not_a_party",)
+        return (
+            Route(
+                method="GET",
+                path=path,
+                name="getEnvelope",
+                tag="Following",
+                summary="What became of an envelope",
+                agency=self.status,
+                paths=_PATHS,
+                answers={200: Answer(description="The envelope and its deliveries", media={JSON: EnvelopeStatus})},
+                refusals=refusals,
+            ),
+            Route(
+                method="GET",
+                path=path + "/receipt",
+                name="getReceipt",
+                tag="Following",
+                summary="The receipt again, for its sender",
+                agency=self.receipt,
+                paths=_PATHS,
+                answers={200: Answer(description="The same receipt as when it was accepted", media={JSON: Receipt})},
+                refusals=refusals,
+            ),
+            Route(
+                method="GET",
+                path=path + "/timeline",
+                name="getTimeline",
+                tag="Following",
+                summary="Every event of an envelope, oldest first",
+                agency=self.timeline,
+                paths=_PATHS,
+                answers={200: Answer(description="The events", media={JSON: Timeline})},
+                refusals=refusals,
+            ),
+        )
+
+    async def status(self, request: web.Request, caller: Agency) -> web.Response:
+        record = await self._record(request, caller)
+        return json_response(status_of(record, visible_deliveries(record, caller, self._directory.current)))
+
+    async def receipt(self, request: web.Request, caller: Agency) -> web.Response:
+        record = await self._record(request, caller)
+        if not is_sender(record, caller, self._directory.current):
+            raise ContractError("access.not_a_party", "message_id", "the receipt belongs to the sender")
+        return json_response(self._intake.receipt_of_record(record))
+
+    async def timeline(self, request: web.Request, caller: Agency) -> web.Response:
+        record = await self._record(request, caller)
+        events = visible_events(await self._records.timeline(record.sequence), record, caller, self._directory.current)
+        envelope = record.envelope
+        return json_response(
+            Timeline(sender=envelope.sender, message_id=envelope.message_id, sequence=record.sequence, events=events)
+        )
+
+    async def _record(self, request: web.Request, caller: Agency) -> EnvelopeRecord:
+        """Raises ContractError "access.not_a_party" also for what does not exist: who may not see it, learns nothing."""
+        sender, message_id = request.match_info["sender"], request.match_info["message_id"]
+        for code in self._codes(sender) if is_plain_token(message_id, 128) else ():
+            record = await self._records.envelope(code, message_id)
+            if record is not None and is_party(record, caller, self._directory.current):
+                return record
+        raise ContractError("access.not_a_party", "message_id")
+
+    def _codes(self, sender: str) -> tuple[AgencyCode, ...]:
+        """As written, then the directory's own code for it."""
+        try:
+            code = agency_code(sender)
+        except ContractError:
+            return ()
+        known = self._directory.current.known_as(code, self._clock().date())
+        return (code,) if known is None or known.code == code else (code, known.code)
+
+
+def status_of(record: EnvelopeRecord, deliveries: tuple[DeliveryRecord, ...]) -> EnvelopeStatus:
+    """With those deliveries that the caller may see."""
+    envelope = record.envelope
+    return EnvelopeStatus(
+        sequence=record.sequence,
+        accepted_at=record.accepted_at,
+        expires_at=record.expires_at,
+        digest=record.digest,
+        sender=envelope.sender,
+        message_id=envelope.message_id,
+        recipients=envelope.recipients,
+        kind=envelope.kind,
+        created_at=envelope.created_at,
+        media_type=envelope.media_type,
+        priority=envelope.priority,
+        body_bytes=record.body_bytes,
+        deliveries=tuple(_delivery(one) for one in deliveries),
+        order_key=envelope.order_key,
+        correlation_id=envelope.correlation_id,
+        traceparent=envelope.traceparent,
+        identifiers=record.identifiers,
+        attachments=envelope.attachments,
+    )
+
+
+def _delivery(record: DeliveryRecord) -> DeliveryStatus:
+    return DeliveryStatus(
+        delivery_id=record.delivery_id,
+        recipient=record.recipient,
+        addressed_as=record.addressed_as,
+        state=record.state.label,
+        attempt=record.attempt,
+        due_at=record.due_at,
+        ended_at=record.ended_at,
+        reason=record.reason,
+        detail=record.detail,
+    )
