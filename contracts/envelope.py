@@ -74,7 +74,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     attachments: tuple[Attachment, ...] = ()
 
     def digest(self) -> str:
-        """SHA-256 over everything the sender said, "sha256:" + hex. A resend with new trace headers has the same digest."""
+        """SHA-256 over everything but the trace headers, "sha256:" + hex: a resend carries new ones and has the same digest."""
         said = (
             self.message_id,
             self.sender,

@@ -22,7 +22,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     hub: AgencyCode
     sender: AgencyCode
     message_id: str
-    digest: str  # "sha256:" + hex over everything the sender said, see Envelope.digest
+    digest: str  # "sha256:" + hex of the envelope as accepted, see Envelope.digest
     sequence: int  # place in the hub's order of acceptance, dense from 1
     accepted_at: datetime  # aware, UTC, the hub's clock
     deliveries: tuple[DeliveryRef, ...]

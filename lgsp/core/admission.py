@@ -44,24 +44,33 @@ def admit(envelope: Envelope, caller: Agency, directory: Directory, limits: Limi
     if len(envelope.body) > limits.max_body_bytes:
         raise ContractError("body.too_large", "/body", f"{len(envelope.body)} bytes, {limits.max_body_bytes} allowed")
     _check_times(envelope, now)
-    kind = find(envelope.kind)
+    find(envelope.kind)
     _check_kind_granted(envelope, caller)
-    reading = read_body(kind, envelope.body, envelope.media_type)
-    order_key = envelope.order_key or reading.order_key
-    addressed = msgspec.structs.replace(
-        envelope,
-        order_key=order_key,
-        identifiers=_merged(envelope.identifiers, reading.identifiers),
-    )
-    hops = route(addressed, directory, now.date(), limits.shards)
-    _check_recipients_granted(envelope, hops, caller)
+    full = completed(envelope, caller)
+    hops = route(full, directory, now.date(), limits.shards)
+    _check_recipients_granted(full, hops, caller)
     return Admitted(
-        envelope=msgspec.structs.replace(envelope, order_key=order_key),
-        digest=envelope.digest(),
-        identifiers=addressed.identifiers,
+        envelope=full,
+        digest=full.digest(),
+        identifiers=full.identifiers,
         hops=hops,
         expires_at=envelope.expires_at or now + limits.default_life,
         directory_version=directory.version,
+    )
+
+
+def completed(envelope: Envelope, caller: Agency) -> Envelope:
+    """The envelope as it is kept, delivered and digested: the sender under its key in the directory, order key and identifiers
+    completed by what the body says. The same bytes are always completed alike.
+
+    Raises ContractError "kind.unknown", "body.*" or "request.media_type_unsupported".
+    """
+    reading = read_body(find(envelope.kind), envelope.body, envelope.media_type)
+    return msgspec.structs.replace(
+        envelope,
+        sender=caller.code,
+        order_key=envelope.order_key or reading.order_key,
+        identifiers=_merged(envelope.identifiers, reading.identifiers),
     )
 
 
@@ -107,5 +116,9 @@ def _check_recipients_granted(envelope: Envelope, hops: tuple[Hop, ...], caller:
 
 
 def _merged(given: tuple[Identifier, ...], found: tuple[Identifier, ...]) -> tuple[Identifier, ...]:
-    merged = {(one.scheme, one.key): one for one in (*given, *found)}
+    if not given:
+        return found
+    merged: dict[tuple[str, str], Identifier] = {}
+    for one in (*given, *found):
+        merged.setdefault((one.scheme, one.key), one)
     return tuple(merged.values())

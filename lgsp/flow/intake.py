@@ -11,7 +11,7 @@ from contracts.envelope import Envelope
 from contracts.errors import ContractError
 from contracts.receipt import Receipt
 from lgsp import metrics
-from lgsp.core.admission import Admitted, Limits, admit, check_attachments
+from lgsp.core.admission import Admitted, Limits, admit, check_attachments, completed
 from lgsp.core.directory import Agency
 from lgsp.core.explain import Explanation, decide, explanation
 from lgsp.core.receipts import delivery_ref, receipt_of
@@ -118,7 +118,13 @@ class Intake:
     async def _answer_of_earlier(self, envelope: Envelope, caller: Agency) -> Answer | None:
         """What was accepted once stays accepted: a resend after its expiry, or after a grant ended, gets its receipt again."""
         earlier = await self._records.envelope(caller.code, envelope.message_id)
-        if earlier is None or earlier.digest != envelope.digest():
+        if earlier is None:
+            return None
+        try:
+            digest = completed(envelope, caller).digest()
+        except ContractError:
+            return None
+        if earlier.digest != digest:
             return None
         metrics.RESENT.inc()
         return Answer(self.receipt_of_record(earlier), fresh=False)

@@ -1,0 +1,173 @@
+"""The decision at the door: who, how big, when, what, may he, where to."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import msgspec
+import pytest
+
+from contracts.adapter import Parcel
+from contracts.agency import AgencyCode
+from contracts.envelope import Attachment, Envelope, Identifier
+from contracts.errors import ContractError
+from contracts.kinds import find, read_body
+from contracts.kinds.examples import CASE_PROGRESS
+from lgsp.core.admission import Admitted, Limits, admit, check_attachments
+from lgsp.core.directory import Agency, Alias, Directory, Grant
+from lgsp.core.explain import decide, explanation
+from lgsp.core.lifecycle import State
+from lgsp.core.notices import NoticeRules, notice_of
+from lgsp.core.retry import Verdict
+
+NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
+LIMITS = Limits(max_body_bytes=20_000, default_life=timedelta(days=30), shards=8)
+MODEL = CASE_PROGRESS[0].body
+BODY = msgspec.json.encode(MODEL)
+
+
+def code(text: str) -> AgencyCode:
+    return AgencyCode(text)
+
+
+COMMUNE = Agency(
+    code=code("H01.101"),
+    name_vi="Ủy ban nhân dân phường Rạch Giá",
+    aliases=(Alias(code=code("000.01.41.H33"), valid_to=date(2027, 1, 1)),),
+    grants=(Grant(kinds=("case.*",), recipients=("H01.15", "H01.16")),),
+)
+DEPARTMENT = Agency(code=code("H01.15"), name_vi="Sở Tư pháp", grants=(Grant(kinds=("*",)),))
+DIRECTORY = Directory(3, [COMMUNE, DEPARTMENT, Agency(code=code("H01.18"), name_vi="Sở Y tế")])
+
+
+def envelope(**changes: object) -> Envelope:
+    base = Envelope(
+        message_id="m-1",
+        sender=COMMUNE.code,
+        recipients=(DEPARTMENT.code,),
+        kind="case.progress/1",
+        created_at=NOW - timedelta(minutes=1),
+        body=BODY,
+    )
+    return msgspec.structs.replace(base, **changes)
+
+
+def refused(one: Envelope, caller: Agency = COMMUNE) -> tuple[str, str]:
+    with pytest.raises(ContractError) as caught:
+        admit(one, caller, DIRECTORY, LIMITS, NOW)
+    return caught.value.code, caught.value.field
+
+
+def test_a_good_envelope_is_admitted_with_everything_that_was_decided() -> None:
+    """Order key and identifiers are found in the body when the sender names none; life has a default; the version is recorded."""
+    admitted = admit(envelope(), COMMUNE, DIRECTORY, LIMITS, NOW)
+    reading = read_body(find("case.progress/1"), BODY, "application/json")
+    assert admitted.envelope.order_key == reading.order_key
+    assert set(reading.identifiers) <= set(admitted.identifiers)
+    assert admitted.expires_at == NOW + timedelta(days=30)
+    assert admitted.directory_version == 3
+    assert [hop.recipient for hop in admitted.hops] == ["H01.15"]
+    assert admitted.hops[0].lane is not None
+    assert admitted.digest == admitted.envelope.digest()
+
+
+def test_what_the_sender_names_wins_over_what_the_body_says() -> None:
+    """An order key of the sender's own is kept; identifiers are merged without doubles, whatever their Unicode form."""
+    mine = Identifier("receipt", "BN Ấp 12")
+    twice = Identifier("receipt", "bn a\u0302\u0301p 12")
+    admitted = admit(envelope(order_key="my own", identifiers=(mine, twice)), COMMUNE, DIRECTORY, LIMITS, NOW)
+    assert admitted.envelope.order_key == "my own"
+    assert len([one for one in admitted.identifiers if one.scheme == "receipt" and one.key == mine.key]) == 1
+
+
+def test_an_agency_sends_only_as_itself_under_any_of_its_codes() -> None:
+    """Its alias is itself, and is kept under the directory's key; anybody else's code is refused."""
+    admitted = admit(envelope(sender=code("000.01.41.H33")), COMMUNE, DIRECTORY, LIMITS, NOW)
+    assert admitted.envelope.sender == "H01.101"
+    assert admitted.digest == admit(envelope(), COMMUNE, DIRECTORY, LIMITS, NOW).digest
+    assert refused(envelope(sender=DEPARTMENT.code)) == ("auth.sender_mismatch", "/sender")
+    assert refused(envelope(sender=code("nobody"))) == ("auth.sender_mismatch", "/sender")
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"body": b" " * 20_001}, ("body.too_large", "/body")),
+        ({"expires_at": NOW}, ("envelope.expired", "/expires_at")),
+        ({"created_at": NOW + timedelta(minutes=6)}, ("envelope.created_in_future", "/created_at")),
+        ({"kind": "case.nonsense/1"}, ("kind.unknown", "/kind")),
+        ({"kind": "case.progress/9"}, ("kind.unknown", "/kind")),
+        ({"kind": "postal.order/1"}, ("grant.kind_not_allowed", "/kind")),
+        ({"body": b"{"}, ("body.malformed", "/body")),
+        ({"recipients": (code("H09"),)}, ("route.unknown_recipient", "/recipients/0")),
+        ({"recipients": (code("H01.18"),)}, ("grant.recipient_not_allowed", "/recipients")),
+        ({"media_type": "text/plain"}, ("request.media_type_unsupported", "/media_type")),
+    ],
+)
+def test_each_refusal_has_its_code_and_its_field(changes: dict[str, object], expected: tuple[str, str]) -> None:
+    """The sender learns what to mend, where."""
+    assert refused(envelope(**changes)) == expected
+
+
+def test_who_may_not_send_learns_nothing_about_the_directory() -> None:
+    """An agency without the grant is told so before its recipients are looked up."""
+    assert refused(envelope(kind="postal.order/1", recipients=(code("no-such"),)))[0] == "grant.kind_not_allowed"
+
+
+def test_a_clock_a_little_ahead_is_forgiven() -> None:
+    """Five minutes of skew are normal in offices without time servers."""
+    admit(envelope(created_at=NOW + timedelta(minutes=4)), COMMUNE, DIRECTORY, LIMITS, NOW)
+
+
+def test_attachments_must_be_there_and_of_the_stated_size() -> None:
+    """Naming a file that was not uploaded, or another size, is refused with its place in the list."""
+    digest = "sha256:" + "0" * 64
+    one = envelope(attachments=(Attachment(digest=digest, size_bytes=5),))
+    check_attachments(one, {digest: 5})
+    for held, expected in (
+        ({}, ("attachment.unknown", "/attachments/0/digest")),
+        ({digest: 6}, ("attachment.size_mismatch", "/attachments/0/size_bytes")),
+    ):
+        with pytest.raises(ContractError) as caught:
+            check_attachments(one, held)
+        assert (caught.value.code, caught.value.field) == expected
+
+
+def test_an_explanation_tells_the_same_decision_step_by_step() -> None:
+    """Accepted: every step passed and the hops are named. Refused: the last step is the one that failed, in both languages."""
+    good = explanation(decide(envelope(), COMMUNE, DIRECTORY, LIMITS, NOW), DIRECTORY, envelope())
+    assert good.accepted
+    assert all(step.ok for step in good.steps)
+    assert [(hop.recipient, hop.name, hop.ordered) for hop in good.hops] == [("H01.15", "Sở Tư pháp", True)]
+    asked = envelope(recipients=(code("H09"),))
+    bad = explanation(decide(asked, COMMUNE, DIRECTORY, LIMITS, NOW), DIRECTORY, asked)
+    assert not bad.accepted
+    assert bad.refusal is not None
+    assert bad.refusal.code == "route.unknown_recipient"
+    assert [step.ok for step in bad.steps] == [True] * (len(bad.steps) - 1) + [False]
+    assert bad.steps[-1].name == "route"
+
+
+@pytest.mark.parametrize(("wants", "told"), [("none", set()), ("failures", {State.DEAD, State.REFUSED}), ("all", {State.DEAD, State.REFUSED, State.DELIVERED})])  # fmt: skip
+def test_the_sender_is_told_what_it_wants_to_know(wants: str, told: set[State]) -> None:
+    """A notice is a delivery.status envelope of the hub, valid by its own schema, in the lane of the case."""
+    directory = Directory(4, [msgspec.structs.replace(COMMUNE, wants_status=wants), DEPARTMENT])
+    rules = NoticeRules(hub=code("HUB"), limits=LIMITS)
+    admitted = admit(envelope(), COMMUNE, directory, LIMITS, NOW)
+    parcel = Parcel(delivery_id=9, attempt=2, recipient=DEPARTMENT.code, addressed_as=DEPARTMENT.code, sequence=5, envelope=admitted.envelope)  # fmt: skip
+    for state in (State.DELIVERED, State.REFUSED, State.DEAD, State.READY):
+        reason = "" if state in (State.DELIVERED, State.READY) else "delivery.retries_exhausted"
+        notice = notice_of(parcel, Verdict(state, reason=reason), directory, rules, NOW)
+        assert (notice is not None) == (state in told)
+        if notice is not None:
+            assert isinstance(notice, Admitted)
+            assert notice.envelope.recipients == (COMMUNE.code,)
+            assert notice.envelope.correlation_id == "m-1"
+            assert notice.envelope.order_key == admitted.envelope.order_key
+            read_body(find(notice.envelope.kind), notice.envelope.body, notice.envelope.media_type)
+
+
+def test_there_are_no_notices_about_notices() -> None:
+    """A status that cannot be delivered must not set off another one."""
+    directory = Directory(4, [msgspec.structs.replace(COMMUNE, wants_status="all"), DEPARTMENT])
+    parcel = Parcel(delivery_id=1, attempt=1, recipient=COMMUNE.code, addressed_as=COMMUNE.code, sequence=1, envelope=envelope(kind="delivery.status/1"))  # fmt: skip
+    rules = NoticeRules(hub=code("HUB"), limits=LIMITS)
+    assert notice_of(parcel, Verdict(State.DEAD, reason="delivery.timeout"), directory, rules, NOW) is None
