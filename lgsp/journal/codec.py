@@ -182,9 +182,10 @@ class AccessRow(NamedTuple):
 
 
 class Written(NamedTuple):
-    """What one accepted envelope puts into the journal, and the answer. The body is `admitted.envelope.body`."""
+    """What one accepted envelope puts into the journal, and the answer."""
 
     envelope: EnvelopeRow
+    body: bytes
     deliveries: list[DeliveryRow]
     events: list[EventRow]
     identifier_keys: set[str]
@@ -245,6 +246,7 @@ def written(
             first_delivery_id,
             len(admitted.hops),
         ),
+        envelope.body,
         deliveries,
         events,
         {identifier.key for identifier in admitted.identifiers},

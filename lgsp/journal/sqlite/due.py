@@ -1,0 +1,47 @@
+"""What is to be published and when. `next_due` reads; the others are called inside a transaction that holds the write lock."""
+
+import sqlite3
+from collections.abc import Sequence
+
+from lgsp.journal.codec import span_us, traceparent_of
+from lgsp.ports import Ref
+
+DUE = """
+SELECT d.delivery_id, d.attempt, d.shard, d.priority, e.header FROM deliveries d JOIN envelopes e USING (sequence)
+WHERE d.state = 1 AND d.due_at <= ? ORDER BY d.due_at, d.delivery_id LIMIT ?"""
+NEXT_DUE = "SELECT due_at FROM deliveries WHERE state = 1 ORDER BY due_at LIMIT 1"
+REQUEUE = "UPDATE deliveries INDEXED BY deliveries_queued SET state = 1, due_at = ? WHERE state = 2"
+_LEASE = "UPDATE deliveries SET due_at = ? WHERE delivery_id = ?"
+_QUEUED = "UPDATE deliveries SET state = 2, due_at = NULL WHERE delivery_id = ? AND state = 1"
+
+
+def take_due(connection: sqlite3.Connection, now_us: int, limit: int, lease_s: float) -> list[Ref]:
+    """As `Journal.take_due`."""
+    found = connection.execute(DUE, (now_us, limit)).fetchall()
+    refs = [
+        Ref(delivery_id, attempt, shard, priority, traceparent_of(header))
+        for delivery_id, attempt, shard, priority, header in found
+    ]
+    connection.executemany(_LEASE, [(now_us + span_us(lease_s), ref.delivery_id) for ref in refs])
+    return refs
+
+
+def mark_queued(connection: sqlite3.Connection, delivery_ids: Sequence[int]) -> None:
+    """As `Journal.mark_queued`."""
+    connection.executemany(_QUEUED, [(delivery_id,) for delivery_id in delivery_ids])
+
+
+def requeue_all(connection: sqlite3.Connection, now_us: int) -> int:
+    """As `Journal.requeue_all`."""
+    return connection.execute(REQUEUE, (now_us,)).rowcount
+
+
+def next_due(connection: sqlite3.Connection) -> int | None:
+    """As `Journal.next_due`, in microseconds."""
+    row = connection.execute(NEXT_DUE).fetchone()
+    return None if row is None else row[0]
+
+
+def ping(connection: sqlite3.Connection) -> None:
+    """As `Journal.ping`: its commit is fsync'd like any other."""
+    connection.execute("UPDATE pulse SET beat = beat + 1")

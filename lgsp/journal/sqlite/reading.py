@@ -1,0 +1,170 @@
+"""Everything that only reads envelopes, deliveries and events."""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from contracts.agency import AgencyCode
+from contracts.text import identifier_key
+from lgsp.core.lifecycle import State
+from lgsp.journal.codec import decode_header, moment_of
+from lgsp.ports import Balance, DeliveryRecord, EnvelopeRecord, Event, MailboxEntry, Ref, Work
+
+_encode_json = msgspec.json.Encoder().encode
+
+HYDRATE = """
+SELECT d.delivery_id, d.attempt, d.recipient, d.addressed_as, d.state, e.sequence, e.accepted_at, d.expires_at, e.header, b.body
+FROM deliveries d JOIN envelopes e USING (sequence) JOIN bodies b USING (sequence)
+WHERE d.delivery_id IN (SELECT value FROM json_each(?)) AND d.state IN (1, 2)"""
+FETCH = """
+SELECT d.delivery_id, d.attempt, d.recipient, d.addressed_as, d.state, e.sequence, e.accepted_at, d.expires_at, e.header, b.body
+FROM deliveries d JOIN envelopes e USING (sequence) JOIN bodies b USING (sequence)
+WHERE d.delivery_id = ?"""
+MAILBOX = """
+SELECT d.delivery_id, e.sequence, e.sender, e.message_id, e.kind, e.priority, e.order_key, e.accepted_at, e.expires_at,
+       e.body_bytes
+FROM deliveries d JOIN envelopes e USING (sequence)
+WHERE d.state = 3 AND d.recipient = ? AND d.delivery_id > ? ORDER BY d.delivery_id LIMIT ?"""
+ENVELOPE = """
+SELECT sequence, accepted_at, expires_at, digest, directory_version, body_bytes, header, first_delivery_id, delivery_count
+FROM envelopes WHERE sender = ? AND message_id = ?"""
+CASE = """
+SELECT sequence, accepted_at, expires_at, digest, directory_version, body_bytes, header, first_delivery_id, delivery_count
+FROM identifiers JOIN envelopes USING (sequence) WHERE key = ? ORDER BY sequence LIMIT ?"""
+DELIVERIES = """
+SELECT delivery_id, recipient, addressed_as, state, attempt, due_at, ended_at, reason, detail
+FROM deliveries WHERE delivery_id >= ? AND delivery_id < ? ORDER BY delivery_id"""
+TIMELINE = """
+SELECT v.event_id, v.at, v.name, v.delivery_id, d.recipient, v.attempt, v.reason, v.detail, v.took_ms
+FROM events v LEFT JOIN deliveries d USING (delivery_id) WHERE v.sequence = ? ORDER BY v.event_id"""
+ACCESS = "SELECT digest, size_bytes FROM file_access WHERE digest IN (SELECT value FROM json_each(?)) AND agency = ?"
+
+
+def hydrate(connection: sqlite3.Connection, refs: Sequence[Ref]) -> list[Work]:
+    """As `Journal.hydrate`."""
+    awaited = {(ref.delivery_id, ref.attempt) for ref in refs}
+    ids = _encode_json([ref.delivery_id for ref in refs]).decode()
+    return [_work(row) for row in connection.execute(HYDRATE, (ids,)) if row[:2] in awaited]
+
+
+def fetch(connection: sqlite3.Connection, delivery_id: int) -> Work | None:
+    """As `Records.fetch`."""
+    row = connection.execute(FETCH, (delivery_id,)).fetchone()
+    return None if row is None else _work(row)
+
+
+def mailbox(connection: sqlite3.Connection, recipient: AgencyCode, after: int, limit: int) -> list[MailboxEntry]:
+    """As `Records.mailbox`."""
+    return [
+        MailboxEntry(
+            delivery_id=delivery_id,
+            sequence=sequence,
+            sender=sender,
+            message_id=message_id,
+            kind=kind,
+            priority=priority,
+            order_key=order_key,
+            accepted_at=moment_of(accepted_at),
+            expires_at=moment_of(expires_at),
+            body_bytes=body_bytes,
+        )
+        for delivery_id, sequence, sender, message_id, kind, priority, order_key, accepted_at, expires_at, body_bytes in (
+            connection.execute(MAILBOX, (recipient, after, limit))
+        )
+    ]
+
+
+def envelope(connection: sqlite3.Connection, sender: AgencyCode, message_id: str) -> EnvelopeRecord | None:
+    """As `Records.envelope`."""
+    row = connection.execute(ENVELOPE, (sender, message_id)).fetchone()
+    return None if row is None else _envelope(connection, row)
+
+
+def find_case(connection: sqlite3.Connection, text: str, limit: int) -> list[EnvelopeRecord]:
+    """As `Records.find_case`."""
+    found = connection.execute(CASE, (identifier_key(text), limit)).fetchall()
+    return [_envelope(connection, row) for row in found]
+
+
+def timeline(connection: sqlite3.Connection, sequence: int) -> list[Event]:
+    """As `Records.timeline`."""
+    return [
+        Event(
+            event_id=event_id,
+            at=moment_of(at),
+            name=name,
+            sequence=sequence,
+            delivery_id=delivery_id,
+            recipient=recipient,
+            attempt=attempt,
+            reason=reason,
+            detail=detail,
+            took_ms=took_ms,
+        )
+        for event_id, at, name, delivery_id, recipient, attempt, reason, detail, took_ms in connection.execute(
+            TIMELINE, (sequence,)
+        )
+    ]
+
+
+def sizes(connection: sqlite3.Connection, digests: Sequence[str], agency: AgencyCode) -> dict[str, int]:
+    """As `Records.uploads`."""
+    return dict(connection.execute(ACCESS, (_encode_json(digests).decode(), agency)).fetchall())
+
+
+def balance(connection: sqlite3.Connection) -> Balance:
+    """As `Records.balance`; both counts of one snapshot."""
+    by_state = {
+        State(number): count for number, count in connection.execute("SELECT state, count(*) FROM deliveries GROUP BY state")
+    }
+    events = dict(connection.execute("SELECT name, count(*) FROM events GROUP BY name").fetchall())
+    ended = {state: events[state.label] for state in State if state.is_final and state.label in events}
+    return Balance(by_state, events.get("accepted", 0), ended)
+
+
+def _work(row: tuple[Any, ...]) -> Work:
+    delivery_id, attempt, recipient, addressed_as, state, sequence, accepted_at, expires_at, header, body = row
+    return Work(
+        delivery_id=delivery_id,
+        attempt=attempt,
+        recipient=recipient,
+        addressed_as=addressed_as,
+        state=State(state),
+        sequence=sequence,
+        accepted_at=moment_of(accepted_at),
+        expires_at=moment_of(expires_at),
+        envelope=decode_header(header).envelope(body),
+    )
+
+
+def _envelope(connection: sqlite3.Connection, row: tuple[Any, ...]) -> EnvelopeRecord:
+    sequence, accepted_at, expires_at, digest, directory_version, body_bytes, octets, first, count = row
+    header = decode_header(octets)
+    return EnvelopeRecord(
+        sequence=sequence,
+        accepted_at=moment_of(accepted_at),
+        expires_at=moment_of(expires_at),
+        digest=digest,
+        directory_version=directory_version,
+        body_bytes=body_bytes,
+        envelope=header.envelope(b""),
+        identifiers=header.all_identifiers,
+        deliveries=tuple(_delivery(one) for one in connection.execute(DELIVERIES, (first, first + count))),
+    )
+
+
+def _delivery(row: tuple[Any, ...]) -> DeliveryRecord:
+    delivery_id, recipient, addressed_as, state, attempt, due_at, ended_at, reason, detail = row
+    return DeliveryRecord(
+        delivery_id=delivery_id,
+        recipient=recipient,
+        addressed_as=addressed_as,
+        state=State(state),
+        attempt=attempt,
+        due_at=None if due_at is None else moment_of(due_at),
+        ended_at=None if ended_at is None else moment_of(ended_at),
+        reason=reason,
+        detail=detail,
+    )

@@ -1,0 +1,188 @@
+"""`lgsp.ports.Store` on one file: one thread writes, a few read, coroutines wait for them."""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from datetime import datetime
+from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
+
+from contracts.agency import AgencyCode
+from lgsp.core.admission import Admitted
+from lgsp.core.directory import Agency, Directory
+from lgsp.errors import JournalUnavailable
+from lgsp.journal.codec import micros, moment_of
+from lgsp.journal.migrate import migrations
+from lgsp.journal.sqlite import accepting, directory, due, reading, settling
+from lgsp.journal.sqlite.connection import open_reader, open_writer, read_transaction, write_transaction
+from lgsp.journal.sqlite.schema import migrate
+from lgsp.ports import (
+    Accepted,
+    Balance,
+    Credential,
+    EnvelopeRecord,
+    Event,
+    MailboxEntry,
+    Ref,
+    Reused,
+    Settled,
+    Settlement,
+    Work,
+)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Transaction = Callable[[sqlite3.Connection], AbstractContextManager[sqlite3.Connection]]
+
+_READERS = 3
+
+
+class _Threads:
+    """Threads with a connection each. A caller that is cancelled no longer waits; what a thread began, it ends."""
+
+    def __init__(self, name: str, connections: Sequence[sqlite3.Connection], transaction: Transaction, timeout_s: float) -> None:
+        self._connections = connections
+        self._transaction = transaction
+        self._timeout_s = timeout_s
+        self._own = threading.local()
+        spare = iter(connections)
+        lock = threading.Lock()
+
+        def take_connection() -> None:
+            with lock:
+                self._own.connection = next(spare)
+
+        self._executor = ThreadPoolExecutor(len(connections), thread_name_prefix=name, initializer=take_connection)
+
+    async def run(self, step: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """One transaction. Raises JournalUnavailable, also when its turn and its end do not come in time."""
+
+        def work() -> T:
+            with self._transaction(self._own.connection) as connection:
+                return step(connection, *args, **kwargs)
+
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+        except TimeoutError as error:
+            raise JournalUnavailable(f"no answer within {self._timeout_s} s") from error
+
+    def close(self) -> None:
+        """Waits for what is under way."""
+        self._executor.shutdown(wait=True)
+        for connection in self._connections:
+            connection.close()
+
+
+class SqliteStore:
+    """Every promise of `lgsp.ports.Store`. Other processes may use the file at the same time."""
+
+    def __init__(self, writer: _Threads, readers: _Threads) -> None:
+        self._writer = writer
+        self._readers = readers
+
+    @classmethod
+    def open(cls, path: Path, *, timeout_s: float) -> "SqliteStore":
+        """Opens the file, makes it when there is none, and brings its schema up to date.
+
+        `timeout_s` bounds each call. Raises JournalUnavailable, JournalMismatch.
+        """
+        # A lock that another process holds is waited for half of the time, so that there is time left for the work.
+        writer = open_writer(path, timeout_s / 2)
+        try:
+            migrate(writer, migrations("sqlite"))
+            readers = [open_reader(path, timeout_s / 2) for _ in range(_READERS)]
+        except BaseException:
+            writer.close()
+            raise
+        return cls(
+            _Threads("journal-writer", [writer], write_transaction, timeout_s),
+            _Threads("journal-reader", readers, read_transaction, timeout_s),
+        )
+
+    async def accept(self, batch: Sequence[Admitted], now: datetime, ready_lease_s: float) -> list[Accepted | Reused]:
+        return await self._writer.run(accepting.accept, batch, micros(now), ready_lease_s)
+
+    async def hydrate(self, refs: Sequence[Ref]) -> list[Work]:
+        return await self._readers.run(reading.hydrate, refs)
+
+    async def settle(self, batch: Sequence[Settlement], now: datetime, ready_lease_s: float) -> list[Settled]:
+        return await self._writer.run(settling.settle, batch, micros(now), ready_lease_s)
+
+    async def mark_queued(self, delivery_ids: Sequence[int]) -> None:
+        await self._writer.run(due.mark_queued, delivery_ids)
+
+    async def take_due(self, now: datetime, limit: int, lease_s: float) -> list[Ref]:
+        return await self._writer.run(due.take_due, micros(now), limit, lease_s)
+
+    async def requeue_all(self, now: datetime) -> int:
+        return await self._writer.run(due.requeue_all, micros(now))
+
+    async def expire(self, now: datetime, limit: int, ready_lease_s: float) -> list[tuple[int, Settled]]:
+        return await self._writer.run(settling.expire, micros(now), limit, ready_lease_s)
+
+    async def next_due(self) -> datetime | None:
+        due_us = await self._readers.run(due.next_due)
+        return None if due_us is None else moment_of(due_us)
+
+    async def ping(self) -> None:
+        await self._writer.run(due.ping)
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        # Readers first: the last connection to close, the writer's, then empties the write-ahead log into the file.
+        self._readers.close()
+        self._writer.close()
+
+    async def mailbox(self, recipient: AgencyCode, after: int, limit: int) -> list[MailboxEntry]:
+        return await self._readers.run(reading.mailbox, recipient, after, limit)
+
+    async def fetch(self, delivery_id: int) -> Work | None:
+        return await self._readers.run(reading.fetch, delivery_id)
+
+    async def envelope(self, sender: AgencyCode, message_id: str) -> EnvelopeRecord | None:
+        return await self._readers.run(reading.envelope, sender, message_id)
+
+    async def timeline(self, sequence: int) -> list[Event]:
+        return await self._readers.run(reading.timeline, sequence)
+
+    async def find_case(self, identifier_key: str, limit: int) -> list[EnvelopeRecord]:
+        return await self._readers.run(reading.find_case, identifier_key, limit)
+
+    async def attachment_open_to(self, digest: str, agency: AgencyCode) -> bool:
+        return bool(await self._readers.run(reading.sizes, (digest,), agency))
+
+    async def record_upload(self, digest: str, size_bytes: int, agency: AgencyCode, now: datetime) -> None:
+        await self._writer.run(directory.record_upload, digest, size_bytes, agency, micros(now))
+
+    async def uploads(self, digests: Sequence[str], agency: AgencyCode) -> dict[str, int]:
+        return await self._readers.run(reading.sizes, digests, agency)
+
+    async def balance(self) -> Balance:
+        return await self._readers.run(reading.balance)
+
+    async def directory_version(self) -> int:
+        return await self._readers.run(directory.version)
+
+    async def directory(self) -> Directory:
+        return await self._readers.run(directory.directory)
+
+    async def save_agencies(self, agencies: Sequence[Agency]) -> int:
+        return await self._writer.run(directory.save_agencies, agencies)
+
+    async def credential(self, client_id: str) -> Credential | None:
+        return await self._readers.run(directory.credential, client_id)
+
+    async def save_credentials(self, credentials: Sequence[Credential]) -> None:
+        await self._writer.run(directory.save_credentials, credentials)
+
+    async def certificate_owner(self, fingerprint: str) -> AgencyCode | None:
+        return await self._readers.run(directory.certificate_owner, fingerprint)
+
+    async def save_certificate(self, fingerprint: str, agency: AgencyCode) -> None:
+        await self._writer.run(directory.save_certificate, fingerprint, agency)
