@@ -7,7 +7,7 @@ import msgspec
 
 from contracts.envelope import Envelope, Identifier
 from contracts.errors import ContractError
-from contracts.kinds import find, read_body
+from contracts.kinds import Kind, find, read_body
 from lgsp.core.directory import Agency, Directory
 from lgsp.core.routing import Hop, route
 
@@ -44,8 +44,7 @@ def admit(envelope: Envelope, caller: Agency, directory: Directory, limits: Limi
     if len(envelope.body) > limits.max_body_bytes:
         raise ContractError("body.too_large", "/body", f"{len(envelope.body)} bytes, {limits.max_body_bytes} allowed")
     _check_times(envelope, now)
-    find(envelope.kind)
-    _check_kind_granted(envelope, caller)
+    _check_kind_granted(find(envelope.kind), caller)
     full = completed(envelope, caller)
     hops = route(full, directory, now.date(), limits.shards)
     _check_recipients_granted(full, hops, caller)
@@ -103,9 +102,10 @@ def _check_times(envelope: Envelope, now: datetime) -> None:
         raise ContractError("envelope.expired", "/expires_at", envelope.expires_at.isoformat())
 
 
-def _check_kind_granted(envelope: Envelope, caller: Agency) -> None:
-    if not any(grant.covers_kind(envelope.kind) for grant in caller.grants):
-        raise ContractError("grant.kind_not_allowed", "/kind", envelope.kind)
+def _check_kind_granted(kind: Kind, caller: Agency) -> None:
+    """What the hub itself says (receipt, refusal, delivery.status) no grant covers."""
+    if kind.sender_roles == {"hub"} or not any(grant.covers_kind(kind.key) for grant in caller.grants):
+        raise ContractError("grant.kind_not_allowed", "/kind", kind.key)
 
 
 def _check_recipients_granted(envelope: Envelope, hops: tuple[Hop, ...], caller: Agency) -> None:

@@ -107,6 +107,12 @@ def test_each_refusal_has_its_code_and_its_field(changes: dict[str, object], exp
     assert refused(envelope(**changes)) == expected
 
 
+def test_nobody_speaks_for_the_hub() -> None:
+    """Not even an agency that was granted every kind sends receipts, refusals or delivery statuses."""
+    one = envelope(sender=DEPARTMENT.code, recipients=(COMMUNE.code,), kind="delivery.status/1")
+    assert refused(one, DEPARTMENT) == ("grant.kind_not_allowed", "/kind")
+
+
 def test_who_may_not_send_learns_nothing_about_the_directory() -> None:
     """An agency without the grant is told so before its recipients are looked up."""
     assert refused(envelope(kind="postal.order/1", recipients=(code("no-such"),)))[0] == "grant.kind_not_allowed"
@@ -146,13 +152,18 @@ def test_an_explanation_tells_the_same_decision_step_by_step() -> None:
     assert bad.steps[-1].name == "route"
 
 
-@pytest.mark.parametrize(("wants", "told"), [("none", set()), ("failures", {State.DEAD, State.REFUSED}), ("all", {State.DEAD, State.REFUSED, State.DELIVERED})])  # fmt: skip
+@pytest.mark.parametrize(
+    ("wants", "told"),
+    [("none", set()), ("failures", {State.DEAD, State.REFUSED}), ("all", {State.DEAD, State.REFUSED, State.DELIVERED})],
+)
 def test_the_sender_is_told_what_it_wants_to_know(wants: str, told: set[State]) -> None:
     """A notice is a delivery.status envelope of the hub, valid by its own schema, in the lane of the case."""
     directory = Directory(4, [msgspec.structs.replace(COMMUNE, wants_status=wants), DEPARTMENT])
     rules = NoticeRules(hub=code("HUB"), limits=LIMITS)
     admitted = admit(envelope(), COMMUNE, directory, LIMITS, NOW)
-    parcel = Parcel(delivery_id=9, attempt=2, recipient=DEPARTMENT.code, addressed_as=DEPARTMENT.code, sequence=5, envelope=admitted.envelope)  # fmt: skip
+    parcel = Parcel(
+        delivery_id=9, attempt=2, recipient=DEPARTMENT.code, addressed_as=DEPARTMENT.code, sequence=5, envelope=admitted.envelope
+    )
     for state in (State.DELIVERED, State.REFUSED, State.DEAD, State.READY):
         reason = "" if state in (State.DELIVERED, State.READY) else "delivery.retries_exhausted"
         notice = notice_of(parcel, Verdict(state, reason=reason), directory, rules, NOW)
@@ -168,6 +179,13 @@ def test_the_sender_is_told_what_it_wants_to_know(wants: str, told: set[State]) 
 def test_there_are_no_notices_about_notices() -> None:
     """A status that cannot be delivered must not set off another one."""
     directory = Directory(4, [msgspec.structs.replace(COMMUNE, wants_status="all"), DEPARTMENT])
-    parcel = Parcel(delivery_id=1, attempt=1, recipient=COMMUNE.code, addressed_as=COMMUNE.code, sequence=1, envelope=envelope(kind="delivery.status/1"))  # fmt: skip
+    parcel = Parcel(
+        delivery_id=1,
+        attempt=1,
+        recipient=COMMUNE.code,
+        addressed_as=COMMUNE.code,
+        sequence=1,
+        envelope=envelope(kind="delivery.status/1"),
+    )
     rules = NoticeRules(hub=code("HUB"), limits=LIMITS)
     assert notice_of(parcel, Verdict(State.DEAD, reason="delivery.timeout"), directory, rules, NOW) is None
