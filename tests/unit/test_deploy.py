@@ -1,0 +1,230 @@
+"""What is shipped for operators agrees with the program: settings, units, compose file, RabbitMQ."""
+
+import configparser
+import json
+import re
+import runpy
+import shutil
+import subprocess
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import aio_pika
+import pytest
+import yaml
+from aiormq.exceptions import ChannelAccessRefused
+
+from lgsp.settings import Settings
+from tests.servers import RabbitServer
+from tests.servers.process import wait_until
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+EXAMPLE = DEPLOY / "settings.example.toml"
+UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
+NAMES = {field.name for field in fields(Settings)}
+ROLES = {"lgsp.service": "run", "lgsp-gateway@.service": "gateway", "lgsp-worker@.service": "worker"}
+
+
+def compose() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
+    return loaded
+
+
+def setting_of(variable: str) -> str:
+    """The setting behind LGSP_<NAME> or LGSP_<NAME>_FILE."""
+    key = variable.removeprefix("LGSP_").lower()
+    return key if key in NAMES else key.removesuffix("_file")
+
+
+def units(path: Path) -> list[tuple[str, str, str]]:
+    """(section, key, value) of a unit; configparser joins what systemd allows to stand twice, hence by hand."""
+    section, found = "", []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith("["):
+            section = line.strip("[]")
+        elif line and not line.startswith("#"):
+            key, _, value = line.partition("=")
+            found.append((section, key, value))
+    return found
+
+
+def test_the_example_names_every_setting_and_no_other() -> None:
+    """The example is the manual: a setting that is not explained in it fails here, and so does one that is gone."""
+    assert set(tomllib.loads(EXAMPLE.read_text(encoding="utf-8"))) == NAMES
+
+
+def test_the_example_shows_the_defaults() -> None:
+    """Whoever copies the whole file changes nothing."""
+    assert Settings.load(EXAMPLE, {}) == Settings()
+
+
+def test_every_setting_is_explained_in_both_languages() -> None:
+    """Above each setting, or the group it stands in, is an English comment and below it a Vietnamese one."""
+    for paragraph in EXAMPLE.read_text(encoding="utf-8").split("\n\n"):
+        lines = paragraph.splitlines()
+        names = [line.partition(" = ")[0] for line in lines if not line.startswith("#") and " = " in line]
+        comments = [line for line in lines if line.startswith("# ")]
+        if names:
+            assert len(comments) >= 2, names
+            assert re.search("[ăâđêôơưàáảãạèéẻẽẹìíỉĩịòóỏõọùúủũụỳýỷỹỵấầẩẫậắằẳẵặếềểễệốồổỗộớờởỡợứừửữự]", comments[-1].lower()), names
+
+
+@pytest.mark.parametrize("path", UNITS, ids=lambda path: path.name)
+def test_units_parse_and_name_settings_that_exist(path: Path) -> None:
+    """Each unit runs its role, sets only settings that exist and gives credentials that it also names."""
+    configparser.RawConfigParser(strict=False).read_string(path.read_text(encoding="utf-8"))
+    lines = units(path)
+    (start,) = [value for _, key, value in lines if key == "ExecStart"]
+    assert start.split()[-1] == ROLES[path.name]
+    credentials = {value.partition(":")[0] for _, key, value in lines if key == "LoadCredential"}
+    named = set()
+    for _, key, value in lines:
+        if key == "Environment":
+            variable, _, text = value.partition("=")
+            assert setting_of(variable) in NAMES, variable
+            if text.startswith("%d/"):
+                named.add(text.removeprefix("%d/"))
+    assert named == credentials
+
+
+@pytest.mark.parametrize("path", UNITS, ids=lambda path: path.name)
+def test_units_give_a_stopping_hub_more_time_than_it_needs(path: Path) -> None:
+    """systemd kills only after shutdown_grace_s, with room to spare; wrong settings are not retried."""
+    settings = {key: value for _, key, value in units(path)}
+    assert int(settings["TimeoutStopSec"]) >= Settings().shutdown_grace_s + 10
+    assert settings["Restart"] == "always"
+    assert settings["RestartPreventExitStatus"] == "2"
+
+
+@pytest.mark.parametrize("path", UNITS, ids=lambda path: path.name)
+def test_units_confine_the_hub(path: Path, tmp_path: Path) -> None:
+    """No new privileges, a read-only system; where systemd is at hand it verifies the unit and finds it little exposed."""
+    settings = {key: value for _, key, value in units(path)}
+    assert settings["NoNewPrivileges"] == "true"
+    assert settings["ProtectSystem"] == "strict"
+    assert settings["User"] == "lgsp"
+    assert "MemoryMax" in settings
+    analyze = shutil.which("systemd-analyze")
+    if analyze is None:
+        return
+    copy = tmp_path / path.name  # with a program that exists here: verify looks at it
+    copy.write_text(
+        path.read_text(encoding="utf-8").replace("/opt/lgsp/bin/lgsp", shutil.which("true") or "/bin/true"), encoding="utf-8"
+    )
+    done = subprocess.run([analyze, "verify", "--man=no", copy], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    version = subprocess.run([analyze, "--version"], capture_output=True, text=True, timeout=60, check=True).stdout.split()[1]
+    if int(re.match(r"\d+", version)[0]) >= 252:  # type: ignore[index]
+        subprocess.run(
+            [analyze, "security", "--offline=true", "--threshold=20", "--no-pager", copy],
+            capture_output=True,
+            timeout=60,
+            check=True,
+        )
+
+
+def test_compose_publishes_nothing_but_the_gateway() -> None:
+    """One port, on this machine; broker and database are reached from inside only."""
+    services = compose()["services"]
+    assert {name for name, service in services.items() if service.get("ports")} == {"gateway"}
+    assert all(port.startswith("127.0.0.1:") for port in services["gateway"]["ports"])
+    assert compose()["networks"]["back"]["internal"] is True
+    assert services["postgres"]["networks"] == services["rabbitmq"]["networks"] == ["back"]
+
+
+def test_compose_names_settings_and_secrets_that_exist() -> None:
+    """Every LGSP_ variable is a setting, every secret is declared and made by make_secrets, every process is watched."""
+    loaded = compose()
+    made = runpy.run_path(str(DEPLOY / "make_secrets.py"))["contents"]("rabbitmq:5672", "postgres:5432")
+    assert {Path(secret["file"]).name for secret in loaded["secrets"].values()} == set(made)
+    for name, service in loaded["services"].items():
+        assert service["healthcheck"]["test"], name
+        for variable in service.get("environment", {}):
+            assert not variable.startswith("LGSP_") or setting_of(variable) in NAMES, variable
+        for secret in service.get("secrets", ()):
+            assert (secret if isinstance(secret, str) else secret["source"]) in loaded["secrets"]
+
+
+def test_compose_confines_the_hub() -> None:
+    """The hub's containers have a read-only root and no capabilities, and more time to stop than they need."""
+    for role in ("gateway", "worker"):
+        service = compose()["services"][role]
+        assert service["command"] == [role]
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert int(service["stop_grace_period"].rstrip("s")) >= Settings().shutdown_grace_s + 10
+
+
+def test_the_image_runs_what_is_pinned_and_not_as_root() -> None:
+    """Packages come from the lock with their hashes, everything that is copied exists, the process has a user of its own."""
+    lines = (DEPLOY / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    assert any("--require-hashes" in line and "deploy/requirements.lock" in line for line in lines)
+    assert [line for line in lines if line.startswith("USER")] == ["USER lgsp"]
+    for line in lines:
+        for variable in re.findall(r"LGSP_[A-Z_]+", line):
+            assert setting_of(variable) in NAMES
+        if line.startswith("COPY ") and "--from" not in line:
+            for source in line.split()[1:-1]:
+                assert (DEPLOY.parent / source).exists(), source
+
+
+def test_secrets_are_made_once(tmp_path: Path) -> None:
+    """A second run changes nothing; the folder is closed to others, files open to the containers' users."""
+    folder = tmp_path / "secrets"
+    command = ["python3", DEPLOY / "make_secrets.py", "--folder", folder]
+    subprocess.run(command, check=True, timeout=60, capture_output=True)
+    before = {path.name: path.read_text() for path in folder.iterdir()}
+    assert subprocess.run(command, check=False, timeout=60, capture_output=True).returncode == 1
+    assert {path.name: path.read_text() for path in folder.iterdir()} == before
+    assert folder.stat().st_mode & 0o077 == 0
+    Settings.load(None, {"LGSP_AMQP_URL_FILE": str(folder / "amqp_url"), "LGSP_JOURNAL_URL_FILE": str(folder / "journal_url")})
+    assert len(before["token_key"]) >= 32
+
+
+@pytest.mark.slow
+async def test_rabbitmq_takes_the_definitions_and_gives_the_hub_no_more_than_it_needs(
+    rabbit_server: RabbitServer, tmp_path: Path
+) -> None:
+    """With the configuration as shipped the hub's user may declare and use lgsp.*, and nothing else.
+
+    `rabbit_server` only says that RabbitMQ is installed; this test needs a node that was never started before.
+    """
+    made = runpy.run_path(str(DEPLOY / "make_secrets.py"))
+    file = tmp_path / "definitions.json"
+    with RabbitServer() as server:
+        secrets = made["contents"](f"127.0.0.1:{server.port}", "postgres:5432")
+        file.write_text(secrets["definitions.json"])
+        config = (DEPLOY / "rabbitmq" / "rabbitmq.conf").read_text(encoding="utf-8")
+        server.stop()
+        shutil.rmtree(server.folder / "data")  # blank, as on a new machine: definitions are read at the first start
+        own = config.replace("/etc/rabbitmq/definitions.json", str(file)).replace("5672", str(server.port)).replace("2GB", "50MB")
+        (server.folder / "rabbitmq.conf").write_text(own)
+        server.start()
+        assert wait_until(lambda: "lgsp" in server.ctl("list_users"), 30)
+        assert "guest" not in server.ctl("list_users")
+        async with await aio_pika.connect(secrets["amqp_url"], timeout=10) as connection:
+            channel = await connection.channel()
+            arguments = {"x-queue-type": "quorum", "x-dead-letter-exchange": "", "x-dead-letter-routing-key": "lgsp.malformed"}
+            queue = await channel.declare_queue("lgsp.shard.0", durable=True, arguments=arguments)
+            await channel.default_exchange.publish(aio_pika.Message(b"1"), "lgsp.shard.0")
+            assert await queue.get(no_ack=True, timeout=10) is not None
+            assert "lgsp-spread-leaders" in server.ctl("list_queues", "-p", "lgsp", "name", "policy")
+            with pytest.raises(ChannelAccessRefused):
+                await channel.declare_queue("others", durable=True)
+
+
+def test_the_definitions_in_the_repository_let_nobody_in() -> None:
+    """Without make_secrets there is no password to know: an empty hash never matches."""
+    users = json.loads((DEPLOY / "rabbitmq" / "definitions.json").read_text(encoding="utf-8"))["users"]
+    assert [(user["name"], user["password_hash"], user["tags"]) for user in users] == [("lgsp", "", "")]
+
+
+def test_rabbitmq_configuration_is_keys_and_values() -> None:
+    """Each line is a comment or `key = value`, and the definitions are where the compose file puts them."""
+    config = (DEPLOY / "rabbitmq" / "rabbitmq.conf").read_text(encoding="utf-8")
+    pairs = dict(line.split(" = ", 1) for line in config.splitlines() if line and not line.startswith("#"))
+    (mounted,) = compose()["services"]["rabbitmq"]["secrets"]
+    assert pairs["definitions.local.path"] == mounted["target"]
