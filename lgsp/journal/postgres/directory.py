@@ -1,0 +1,83 @@
+"""The directory, credentials and certificates. What writes is called inside `Database.writing` and raises the version."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from contracts.agency import AgencyCode
+from lgsp.core.directory import Agency, Directory
+from lgsp.journal.postgres.database import Connection
+from lgsp.ports import Credential
+
+SAVE_AGENCIES = """
+INSERT INTO agencies (code, document) SELECT code, document::jsonb FROM unnest($1::text[], $2::text[]) AS a (code, document)
+ON CONFLICT (code) DO UPDATE SET document = EXCLUDED.document"""
+
+SAVE_CREDENTIALS = """
+INSERT INTO credentials (client_id, agency, secret_hash, disabled)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::boolean[])
+ON CONFLICT (client_id) DO UPDATE
+SET agency = EXCLUDED.agency, secret_hash = EXCLUDED.secret_hash, disabled = EXCLUDED.disabled"""
+
+SAVE_CERTIFICATE = """
+INSERT INTO certificates (fingerprint, agency) VALUES ($1, $2) ON CONFLICT (fingerprint) DO UPDATE SET agency = EXCLUDED.agency"""
+
+RAISE_VERSION = "UPDATE counters SET directory_version = directory_version + 1 RETURNING directory_version"
+
+_encode = msgspec.json.Encoder().encode
+_agency_decoder = msgspec.json.Decoder(Agency)
+
+
+async def version(connection: Connection) -> int:
+    """As `DirectoryStore.directory_version`."""
+    return int(await connection.fetchval("SELECT directory_version FROM counters"))
+
+
+async def directory(connection: Connection) -> Directory:
+    """As `DirectoryStore.directory`, within a snapshot."""
+    documents = await connection.fetch("SELECT document::text FROM agencies ORDER BY code")
+    return Directory(await version(connection), [_agency_decoder.decode(document) for (document,) in documents])
+
+
+async def save_agencies(connection: Connection, agencies: Sequence[Agency]) -> int:
+    """As `DirectoryStore.save_agencies`; of two with one code the last counts."""
+    documents = {agency.code: _encode(agency).decode() for agency in agencies}
+    await connection.execute(SAVE_AGENCIES, list(documents), list(documents.values()))
+    return await _raise_version(connection)
+
+
+async def credential(connection: Connection, client_id: str) -> Credential | None:
+    """As `DirectoryStore.credential`."""
+    row = await connection.fetchrow("SELECT agency, secret_hash, disabled FROM credentials WHERE client_id = $1", client_id)
+    if row is None:
+        return None
+    return Credential(client_id=client_id, agency=row["agency"], secret_hash=row["secret_hash"], disabled=row["disabled"])
+
+
+async def save_credentials(connection: Connection, credentials: Sequence[Credential]) -> None:
+    """As `DirectoryStore.save_credentials`; of two with one client id the last counts."""
+    last = {one.client_id: one for one in credentials}.values()
+    await connection.execute(
+        SAVE_CREDENTIALS,
+        [one.client_id for one in last],
+        [one.agency for one in last],
+        [one.secret_hash for one in last],
+        [one.disabled for one in last],
+    )
+    await _raise_version(connection)
+
+
+async def certificate_owner(connection: Connection, fingerprint: str) -> AgencyCode | None:
+    """As `DirectoryStore.certificate_owner`."""
+    agency: AgencyCode | None = await connection.fetchval("SELECT agency FROM certificates WHERE fingerprint = $1", fingerprint)
+    return agency
+
+
+async def save_certificate(connection: Connection, fingerprint: str, agency: AgencyCode) -> None:
+    """As `DirectoryStore.save_certificate`."""
+    await connection.execute(SAVE_CERTIFICATE, fingerprint, agency)
+    await _raise_version(connection)
+
+
+async def _raise_version(connection: Connection) -> int:
+    return int(await connection.fetchval(RAISE_VERSION))

@@ -1,0 +1,161 @@
+"""Reading for people: mailboxes, status, timelines, files, balance. Takes no lock that writers would notice."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from contracts.agency import AgencyCode
+from contracts.text import identifier_key
+from lgsp.core.lifecycle import State
+from lgsp.journal.codec import decode_header, moment_of
+from lgsp.journal.postgres.database import Connection
+from lgsp.ports import Balance, DeliveryRecord, EnvelopeRecord, Event, MailboxEntry
+
+MAILBOX = """
+SELECT d.delivery_id, d.sequence, e.sender, e.message_id, e.kind, e.priority, e.order_key, e.accepted_at, d.expires_at,
+    e.body_bytes
+FROM deliveries d JOIN envelopes e ON e.sequence = d.sequence
+WHERE d.state = 3 AND d.recipient = $1 AND d.delivery_id > $2 ORDER BY d.delivery_id LIMIT $3"""
+
+ENVELOPE = """
+SELECT sequence, accepted_at, expires_at, digest, directory_version, body_bytes, header, first_delivery_id, delivery_count
+FROM envelopes WHERE sender = $1 AND message_id = $2"""
+
+CASE = """
+SELECT e.sequence, accepted_at, expires_at, digest, directory_version, body_bytes, header, first_delivery_id, delivery_count
+FROM identifiers i JOIN envelopes e ON e.sequence = i.sequence WHERE i.key = $1 ORDER BY i.sequence LIMIT $2"""
+
+DELIVERIES = """
+SELECT d.sequence, d.delivery_id, d.recipient, d.addressed_as, d.state, d.attempt, d.due_at, d.ended_at, d.reason, d.detail
+FROM unnest($1::bigint[], $2::integer[]) AS e (first_delivery_id, delivery_count)
+JOIN deliveries d ON d.delivery_id >= e.first_delivery_id AND d.delivery_id < e.first_delivery_id + e.delivery_count
+ORDER BY d.delivery_id"""
+
+TIMELINE = """
+SELECT v.event_id, v.at, v.name, v.delivery_id, d.recipient, v.attempt, v.reason, v.detail, v.took_ms
+FROM events v LEFT JOIN deliveries d ON d.delivery_id = v.delivery_id WHERE v.sequence = $1 ORDER BY v.event_id"""
+
+FILES = "SELECT digest, size_bytes FROM file_access WHERE digest = ANY ($1::text[]) AND agency = $2"
+
+RECORD_UPLOAD = """
+INSERT INTO file_access (digest, agency, size_bytes, uploaded_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT (digest, agency) DO UPDATE SET size_bytes = EXCLUDED.size_bytes, uploaded_at = EXCLUDED.uploaded_at"""
+
+
+async def mailbox(connection: Connection, recipient: AgencyCode, after: int, limit: int) -> list[MailboxEntry]:
+    """As `Records.mailbox`."""
+    return [
+        MailboxEntry(
+            delivery_id=delivery_id,
+            sequence=sequence,
+            sender=sender,
+            message_id=message_id,
+            kind=kind,
+            priority=priority,
+            order_key=order_key,
+            accepted_at=moment_of(accepted_at),
+            expires_at=moment_of(expires_at),
+            body_bytes=body_bytes,
+        )
+        for delivery_id, sequence, sender, message_id, kind, priority, order_key, accepted_at, expires_at, body_bytes in (
+            await connection.fetch(MAILBOX, recipient, after, limit)
+        )
+    ]
+
+
+async def envelope(connection: Connection, sender: AgencyCode, message_id: str) -> EnvelopeRecord | None:
+    """As `Records.envelope`."""
+    found = await _with_deliveries(connection, await connection.fetch(ENVELOPE, sender, message_id))
+    return found[0] if found else None
+
+
+async def find_case(connection: Connection, text: str, limit: int) -> list[EnvelopeRecord]:
+    """As `Records.find_case`."""
+    return await _with_deliveries(connection, await connection.fetch(CASE, identifier_key(text), limit))
+
+
+async def timeline(connection: Connection, sequence: int) -> list[Event]:
+    """As `Records.timeline`."""
+    return [
+        Event(
+            event_id=event_id,
+            at=moment_of(at),
+            name=name,
+            sequence=sequence,
+            delivery_id=delivery_id,
+            recipient=recipient,
+            attempt=attempt,
+            reason=reason,
+            detail=detail,
+            took_ms=took_ms,
+        )
+        for event_id, at, name, delivery_id, recipient, attempt, reason, detail, took_ms in (
+            await connection.fetch(TIMELINE, sequence)
+        )
+    ]
+
+
+async def files(connection: Connection, digests: Sequence[str], agency: AgencyCode) -> dict[str, int]:
+    """As `Records.uploads`."""
+    return dict(await connection.fetch(FILES, digests, agency))
+
+
+async def record_upload(connection: Connection, digest: str, size_bytes: int, agency: AgencyCode, now_us: int) -> None:
+    """As `Records.record_upload`."""
+    await connection.execute(RECORD_UPLOAD, digest, agency, size_bytes, now_us)
+
+
+async def balance(connection: Connection) -> Balance:
+    """As `Records.balance`, within a snapshot."""
+    states = await connection.fetch("SELECT state, count(*) FROM deliveries GROUP BY state")
+    events = dict(await connection.fetch("SELECT name, count(*) FROM events GROUP BY name"))
+    ended = {state: events[state.label] for state in State if state.is_final and state.label in events}
+    return Balance({State(number): count for number, count in states}, events.get("accepted", 0), ended)
+
+
+async def _with_deliveries(connection: Connection, rows: Sequence[Any]) -> list[EnvelopeRecord]:
+    if not rows:
+        return []
+    firsts, counts = [row["first_delivery_id"] for row in rows], [row["delivery_count"] for row in rows]
+    deliveries: dict[int, list[DeliveryRecord]] = {}
+    for sequence, *delivery in await connection.fetch(DELIVERIES, firsts, counts):
+        deliveries.setdefault(sequence, []).append(_delivery(*delivery))
+    return [_envelope(row, tuple(deliveries.get(row["sequence"], ()))) for row in rows]
+
+
+def _envelope(row: Any, deliveries: tuple[DeliveryRecord, ...]) -> EnvelopeRecord:
+    header = decode_header(row["header"])
+    return EnvelopeRecord(
+        sequence=row["sequence"],
+        accepted_at=moment_of(row["accepted_at"]),
+        expires_at=moment_of(row["expires_at"]),
+        digest=row["digest"],
+        directory_version=row["directory_version"],
+        body_bytes=row["body_bytes"],
+        envelope=header.envelope(b""),
+        identifiers=header.all_identifiers,
+        deliveries=deliveries,
+    )
+
+
+def _delivery(
+    delivery_id: int,
+    recipient: AgencyCode,
+    addressed_as: AgencyCode,
+    state: int,
+    attempt: int,
+    due_at: int | None,
+    ended_at: int | None,
+    reason: str,
+    detail: str,
+) -> DeliveryRecord:
+    return DeliveryRecord(
+        delivery_id=delivery_id,
+        recipient=recipient,
+        addressed_as=addressed_as,
+        state=State(state),
+        attempt=attempt,
+        due_at=None if due_at is None else moment_of(due_at),
+        ended_at=None if ended_at is None else moment_of(ended_at),
+        reason=reason,
+        detail=detail,
+    )

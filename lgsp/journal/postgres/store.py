@@ -1,0 +1,157 @@
+"""`lgsp.ports.Store` on PostgreSQL: which call is which transaction. The statements stand in the modules beside."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from contracts.agency import AgencyCode
+from lgsp.core.admission import Admitted
+from lgsp.core.directory import Agency, Directory
+from lgsp.journal.codec import micros, moment_of, span_us
+from lgsp.journal.postgres import accept, directory, queue, records, settle
+from lgsp.journal.postgres.database import Database
+from lgsp.journal.postgres.schema import migrate
+from lgsp.ports import (
+    Accepted,
+    Balance,
+    Credential,
+    EnvelopeRecord,
+    Event,
+    MailboxEntry,
+    Ref,
+    Reused,
+    Settled,
+    Settlement,
+    Work,
+)
+
+
+class PostgresStore:
+    """Every promise of `lgsp.ports.Store`, for any number of processes on one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    async def open(cls, dsn: str, *, timeout_s: float, pool_size: int = 8) -> "PostgresStore":
+        """Connects and brings the schema up to date. `timeout_s` bounds each later call, waiting for a connection included.
+
+        Raises JournalUnavailable, or JournalMismatch; a wrong user or database name stays asyncpg's error.
+        """
+        await migrate(dsn, timeout_s=timeout_s)
+        return cls(await Database.open(dsn, timeout_s=timeout_s, pool_size=pool_size))
+
+    async def close(self) -> None:
+        await self._database.close()
+
+    # Journal
+
+    async def accept(self, batch: Sequence[Admitted], now: datetime, ready_lease_s: float) -> list[Accepted | Reused]:
+        if not batch:
+            return []
+        async with self._database.writing() as connection:
+            return await accept.accept(connection, batch, micros(now), ready_lease_s)
+
+    async def hydrate(self, refs: Sequence[Ref]) -> list[Work]:
+        if not refs:
+            return []
+        async with self._database.reading() as connection:
+            return await queue.hydrate(connection, refs)
+
+    async def settle(self, batch: Sequence[Settlement], now: datetime, ready_lease_s: float) -> list[Settled]:
+        if not batch:
+            return []
+        async with self._database.writing() as connection:
+            return await settle.settle(connection, batch, micros(now), ready_lease_s)
+
+    async def mark_queued(self, refs: Sequence[Ref]) -> None:
+        if refs:
+            async with self._database.reading() as connection:
+                await queue.mark_queued(connection, refs)
+
+    async def take_due(self, now: datetime, limit: int, lease_s: float) -> list[Ref]:
+        async with self._database.reading() as connection:
+            return await queue.take_due(connection, micros(now), limit, micros(now) + span_us(lease_s))
+
+    async def requeue_all(self, now: datetime) -> int:
+        async with self._database.writing() as connection:
+            return await queue.requeue_all(connection, micros(now))
+
+    async def expire(self, now: datetime, limit: int, ready_lease_s: float) -> list[tuple[int, Settled]]:
+        async with self._database.writing() as connection:
+            return await settle.expire(connection, micros(now), limit, ready_lease_s)
+
+    async def next_due(self) -> datetime | None:
+        async with self._database.reading() as connection:
+            due_us: int | None = await connection.fetchval(queue.NEXT_DUE)
+        return None if due_us is None else moment_of(due_us)
+
+    async def ping(self) -> None:
+        async with self._database.writing() as connection:  # the same lock and the same disk as every acceptance
+            await connection.execute("UPDATE counters SET last_sequence = last_sequence")
+
+    # Records
+
+    async def mailbox(self, recipient: AgencyCode, after: int, limit: int) -> list[MailboxEntry]:
+        async with self._database.reading() as connection:
+            return await records.mailbox(connection, recipient, after, limit)
+
+    async def fetch(self, delivery_id: int) -> Work | None:
+        async with self._database.reading() as connection:
+            return await queue.fetch(connection, delivery_id)
+
+    async def envelope(self, sender: AgencyCode, message_id: str) -> EnvelopeRecord | None:
+        async with self._database.reading() as connection:
+            return await records.envelope(connection, sender, message_id)
+
+    async def timeline(self, sequence: int) -> list[Event]:
+        async with self._database.reading() as connection:
+            return await records.timeline(connection, sequence)
+
+    async def find_case(self, identifier_key: str, limit: int) -> list[EnvelopeRecord]:
+        async with self._database.reading() as connection:
+            return await records.find_case(connection, identifier_key, limit)
+
+    async def attachment_open_to(self, digest: str, agency: AgencyCode) -> bool:
+        return digest in await self.uploads((digest,), agency)
+
+    async def record_upload(self, digest: str, size_bytes: int, agency: AgencyCode, now: datetime) -> None:
+        async with self._database.writing() as connection:
+            await records.record_upload(connection, digest, size_bytes, agency, micros(now))
+
+    async def uploads(self, digests: Sequence[str], agency: AgencyCode) -> dict[str, int]:
+        async with self._database.reading() as connection:
+            return await records.files(connection, digests, agency)
+
+    async def balance(self) -> Balance:
+        async with self._database.snapshot() as connection:
+            return await records.balance(connection)
+
+    # DirectoryStore
+
+    async def directory_version(self) -> int:
+        async with self._database.reading() as connection:
+            return await directory.version(connection)
+
+    async def directory(self) -> Directory:
+        async with self._database.snapshot() as connection:
+            return await directory.directory(connection)
+
+    async def save_agencies(self, agencies: Sequence[Agency]) -> int:
+        async with self._database.writing() as connection:
+            return await directory.save_agencies(connection, agencies)
+
+    async def credential(self, client_id: str) -> Credential | None:
+        async with self._database.reading() as connection:
+            return await directory.credential(connection, client_id)
+
+    async def save_credentials(self, credentials: Sequence[Credential]) -> None:
+        async with self._database.writing() as connection:
+            await directory.save_credentials(connection, credentials)
+
+    async def certificate_owner(self, fingerprint: str) -> AgencyCode | None:
+        async with self._database.reading() as connection:
+            return await directory.certificate_owner(connection, fingerprint)
+
+    async def save_certificate(self, fingerprint: str, agency: AgencyCode) -> None:
+        async with self._database.writing() as connection:
+            await directory.save_certificate(connection, fingerprint, agency)
