@@ -38,8 +38,6 @@ class RabbitBroker:
         self._spoiled = asyncio.Event()
         self._window = asyncio.Semaphore(_WINDOW)
         self._subscriptions: list[RabbitSubscription] = []
-        self._closed = False
-        self._keeper: asyncio.Task[None] | None = None
 
     @classmethod
     async def open(
@@ -58,14 +56,10 @@ class RabbitBroker:
         channel = self._channel
         if channel is None or channel.is_closed:
             raise BrokerUnavailable(str(self._link.misfit or "not connected to RabbitMQ"))
+        if not refs:
+            return
         packs = pack(refs, self._queues.shards)
-        try:
-            async with asyncio.timeout(self._publish_timeout_s):
-                answers = await asyncio.gather(*(self._publish_one(channel, one) for one in packs), return_exceptions=True)
-        except TimeoutError:
-            self._drop(channel)
-            raise BrokerUnavailable(f"RabbitMQ did not confirm within {self._publish_timeout_s} s") from None
-        failures = [answer for answer in answers if isinstance(answer, BaseException)]
+        failures = [failure for failure in await self._publish_all(channel, packs) if failure is not None]
         if failures:
             self._drop(channel)
             raise BrokerUnavailable(_explain(failures[0], len(failures), len(packs))) from failures[0]
@@ -82,15 +76,12 @@ class RabbitBroker:
 
     async def close(self) -> None:
         """Ends subscriptions and connections; what was not acknowledged, RabbitMQ delivers to somebody else."""
-        self._closed = True
         for subscription in self._subscriptions:
             await subscription.close()
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.wait({self._keeper})
+        await self._link.end()
 
     async def _start(self) -> None:
-        self._keeper = asyncio.create_task(self._link.keep(self._serve, lambda: not self._closed))
+        self._link.start(self._serve)
         try:
             async with asyncio.timeout(_FIRST_ATTEMPT_S):
                 await self._link.tried.wait()
@@ -108,9 +99,19 @@ class RabbitBroker:
         self._link.ready()
         log.info("broker.connected", name=self._name)
         try:
-            await either(channel.closed(), self._spoiled.wait())
+            await either(channel.closed(), self._spoiled.wait(), self._link.ending.wait())
         finally:
             self._channel = None
+
+    async def _publish_all(self, channel: AbstractChannel, packs: Sequence[Pack]) -> list[BaseException | None]:
+        """What became of each. Never waits longer than publish_timeout_s, whatever aio-pika does with a cancellation."""
+        tasks = [asyncio.create_task(self._publish_one(channel, one)) for one in packs]
+        try:
+            await asyncio.wait(tasks, timeout=self._publish_timeout_s)
+            return [_failure(task) for task in tasks]
+        finally:
+            for task in tasks:
+                task.cancel()
 
     async def _publish_one(self, channel: AbstractChannel, one: Pack) -> None:
         message = Message(
@@ -128,6 +129,14 @@ class RabbitBroker:
         if self._channel is channel:
             self._channel = None
             self._spoiled.set()
+
+
+def _failure(publishing: asyncio.Task[None]) -> BaseException | None:
+    if not publishing.done():
+        return TimeoutError("no confirmation in time")
+    if publishing.cancelled():  # how aio-pika reports that the connection is gone
+        return ConnectionError("the connection broke")
+    return publishing.exception()
 
 
 def _explain(failure: BaseException, failed: int, of: int) -> str:

@@ -51,11 +51,10 @@ class RabbitSubscription:
         self._prefetch = prefetch
         self._arrived: asyncio.Queue[RabbitConsignment | None] = asyncio.Queue()
         self._consumers: dict[str, AbstractQueue] = {}  # by consumer tag
-        self._stopped = False
-        self._keeper: asyncio.Task[None] | None = None
+        self._stopped = asyncio.Event()
 
     def start(self) -> None:
-        self._keeper = asyncio.create_task(self._link.keep(self._serve, lambda: not self._stopped))
+        self._link.start(self._serve)
 
     async def __aiter__(self) -> AsyncIterator[Consignment]:
         while (consignment := await self._arrived.get()) is not None:
@@ -64,9 +63,10 @@ class RabbitSubscription:
 
     async def stop(self) -> None:
         """Gives back what was not handed out. The connection stays, for what was."""
-        if self._stopped:
+        if self._stopped.is_set():
             return
-        self._stopped = True
+        self._stopped.set()
+        self._link.make_last()
         await asyncio.gather(*(_quietly(queue.cancel(tag)) for tag, queue in self._consumers.items()))
         for consignment in self._take_waiting():
             await consignment.again()
@@ -75,9 +75,7 @@ class RabbitSubscription:
     async def close(self) -> None:
         """Stops, and ends the connection."""
         await self.stop()
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.wait({self._keeper})
+        await self._link.end()
 
     async def _serve(self, connection: AbstractConnection) -> None:
         channel = await connection.channel(publisher_confirms=False)
@@ -92,17 +90,22 @@ class RabbitSubscription:
                 await self._consume(channel, name)
             self._link.ready()
             log.info("broker.consuming", queues=len(names))
-            await either(channel.closed(), cancelled.wait())
+            await either(channel.closed(), cancelled.wait(), self._link.ending.wait())
         finally:
             self._consumers.clear()
             self._take_waiting()  # these come again, on the next connection or to somebody else
-            if self._stopped:
+            if self._stopped.is_set():
                 self._arrived.put_nowait(None)
 
     async def _consume(self, channel: AbstractChannel, name: str) -> None:
-        if not self._stopped:
-            queue = await channel.get_queue(name, ensure=False)
-            self._consumers[await queue.consume(self._arrive, timeout=REPLY_TIMEOUT_S)] = queue
+        if self._stopped.is_set():
+            return
+        queue = await channel.get_queue(name, ensure=False)
+        tag = await queue.consume(self._arrive, timeout=REPLY_TIMEOUT_S)
+        if self._stopped.is_set():  # meanwhile: `stop` has not seen this one, and what it gives back would come here again
+            await queue.cancel(tag, timeout=REPLY_TIMEOUT_S)
+        else:
+            self._consumers[tag] = queue
 
     async def _arrive(self, message: AbstractIncomingMessage) -> None:
         try:
@@ -111,7 +114,7 @@ class RabbitSubscription:
             log.error("broker.malformed", queue=message.routing_key, octets=len(message.body), detail=str(error))
             await _quietly(message.reject(requeue=False))  # the queue's dead-letter rule keeps it aside
             return
-        if self._stopped:
+        if self._stopped.is_set():
             await consignment.again()
         else:
             self._arrived.put_nowait(consignment)

@@ -22,8 +22,10 @@ LOST = (*CONNECTION_EXCEPTIONS, TimeoutError)  # all that aio-pika raises when a
 REPLY_TIMEOUT_S = 10.0  # for the broker's answer to anything but a publish
 _BACK_OFF_S = (0.1, 0.2, 0.5, 1.0, 2.0, 3.0)
 _STEADY_AFTER_S = 5.0  # a connection that held so long starts the back-off anew
-_CLOSE_TIMEOUT_S = 5.0
+_CLOSE_TIMEOUT_S = 3.0
 _HEARTBEAT_S = 10  # a silent peer is given up after three of them
+
+Serve = Callable[[AbstractConnection], Awaitable[None]]
 
 
 def being_cancelled() -> bool:
@@ -41,16 +43,33 @@ class Link:
         self._name = name
         self.misfit: SettingsError | None = None
         self.tried = asyncio.Event()  # the first attempt has succeeded or failed
+        self.ending = asyncio.Event()  # `serve` returns when it is set
+        self._last = False
+        self._keeper: asyncio.Task[None] | None = None
 
     def ready(self) -> None:
         """Called by `serve` once it can work."""
         self.misfit = None
         self.tried.set()
 
-    async def keep(self, serve: Callable[[AbstractConnection], Awaitable[None]], wanted: Callable[[], bool]) -> None:
-        """While `wanted`: gives each connection to `serve`, which returns or raises when the connection is of no more use."""
+    def start(self, serve: Serve) -> None:
+        """Gives each connection to `serve`, which returns or raises when the connection is of no more use."""
+        self._keeper = asyncio.create_task(self._keep(serve))
+
+    def make_last(self) -> None:
+        """When the present connection ends, no other is made."""
+        self._last = True
+
+    async def end(self) -> None:
+        """Closes the connection and stops connecting."""
+        self._last = True
+        self.ending.set()
+        while self._keeper is not None and (await asyncio.wait({self._keeper}, timeout=_CLOSE_TIMEOUT_S))[1]:
+            self._keeper.cancel()  # perhaps twice: aio-pika swallows a cancellation that meets an answer of the broker
+
+    async def _keep(self, serve: Serve) -> None:
         failures = 0
-        while wanted():
+        while not self._last:
             started = time.monotonic()
             try:
                 await self._once(serve)
@@ -65,9 +84,9 @@ class Link:
                 log.warning("broker.lost", name=self._name, detail="the connection broke")
             self.tried.set()
             failures = 0 if time.monotonic() - started > _STEADY_AFTER_S else failures + 1
-            await asyncio.sleep(_BACK_OFF_S[min(failures, len(_BACK_OFF_S) - 1)])
+            await either(self.ending.wait(), asyncio.sleep(_BACK_OFF_S[min(failures, len(_BACK_OFF_S) - 1)]))
 
-    async def _once(self, serve: Callable[[AbstractConnection], Awaitable[None]]) -> None:
+    async def _once(self, serve: Serve) -> None:
         async with asyncio.timeout(REPLY_TIMEOUT_S):
             connection = await aio_pika.connect(self._url, client_properties={"connection_name": self._name})
         try:

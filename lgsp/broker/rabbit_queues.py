@@ -63,7 +63,7 @@ async def _declare(channel: AbstractChannel, name: str, arguments: dict[str, str
     try:
         await channel.declare_queue(name, durable=True, arguments=dict(arguments), timeout=REPLY_TIMEOUT_S)
     except ChannelPreconditionFailed as refusal:
-        remedy = f"set another broker_prefix; or let it run empty and delete it (rabbitmqctl delete_queue {name}), it is then made anew"
+        remedy = f"set another broker_prefix; or empty and delete it (rabbitmqctl delete_queue {name})"
         raise SettingsError([f"RabbitMQ has a queue {name} with other arguments ({refusal}): {remedy}"]) from refusal
 
 
