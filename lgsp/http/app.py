@@ -7,17 +7,24 @@ from aiohttp import web
 from lgsp.errors import Unavailable
 from lgsp.http import problems
 from lgsp.http.access_token import AccessTokens
+from lgsp.http.attachments import Attachments
 from lgsp.http.auth import AgencyAuthenticator, Authenticator
 from lgsp.http.batch import Batches
+from lgsp.http.cases import Cases
+from lgsp.http.contracts import Contracts
+from lgsp.http.directory import Agencies
 from lgsp.http.envelopes import Envelopes
+from lgsp.http.explain import Explain
 from lgsp.http.health import HealthRoutes
 from lgsp.http.mailbox import Mailboxes
+from lgsp.http.openapi import openapi_route
 from lgsp.http.request_metrics import observe
 from lgsp.http.routes import AgencyHandler, Handler, Route
 from lgsp.http.services import Services
 from lgsp.http.status import Statuses
 from lgsp.http.token import TokenEndpoint
 from lgsp.http.trace import TRACE, trace_of
+from lgsp.http.uploads import Uploads
 from lgsp.log import get_logger, trace_id
 
 log = get_logger()
@@ -32,19 +39,31 @@ def make_app(services: Services) -> web.Application:
     """Everything the hub answers over HTTP. Serve it by `lgsp.http.server.make_runner`, which carries the limits on heads."""
     tokens = AccessTokens(services.token_key, services.settings.hub_code, services.settings.token_life_s, services.clock)
     authenticator = AgencyAuthenticator(tokens, services.directory_store, services.directory, services.clock)
-    routes: tuple[Route, ...] = (
-        *TokenEndpoint(services, tokens).routes(),
-        *Envelopes(services).routes(),
-        *Batches(services).routes(),
-        *Statuses(services).routes(),
-        *Mailboxes(services).routes(),
-        *HealthRoutes(services).routes(),
-    )
+    routes = _routes(services, tokens)
+    settings = services.settings
+    routes = (*routes, openapi_route(routes, settings.hub_name, settings.base_url))
     app = web.Application(middlewares=[handled])
     app[ROUTES] = routes
     for route in routes:
         app.router.add_route(route.method, route.path, endpoint(route, authenticator), name=route.name)
     return app
+
+
+def _routes(services: Services, tokens: AccessTokens) -> tuple[Route, ...]:
+    return (
+        *TokenEndpoint(services, tokens).routes(),
+        *Envelopes(services).routes(),
+        *Batches(services).routes(),
+        *Statuses(services).routes(),
+        *Mailboxes(services).routes(),
+        *Uploads(services).routes(),
+        *Attachments(services).routes(),
+        *Cases(services).routes(),
+        *Agencies(services).routes(),
+        *Contracts().routes(),
+        *Explain(services).routes(),
+        *HealthRoutes(services).routes(),
+    )
 
 
 def endpoint(route: Route, authenticator: Authenticator) -> Handler:
@@ -93,6 +112,7 @@ def _answer_to(error: Exception, request: web.Request, trace: str) -> tuple[web.
     if request.writer.output_size > 0:  # an answer was under way: a second one would be read as part of it
         return _hung_up(request), refusal.code
     response = problems.problem_response(refusal, trace)
+    response.headers.update(request.get(problems.ANSWER_HEADERS, {}))
     if isinstance(error, Unavailable):
         response.headers["Retry-After"] = str(error.retry_after_s)
     elif isinstance(error, web.HTTPMethodNotAllowed):

@@ -13,6 +13,7 @@ from lgsp.errors import Unavailable
 
 PROBLEM_TYPE = "application/problem+json"
 
+ANSWER_HEADERS = web.RequestKey("answer_headers", dict[str, str])  # what a protocol wants beside any refusal of this request
 MESSAGE_ID = web.RequestKey("message_id", str)  # of the envelope a request brought, once it could be read
 
 
