@@ -1,5 +1,5 @@
-"""What the simulated systems wrote down during a day: what senders were told and what recipients saw. Plain values, in the order
-in which things happened; moments are seconds of one monotonic clock."""
+"""What the simulated systems wrote down during a day: what senders were told and what recipients saw, in the order in which it
+happened."""
 
 from dataclasses import dataclass, field
 
@@ -55,9 +55,10 @@ class HubBalance:
     by_state: dict[str, int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Evidence:
-    """`strangers`: copies of messages that are not of this day (an earlier run, somebody at the command line)."""
+    """Grows while the day runs. `strangers`: copies of messages that are not of this day (an earlier run, somebody at the
+    command line)."""
 
     answers: list[Answered] = field(default_factory=list)
     turned_away: list[TurnedAway] = field(default_factory=list)

@@ -1,0 +1,138 @@
+"""What is known about the day while it runs: every receipt and every arrival is written here, and nowhere else."""
+
+import time
+from collections import deque
+from dataclasses import dataclass, replace
+
+from contracts.receipt import Receipt
+from lgsp.demo.day import DayPlan, PlannedMessage
+from lgsp.demo.evidence import Answered, Arrival, Evidence, HubBalance, Learned, TurnedAway
+from lgsp.demo.hub_client import Problem
+from lgsp.demo.lessons import SAME_RECEIPT, Lesson
+from lgsp.demo.pace import Pace
+from lgsp.demo.province import Province
+from lgsp.demo.story import case_to_follow, clock, says, short_name
+
+_MOMENTS = 500  # arrivals by which the present rate is judged
+
+
+@dataclass(frozen=True, slots=True)
+class TaleLine:
+    """One event of the case that is followed: the time on the compressed clock, and a sentence."""
+
+    clock: str
+    text: str
+
+
+class Ledger:
+    """`start` sets the clock of the day to 0."""
+
+    def __init__(self, plan: DayPlan, province: Province, duration_s: float) -> None:
+        self.plan = plan
+        self.province = province
+        self.duration_s = duration_s
+        self.evidence = Evidence()
+        self.pace = Pace(plan.messages)
+        self.case = case_to_follow(plan)
+        self.tale: list[TaleLine] = []
+        self.last_refusal: Problem | None = None
+        self.refused = self.resent = self.delivered = 0
+        self.unsent: dict[str, str] = {}  # message id -> why its system gave up
+        self.ended_at: float | None = None
+        self._messages = {message.message_id: message for message in plan.messages}
+        self._begun: dict[str, float] = {}
+        self._receipts: dict[str, Receipt] = {}
+        self._seen: set[tuple[str, int]] = set()
+        self._moments: deque[float] = deque(maxlen=_MOMENTS)
+        self._started_at = time.monotonic()
+        self.moved_at = self._started_at  # when something last happened
+
+    def start(self) -> None:
+        self._started_at = self.moved_at = time.monotonic()
+
+    @property
+    def now_s(self) -> float:
+        """Seconds since the day began; stands still once it has ended."""
+        return (self.ended_at or time.monotonic()) - self._started_at
+
+    @property
+    def accepted(self) -> int:
+        return len(self.evidence.answers)
+
+    def per_second(self) -> float:
+        """Deliveries, over the last few hundred of them."""
+        if len(self._moments) < 2:
+            return 0.0
+        return len(self._moments) / max(time.monotonic() - self._moments[0], 0.001)
+
+    def begins(self, message: PlannedMessage) -> None:
+        """Its system tries to send it, perhaps again: latencies count from the first time."""
+        self._begun.setdefault(message.message_id, time.monotonic())
+
+    def answered(self, message: PlannedMessage, reply: Receipt | Problem) -> None:
+        """The reply to a planned message."""
+        self.moved_at = time.monotonic()
+        took_s = self.moved_at - self._begun[message.message_id]
+        if isinstance(reply, Problem):
+            self.evidence.turned_away.append(TurnedAway(message_id=message.message_id, code=reply.code))
+            self.last_refusal = reply
+            return
+        self._receipts[message.message_id] = reply
+        self.evidence.answers.append(
+            Answered(
+                message_id=message.message_id,
+                sequence=reply.sequence,
+                deliveries={one.delivery_id: one.recipient for one in reply.deliveries},
+                took_s=took_s,
+            )
+        )
+        self.pace.accepted(message.message_id)
+        self._tell(message, f"{self._name(message.sender)} {says(message)}; trục tiếp nhận số {reply.sequence} sau {_ms(took_s)}")
+
+    def learned(self, lesson: Lesson, reply: Receipt | Problem) -> None:
+        """The reply to something done on purpose."""
+        if isinstance(reply, Problem):
+            found = reply.code
+            self.refused += 1
+            self.last_refusal = reply
+        elif lesson.expected == SAME_RECEIPT:
+            found = SAME_RECEIPT if reply == self._receipts[lesson.message.message_id] else "another receipt"
+            self.resent += 1
+        else:
+            found = "accepted"
+        self.evidence.learned.append(Learned(lesson=lesson.name, expected=lesson.expected, found=found))
+
+    def arrived(self, arrival: Arrival) -> None:
+        """A copy reached a recipient. The second one under a delivery id is written down and dropped."""
+        message = self._messages.get(arrival.message_id)
+        if message is None:
+            self.evidence.strangers.append(arrival)
+            return
+        self.moved_at = time.monotonic()
+        took_s = self.moved_at - self._begun[message.message_id]
+        self.evidence.arrivals.append(replace(arrival, took_s=took_s))
+        if (arrival.recipient, arrival.delivery_id) in self._seen:
+            return
+        self._seen.add((arrival.recipient, arrival.delivery_id))
+        self.delivered += 1
+        self._moments.append(self.moved_at)
+        self.pace.delivered(arrival.message_id, arrival.recipient)
+        self._tell(message, f"→ {self._name(arrival.recipient)} đã nhận, sau {_ms(took_s)}")
+
+    def gave_up(self, message_id: str, why: str) -> None:
+        """The hub was away for longer than the system's patience."""
+        self.unsent[message_id] = why
+
+    def balanced(self, balance: HubBalance | None) -> None:
+        self.evidence.hub = balance
+
+    def _tell(self, message: PlannedMessage, text: str) -> None:
+        if self.case is not None and message.order_key == self.case.number:
+            self.tale.append(TaleLine(clock(self.now_s, self.duration_s), text))
+
+    def _name(self, code: str) -> str:
+        return short_name(self.province, code)
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms"

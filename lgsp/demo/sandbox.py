@@ -1,0 +1,88 @@
+"""The demo's side of a hub: who takes part, with which secrets, and where the simulated systems listen."""
+
+import secrets
+from base64 import b64encode
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from contracts.adapter import Endpoint
+from lgsp.core.directory import Agency
+from lgsp.demo.enrolment import directory_entry
+from lgsp.demo.province import DemoAgency, Province, load_province
+
+_PUSH_EVERY = 3  # of the communes, every third one runs a server; the others pull
+_TIMEOUT_S = 10.0
+_IN_FLIGHT = 16
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one agency's system needs to take part. `push_secret` ("whsec_" + base64) is empty for those that pull."""
+
+    client_id: str
+    client_secret: str
+    push_secret: str = ""
+
+    def __repr__(self) -> str:
+        return f"Member({self.client_id!r})"
+
+
+class Sandbox(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything the demo must know to play against a hub; `members` by agency code. Holds secrets: keep it to yourself."""
+
+    hub_url: str
+    listen_port: int
+    members: dict[str, Member]
+
+    @property
+    def push_base_url(self) -> str:
+        return f"http://127.0.0.1:{self.listen_port}"
+
+
+def make_sandbox(hub_url: str, listen_port: int, earlier: Sandbox | None = None) -> Sandbox:
+    """Secrets of an earlier sandbox are kept, so that what was handed out stays valid."""
+    known = {} if earlier is None else earlier.members
+    members = {agency.code: known.get(agency.code) or _member(agency, pushes) for agency, pushes in _members(load_province())}
+    return Sandbox(hub_url=hub_url, listen_port=listen_port, members=members)
+
+
+def demo_agencies(sandbox: Sandbox) -> list[Agency]:
+    """The directory of the demo: every agency of the province of today and of before, but not the hub itself."""
+    return [
+        directory_entry(agency, _endpoint(agency.code, sandbox)) for agency in load_province().agencies if agency.level != "hub"
+    ]
+
+
+def _members(province: Province) -> Iterator[tuple[DemoAgency, bool]]:
+    """Who takes part, and whether it has a server."""
+    for agency in province.agencies:
+        if agency.closed is None and agency.level in ("department", "post"):
+            yield agency, True
+    for place, commune in enumerate(province.communes):
+        yield commune, place % _PUSH_EVERY == 0
+
+
+def _member(agency: DemoAgency, pushes: bool) -> Member:
+    return Member(
+        client_id=f"demo-{agency.code}",
+        client_secret=secrets.token_urlsafe(32),
+        push_secret=f"whsec_{b64encode(secrets.token_bytes(32)).decode()}" if pushes else "",
+    )
+
+
+def _endpoint(code: str, sandbox: Sandbox) -> Endpoint | None:
+    member = sandbox.members.get(code)
+    if member is None or not member.push_secret:
+        return None
+    return Endpoint(
+        adapter="webhook",
+        url=f"{sandbox.push_base_url}/push/{code}",
+        secret=member.push_secret,
+        timeout_s=_TIMEOUT_S,
+        max_in_flight=_IN_FLIGHT,
+    )
+
+
+def pulling(sandbox: Sandbox) -> Iterable[str]:
+    """Codes of the members without a server."""
+    return (code for code, member in sandbox.members.items() if not member.push_secret)
