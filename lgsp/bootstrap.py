@@ -53,7 +53,7 @@ async def open_store(settings: Settings) -> AsyncIterator[Store]:
         from lgsp.journal.sqlite import SqliteStore
 
         path.parent.mkdir(parents=True, exist_ok=True)
-        store = await SqliteStore.open(path, timeout_s=settings.journal_timeout_s)
+        store = SqliteStore.open(path, timeout_s=settings.journal_timeout_s)
     try:
         yield store
     finally:

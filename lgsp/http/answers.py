@@ -5,6 +5,8 @@ from aiohttp import web
 
 from lgsp.http.trace import TRACE
 
+SERVER = "lgsp"  # in place of the names and versions of libraries
+
 encode = msgspec.json.Encoder().encode
 _JSON_HEADERS = {"Content-Type": "application/json"}
 
@@ -16,7 +18,7 @@ def json_response(value: object, status: int = 200, headers: dict[str, str] | No
 
 def streaming_headers(request: web.Request, media_type: str) -> dict[str, str]:
     """For answers that begin before they are complete."""
-    return {"Content-Type": media_type, "traceresponse": request[TRACE].traceparent}
+    return {"Content-Type": media_type, "traceresponse": request[TRACE].traceparent, "Server": SERVER}
 
 
 def foreign_headers(media_type: str, name: str = "") -> dict[str, str]:

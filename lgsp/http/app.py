@@ -7,6 +7,7 @@ from aiohttp import web
 from lgsp.errors import Unavailable
 from lgsp.http import problems
 from lgsp.http.access_token import AccessTokens
+from lgsp.http.answers import SERVER
 from lgsp.http.attachments import Attachments
 from lgsp.http.auth import AgencyAuthenticator, Authenticator
 from lgsp.http.batch import Batches
@@ -42,10 +43,19 @@ def make_app(services: Services) -> web.Application:
     routes = _routes(services, tokens)
     settings = services.settings
     routes = (*routes, openapi_route(routes, settings.hub_name, settings.base_url))
+    return _application(routes, authenticator)
+
+
+def make_health_app(services: Services) -> web.Application:
+    """What a process without callers shows: health, readiness and metrics."""
+    return _application(HealthRoutes(services).routes(), None)
+
+
+def _application(routes: tuple[Route, ...], authenticator: Authenticator | None) -> web.Application:
     app = web.Application(middlewares=[handled])
     app[ROUTES] = routes
     for route in routes:
-        app.router.add_route(route.method, route.path, endpoint(route, authenticator), name=route.name)
+        app.router.add_route(route.method, route.path, _endpoint(route, authenticator), name=route.name)
     return app
 
 
@@ -66,11 +76,11 @@ def _routes(services: Services, tokens: AccessTokens) -> tuple[Route, ...]:
     )
 
 
-def endpoint(route: Route, authenticator: Authenticator) -> Handler:
+def _endpoint(route: Route, authenticator: Authenticator | None) -> Handler:
     """The handler for the router; made once, so a request pays for one call."""
     if route.public is not None:
         return route.public
-    assert route.agency is not None
+    assert route.agency is not None and authenticator is not None
     return _authenticated(route.agency, authenticator)
 
 
@@ -96,6 +106,7 @@ async def handled(request: web.Request, handler: Handler) -> web.StreamResponse:
         response, code = _answer_to(error, request, trace.trace_id)
     if not response.prepared:
         response.headers["traceresponse"] = trace.traceparent
+        response.headers["Server"] = SERVER
     _report(request, response.status, code, time.perf_counter() - started, response.content_length)
     return response
 

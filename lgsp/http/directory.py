@@ -1,4 +1,4 @@
-"""/v1/agencies: who is connected, by code and by name. Addresses, secrets and grants belong to an agency alone and are not here."""
+"""/v1/agencies: who is connected, by code and name. Addresses, secrets and grants belong to an agency alone and are not here."""
 
 from datetime import date
 from typing import Annotated, NamedTuple

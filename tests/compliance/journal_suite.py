@@ -53,6 +53,10 @@ async def event_names(store: Store, sequence: int) -> list[str]:
     return [event.name for event in await store.timeline(sequence)]
 
 
+def refs(*delivery_ids: int, attempt: int = 1) -> list[Ref]:
+    return [Ref(delivery_id, attempt, 0, 0) for delivery_id in delivery_ids]
+
+
 # accept
 
 
@@ -199,7 +203,7 @@ async def test_stale_refs_are_not_hydrated(store: Store) -> None:
         admitted("box", mode="mailbox"),
     )
     await end(store, 1)
-    await store.mark_queued([2])
+    await store.mark_queued(refs(2))
     asked = [Ref(one.deliveries[0].delivery_id, 1, 0, 0) for one in answers]
     assert [work.delivery_id for work in await store.hydrate([*asked, Ref(2, 2, 0, 0), Ref(99, 1, 0, 0)])] == [2]
 
@@ -219,7 +223,7 @@ async def test_an_end_is_recorded_once(store: Store, state: State, queued: bool)
     """A delivery ends once, with its event; what comes later is stale and told the state that counts."""
     (answer,) = await accept(store, admitted("m1"))
     if queued:
-        await store.mark_queued([1])
+        await store.mark_queued(refs(1))
     ending = Settlement(delivery_id=1, state=state, attempt=1, reason="delivery.timeout", detail="x", took_ms=12)
     assert await settle(store, ending, now=NOW + SECOND) == [Settled(applied=True, state=state)]
     assert (
@@ -467,7 +471,7 @@ async def test_two_takers_never_get_the_same(store: Store, open_store: Opener) -
 async def test_queued_ones_are_not_due_any_more(store: Store) -> None:
     """The broker has them: the sweeper forgets them, hydrate does not, and it is no event."""
     (answer,) = await accept(store, admitted("m1"))
-    await store.mark_queued([1])
+    await store.mark_queued(refs(1))
     assert await store.next_due() is None
     assert await store.take_due(NOW + timedelta(days=1), 10, LEASE_S) == []
     assert [work.state for work in await store.hydrate(answer.ready)] == [State.QUEUED]
@@ -480,14 +484,25 @@ async def test_only_ready_ones_become_queued(store: Store) -> None:
         store, admitted("m1"), admitted("m2", order_key="k"), admitted("m3", order_key="k"), admitted("m4", mode="mailbox")
     )
     await end(store, 1)
-    await store.mark_queued([1, 2, 3, 4, 99])
+    await store.mark_queued(refs(1, 2, 3, 4, 99))
     assert await states(store, 1, 2, 3, 4) == [State.DELIVERED, State.QUEUED, State.WAITING, State.AVAILABLE]
+
+
+async def test_a_late_confirm_does_not_hide_the_retry(store: Store) -> None:
+    """The attempt that the broker confirmed has failed meanwhile: the delivery waits for its next one and stays READY."""
+    await accept(store, admitted("m1"))
+    await settle(store, Settlement(delivery_id=1, state=State.READY, attempt=1, delay_s=5.0, reason="delivery.timeout"))
+    await store.mark_queued(refs(1, attempt=1))
+    assert await state_of(store, 1) is State.READY
+    assert [(ref.delivery_id, ref.attempt) for ref in await store.take_due(NOW + 6 * SECOND, 10, LEASE_S)] == [(1, 2)]
+    await store.mark_queued(refs(1, attempt=2))
+    assert await state_of(store, 1) is State.QUEUED
 
 
 async def test_a_broker_without_memory_gets_everything_again(store: Store) -> None:
     """After a restart all queued deliveries are ready and due now, the others stay; the number is told."""
     await accept(store, *(admitted(f"m{n}") for n in range(4)))
-    await store.mark_queued([1, 2])
+    await store.mark_queued(refs(1, 2))
     await end(store, 3)
     assert await store.requeue_all(NOW) == 2
     assert [ref.delivery_id for ref in await store.take_due(NOW, 10, LEASE_S)] == [1, 2]
@@ -507,7 +522,7 @@ async def test_open_deliveries_expire(store: Store) -> None:
         admitted("m5", order_key="k", life=short),
         admitted("m6", life=short),
     )
-    await store.mark_queued([2])
+    await store.mark_queued(refs(2))
     await end(store, 6)
     assert await store.expire(NOW + short - SECOND, 10, LEASE_S) == []
     expired = await store.expire(NOW + short, 10, LEASE_S)

@@ -12,7 +12,7 @@ WHERE d.state = 1 AND d.due_at <= ? ORDER BY d.due_at, d.delivery_id LIMIT ?"""
 NEXT_DUE = "SELECT due_at FROM deliveries WHERE state = 1 ORDER BY due_at LIMIT 1"
 REQUEUE = "UPDATE deliveries INDEXED BY deliveries_queued SET state = 1, due_at = ? WHERE state = 2"
 _LEASE = "UPDATE deliveries SET due_at = ? WHERE delivery_id = ?"
-_QUEUED = "UPDATE deliveries SET state = 2, due_at = NULL WHERE delivery_id = ? AND state = 1"
+_QUEUED = "UPDATE deliveries SET state = 2, due_at = NULL WHERE delivery_id = ? AND attempt = ? AND state = 1"
 
 
 def take_due(connection: sqlite3.Connection, now_us: int, limit: int, lease_s: float) -> list[Ref]:
@@ -26,9 +26,9 @@ def take_due(connection: sqlite3.Connection, now_us: int, limit: int, lease_s: f
     return refs
 
 
-def mark_queued(connection: sqlite3.Connection, delivery_ids: Sequence[int]) -> None:
+def mark_queued(connection: sqlite3.Connection, refs: Sequence[Ref]) -> None:
     """As `Journal.mark_queued`."""
-    connection.executemany(_QUEUED, [(delivery_id,) for delivery_id in delivery_ids])
+    connection.executemany(_QUEUED, [(ref.delivery_id, ref.attempt) for ref in refs])
 
 
 def requeue_all(connection: sqlite3.Connection, now_us: int) -> int:

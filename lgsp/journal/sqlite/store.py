@@ -112,8 +112,8 @@ class SqliteStore:
     async def settle(self, batch: Sequence[Settlement], now: datetime, ready_lease_s: float) -> list[Settled]:
         return await self._writer.run(settling.settle, batch, micros(now), ready_lease_s)
 
-    async def mark_queued(self, delivery_ids: Sequence[int]) -> None:
-        await self._writer.run(due.mark_queued, delivery_ids)
+    async def mark_queued(self, refs: Sequence[Ref]) -> None:
+        await self._writer.run(due.mark_queued, refs)
 
     async def take_due(self, now: datetime, limit: int, lease_s: float) -> list[Ref]:
         return await self._writer.run(due.take_due, micros(now), limit, lease_s)

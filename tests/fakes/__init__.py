@@ -1,0 +1,1 @@
+"""Doubles that misbehave on demand, for what a test must be able to break."""
