@@ -2,11 +2,12 @@
 
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from contracts.receipt import Receipt
 from lgsp.demo.day import DayPlan, PlannedMessage
-from lgsp.demo.evidence import Answered, Arrival, Evidence, HubBalance, Learned, TurnedAway
+from lgsp.demo.evidence import Answered, Arrival, Evidence, Learned, TurnedAway
 from lgsp.demo.hub_client import Problem
 from lgsp.demo.lessons import SAME_RECEIPT, Lesson
 from lgsp.demo.pace import Pace
@@ -36,9 +37,11 @@ class Ledger:
         self.case = case_to_follow(plan)
         self.tale: list[TaleLine] = []
         self.last_refusal: Problem | None = None
-        self.refused = self.resent = self.delivered = 0
+        self.refused = self.resent = 0
+        self.promised = self.delivered = 0  # deliveries named in receipts; deliveries that arrived
         self.unsent: dict[str, str] = {}  # message id -> why its system gave up
-        self.ended_at: float | None = None
+        self.visitors: Callable[[Arrival], None] | None = None  # who is told of what arrives once the day is over
+        self._ended_at: float | None = None
         self._messages = {message.message_id: message for message in plan.messages}
         self._begun: dict[str, float] = {}
         self._receipts: dict[str, Receipt] = {}
@@ -50,10 +53,21 @@ class Ledger:
     def start(self) -> None:
         self._started_at = self.moved_at = time.monotonic()
 
+    def end(self) -> None:
+        """The day is over with what happened last. What still comes is for `visitors` and not for the check."""
+        self._ended_at = self.moved_at
+
     @property
     def now_s(self) -> float:
         """Seconds since the day began; stands still once it has ended."""
-        return (self.ended_at or time.monotonic()) - self._started_at
+        return (self._ended_at or time.monotonic()) - self._started_at
+
+    def stalled(self, patience_s: float) -> str:
+        """Why there is no hope left: the day is over and nothing has happened for so long. Empty while there is."""
+        if self.now_s < self.duration_s or time.monotonic() - self.moved_at < patience_s:
+            return ""
+        why = next(iter(self.unsent.values()), "")
+        return f"nothing has happened for {patience_s:.0f} s" + (f"; {len(self.unsent)} messages unsent: {why}" if why else "")
 
     @property
     def accepted(self) -> int:
@@ -78,6 +92,7 @@ class Ledger:
             self.last_refusal = reply
             return
         self._receipts[message.message_id] = reply
+        self.promised += len(reply.deliveries)
         self.evidence.answers.append(
             Answered(
                 message_id=message.message_id,
@@ -104,6 +119,10 @@ class Ledger:
 
     def arrived(self, arrival: Arrival) -> None:
         """A copy reached a recipient. The second one under a delivery id is written down and dropped."""
+        if self._ended_at is not None:
+            if self.visitors is not None:
+                self.visitors(arrival)
+            return
         message = self._messages.get(arrival.message_id)
         if message is None:
             self.evidence.strangers.append(arrival)
@@ -122,9 +141,6 @@ class Ledger:
     def gave_up(self, message_id: str, why: str) -> None:
         """The hub was away for longer than the system's patience."""
         self.unsent[message_id] = why
-
-    def balanced(self, balance: HubBalance | None) -> None:
-        self.evidence.hub = balance
 
     def _tell(self, message: PlannedMessage, text: str) -> None:
         if self.case is not None and message.order_key == self.case.number:

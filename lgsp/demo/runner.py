@@ -1,0 +1,108 @@
+"""Runs a day against a hub, as an outsider: everything it knows of the hub came over HTTP."""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from datetime import date, datetime
+
+from lgsp.demo.cases import VIETNAM
+from lgsp.demo.day import A_MONDAY, plan_day
+from lgsp.demo.evidence import HubBalance
+from lgsp.demo.hub_client import HubUnreachable
+from lgsp.demo.ledger import Ledger
+from lgsp.demo.lessons import plan_lessons
+from lgsp.demo.province import TWO_LEVELS_SINCE, load_province
+from lgsp.demo.result import DemoResult, result_of
+from lgsp.demo.sandbox import Sandbox
+from lgsp.demo.show import Screen
+from lgsp.demo.systems import Systems, open_systems
+
+_TICK_S = 0.02  # finer than any step of the day; waking for each of 300 messages a second would cost more
+_BALANCE_TRIES, _BALANCE_PAUSE_S = 20, 0.5  # a hub counts its own books now and then
+PATIENCE_S = 60.0  # a hub may be killed and started again in the middle of the day
+
+WhenDone = Callable[[DemoResult], Awaitable[None]]
+
+
+class DemoFailed(Exception):
+    """The day could not begin. `vi` and `en` say why and what to do."""
+
+    def __init__(self, vi: str, en: str) -> None:
+        self.vi = vi
+        self.en = en
+        super().__init__(en)
+
+
+def today() -> date:
+    """The day it is in Viet Nam, unless that is before there were any of these communes."""
+    now = datetime.now(VIETNAM).date()
+    return now if now >= TWO_LEVELS_SINCE else A_MONDAY
+
+
+async def run_demo(
+    sandbox: Sandbox,
+    screen: Screen,
+    *,
+    cases: int = 2700,
+    duration_s: float = 60.0,
+    seed: int | None = None,
+    day: date | None = None,
+    patience_s: float = PATIENCE_S,
+    when_done: WhenDone | None = None,
+) -> DemoResult:
+    """One day, checked. `seed` None: another one every time, as message ids may not be used twice in one hub.
+
+    The systems go on answering until `when_done` returns. Raises DemoFailed.
+    """
+    seed = secrets.randbelow(10**6) if seed is None else seed
+    day = day or today()
+    screen.say("Đang lập kế hoạch trong ngày ...", "Planning the day ...")
+    province = load_province()
+    plan = await asyncio.to_thread(plan_day, cases, seed=seed, duration_s=duration_s, day=day)
+    ledger = Ledger(plan, province, duration_s)
+    screen.say(f"{len(sandbox.members)} hệ thống đăng nhập vào trục ...", f"{len(sandbox.members)} systems sign in ...")
+    try:
+        async with open_systems(sandbox, ledger, plan_lessons(plan, province), patience_s) as systems:
+            trouble = await _live(ledger, systems, screen, patience_s)
+            ledger.evidence.hub = await _balance(systems)
+            result = result_of(ledger, day=day, seed=seed, trouble=trouble)
+            screen.summary(result, ledger, sandbox)
+            if when_done is not None:
+                ledger.visitors = lambda arrival: screen.visited(arrival, ledger)
+                await when_done(result)
+    except HubUnreachable as error:
+        raise DemoFailed(f"Không vào được trục tại {sandbox.hub_url}: {error}", f"The hub lets nobody in: {error}") from error
+    except OSError as error:
+        raise DemoFailed(
+            f"Cổng {sandbox.listen_port} của các hệ thống mô phỏng đang bị chiếm: một lần chạy thử khác còn mở?",
+            f"Port {sandbox.listen_port} of the simulated systems is taken: is another demo still open? ({error.strerror})",
+        ) from error
+    return result
+
+
+async def _live(ledger: Ledger, systems: Systems, screen: Screen, patience_s: float) -> str:
+    """From opening until everything has arrived; returns what went wrong when it never does."""
+    trouble = ""
+    ledger.start()
+    with screen.following(ledger):
+        while not ledger.pace.finished and not trouble:
+            for message in ledger.pace.take(ledger.now_s):
+                systems.senders.send(message)
+            screen.tick(ledger)
+            await asyncio.sleep(_TICK_S)
+            trouble = ledger.stalled(patience_s)
+        if not trouble:
+            await systems.senders.drained()
+        ledger.end()
+    return trouble
+
+
+async def _balance(systems: Systems) -> HubBalance | None:
+    """The hub's own account, once it has caught up."""
+    balance = await systems.balance()
+    for _ in range(_BALANCE_TRIES):
+        if balance is None or balance.difference == 0:
+            break
+        await asyncio.sleep(_BALANCE_PAUSE_S)
+        balance = await systems.balance()
+    return balance

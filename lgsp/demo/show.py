@@ -1,0 +1,234 @@
+"""The day as one sees it: a live picture on a terminal, plain lines elsewhere, in the end the verdict and what to try next."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.markup import escape
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from lgsp.demo.check import Check
+from lgsp.demo.evidence import Arrival
+from lgsp.demo.hub_client import Problem
+from lgsp.demo.ledger import Ledger
+from lgsp.demo.result import DemoResult, Latency
+from lgsp.demo.sandbox import Sandbox
+from lgsp.demo.story import clock, short_name
+
+_PICTURE_S, _LINE_S = 0.2, 5.0
+_TALE_LINES = 9
+_MARKS = {"kept": "[green]✓[/]", "broken": "[bold red]✗[/]", "told": "[dim]·[/]"}
+
+
+class Screen:
+    """`quiet`: says nothing at all, for callers that want the result only."""
+
+    def __init__(self, console: Console, *, quiet: bool = False) -> None:
+        self._console = console
+        self._quiet = quiet
+        self._live: Live | None = None
+        self._next_at = 0.0
+        self._told = 0
+
+    def say(self, vi: str, en: str) -> None:
+        if not self._quiet:
+            self._console.print(f"{escape(vi)} [dim]{escape(en)}[/]", soft_wrap=True)
+
+    @contextmanager
+    def following(self, ledger: Ledger) -> Iterator[None]:
+        """`tick` draws while this lasts."""
+        if self._quiet or not self._console.is_terminal:
+            yield
+            self._tick_plain(ledger, force=True)
+            return
+        with Live(picture(ledger), console=self._console, auto_refresh=False) as self._live:
+            yield
+            self._live.update(picture(ledger), refresh=True)
+        self._live = None
+
+    def tick(self, ledger: Ledger) -> None:
+        """To be called often; draws when it is time to."""
+        if self._live is None:
+            self._tick_plain(ledger)
+        elif time.monotonic() >= self._next_at:
+            self._next_at = time.monotonic() + _PICTURE_S
+            self._live.update(picture(ledger), refresh=True)
+
+    def summary(self, result: DemoResult, ledger: Ledger, sandbox: Sandbox) -> None:
+        """The verdict, the figures, one refusal in full, and what to look at next."""
+        if self._quiet:
+            return
+        self._console.print()
+        self._console.print(verdict(result))
+        self._console.print(figures(result))
+        if ledger.last_refusal is not None:
+            self._console.print(refusal(ledger.last_refusal))
+        self._console.print(next_steps(result, sandbox))
+
+    def visited(self, arrival: Arrival, ledger: Ledger) -> None:
+        """Something arrived after the day: the systems still answer."""
+        if not self._quiet:
+            sender, recipient = (short_name(ledger.province, code) for code in (arrival.sender, arrival.recipient))
+            line = f"{time.strftime('%H:%M:%S')}  {sender} → {recipient}: {arrival.kind} {arrival.message_id}"
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def _tick_plain(self, ledger: Ledger, *, force: bool = False) -> None:
+        if self._quiet:
+            return
+        for line in ledger.tale[self._told :]:
+            self._console.print(f"    {line.clock}  {line.text}", markup=False, highlight=False, soft_wrap=True)
+        self._told = len(ledger.tale)
+        if force or time.monotonic() >= self._next_at:
+            self._next_at = time.monotonic() + _LINE_S
+            self._console.print(counters_line(ledger), highlight=False, soft_wrap=True)
+
+
+def counters_line(ledger: Ledger) -> str:
+    """One line that says where the day stands."""
+    expected = ledger.plan.expectations
+    return (
+        f"{clock(ledger.now_s, ledger.duration_s)}  tiếp nhận/accepted {ledger.accepted:,}/{expected.messages:,}"
+        f" · đã giao/delivered {ledger.delivered:,}/{expected.deliveries:,} · đang đi/in flight {in_flight(ledger):,}"
+        f" · {ledger.per_second():,.0f}/s"
+    )
+
+
+def in_flight(ledger: Ledger) -> int:
+    """Deliveries that were promised in receipts and have not arrived."""
+    return max(0, ledger.promised - ledger.delivered)
+
+
+def picture(ledger: Ledger) -> RenderableType:
+    """The whole screen."""
+    expected = ledger.plan.expectations
+    parts: list[RenderableType] = [_clock_row(ledger), Text(), _counters(ledger)]
+    if ledger.case is not None:
+        parts += [Text(), _tale(ledger)]
+    if ledger.last_refusal is not None:
+        parts.append(_short_refusal(ledger.last_refusal))
+    title = (
+        f"[bold]Một ngày làm việc của tỉnh An Giang[/]: {expected.cases:,} hồ sơ, {len(ledger.province.communes)} xã, phường,"
+        " đặc khu [dim]· a working day of the province[/]"
+    )
+    return Panel(Group(*parts), title=title, title_align="left", border_style="cyan", padding=(1, 2))
+
+
+def _clock_row(ledger: Ledger) -> RenderableType:
+    row = Table.grid(padding=(0, 2), expand=True)
+    row.add_column(width=5)
+    row.add_column(ratio=1)
+    row.add_column(justify="right")
+    at = clock(ledger.now_s, ledger.duration_s)
+    bar = ProgressBar(total=ledger.plan.expectations.deliveries or 1, completed=ledger.delivered)
+    row.add_row(f"[bold yellow]{at}[/]", bar, f"[dim]{ledger.now_s:.0f} s[/]")
+    return row
+
+
+def _counters(ledger: Ledger) -> RenderableType:
+    expected = ledger.plan.expectations
+    table = Table.grid(padding=(0, 3))
+    table.add_row(
+        _counter("tiếp nhận", "accepted", f"{ledger.accepted:,}", f"/{expected.messages:,}"),
+        _counter("đã giao", "delivered", f"{ledger.delivered:,}", f"/{expected.deliveries:,}"),
+        _counter("đang đi", "in flight", f"{in_flight(ledger):,}"),
+        _counter("mỗi giây", "per second", f"{ledger.per_second():,.0f}"),
+        _counter("gửi lại", "sent again", f"{ledger.resent:,}"),
+        _counter("từ chối", "refused", f"{ledger.refused:,}"),
+    )
+    return table
+
+
+def _counter(vi: str, en: str, value: str, rest: str = "") -> RenderableType:
+    return Text.from_markup(f"[bold]{value}[/][dim]{rest}[/]\n{vi}\n[dim]{en}[/]")
+
+
+def _tale(ledger: Ledger) -> RenderableType:
+    assert ledger.case is not None
+    lines = ledger.tale[-_TALE_LINES:]
+    text = Text("\n").join([Text.assemble((line.clock, "yellow"), "  ", line.text) for line in lines])
+    text.append("\n" * (_TALE_LINES - len(lines)))  # the picture keeps its height
+    title = f"Theo dõi hồ sơ {ledger.case.number} · {ledger.case.field.name}"
+    return Panel(text, title=title, title_align="left", border_style="dim")
+
+
+def _short_refusal(problem: Problem) -> RenderableType:
+    return Text.assemble(("Từ chối gần nhất  ", "dim"), (problem.code, "red"), "  ", problem.title_vi)
+
+
+def verdict(result: DemoResult) -> RenderableType:
+    """Every check with a tick or a cross."""
+    table = Table(title=_headline(result), title_justify="left", title_style="bold", header_style="dim", expand=False)
+    table.add_column("")
+    table.add_column("Kiểm tra / Check")
+    table.add_column("Phải có\nexpected", justify="right")
+    table.add_column("Thấy\nfound", justify="right")
+    for check in result.checks:
+        table.add_row(_MARKS[check.verdict], _question(check), check.expected, check.found)
+    return table
+
+
+def _headline(result: DemoResult) -> str:
+    if result.trouble:
+        return f"✗ Không hoàn thành: {escape(result.trouble)}"
+    broken = sum(check.verdict == "broken" for check in result.checks)
+    if broken:
+        return f"✗ {broken} kiểm tra không đạt / {broken} checks failed"
+    return "✓ Mọi cam kết được giữ / Every promise was kept"
+
+
+def _question(check: Check) -> str:
+    detail = f"\n[red]{escape(check.detail)}[/]" if check.detail else ""
+    return f"{check.vi}\n[dim]{check.en}[/]{detail}"
+
+
+def figures(result: DemoResult) -> RenderableType:
+    """How much, how fast."""
+    told = result.figures
+    table = Table.grid(padding=(0, 2))
+    table.add_row("Thời gian [dim]time[/]", f"{told.took_s:.1f} s")
+    table.add_row("Thông điệp tiếp nhận [dim]messages accepted[/]", f"{told.messages:,} ({told.messages_per_s:,.0f}/s)")
+    table.add_row("Lượt giao [dim]deliveries[/]", f"{told.deliveries:,} ({told.deliveries_per_s:,.0f}/s)")
+    table.add_row("Gửi đến biên nhận [dim]sent to receipt[/]", _latency(told.accept))
+    table.add_row("Gửi đến nơi nhận [dim]sent to recipient[/]", _latency(told.end_to_end))
+    return table
+
+
+def _latency(latency: Latency) -> str:
+    if latency.median_ms is None:
+        return "–"
+    return f"trung vị/median {latency.median_ms:,.0f} ms, p99 {latency.p99_ms:,.0f} ms"
+
+
+def refusal(problem: Problem) -> RenderableType:
+    """A refusal as a sender gets it."""
+    table = Table.grid(padding=(0, 2))
+    table.add_row("[dim]Mã / code[/]", f"[red]{problem.code}[/] (HTTP {problem.status})")
+    table.add_row("[dim]Vì sao / why[/]", f"{escape(problem.title_vi)}\n[dim]{escape(problem.english)}[/]")
+    table.add_row("[dim]Ở đâu / where[/]", escape(problem.field))
+    table.add_row("[dim]Chi tiết / detail[/]", escape(problem.detail))
+    table.add_row("[dim]Cách sửa / remedy[/]", escape(problem.remedy_vi))
+    title = "Một lần từ chối có chủ ý / one refusal on purpose"
+    return Panel(table, title=title, title_align="left", border_style="dim", expand=False)
+
+
+def next_steps(result: DemoResult, sandbox: Sandbox) -> RenderableType:
+    """What works now, to be typed as it stands."""
+    table = Table.grid(padding=(0, 2))
+    if result.case_number is not None:
+        commune = result.case_number.partition("-")[0]
+        table.add_row(
+            f"lgsp trace {result.case_number} --as {commune}", "[dim]hồ sơ vừa theo dõi, từng bước / the case, step by step[/]"
+        )
+    table.add_row(f"lgsp mailbox --as {_a_puller(sandbox)}", "[dim]hộp thư của một xã / the mailbox of a commune[/]")
+    table.add_row(f"{sandbox.hub_url}/openapi.json", "[dim]mọi giao diện / every interface[/]")
+    table.add_row(f"{sandbox.hub_url}/metrics", "[dim]số đo / figures for Prometheus[/]")
+    return Panel(table, title="Xem tiếp / look next", title_align="left", border_style="cyan", expand=False)
+
+
+def _a_puller(sandbox: Sandbox) -> str:
+    return next(code for code, member in sandbox.members.items() if not member.push_secret)
