@@ -4,15 +4,19 @@ import asyncio
 import os
 import random
 import secrets
-from collections.abc import AsyncIterator, Callable, Collection
+import signal
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from adapters.registry import open_adapters
+from aiohttp import web
 
 from contracts.adapter import DeliveryAdapter
+from lgsp import __version__
 from lgsp.core.admission import Limits
 from lgsp.core.notices import NoticeRules
 from lgsp.errors import SettingsError
@@ -26,6 +30,9 @@ from lgsp.flow.mailbox import Mailbox
 from lgsp.flow.outbox import Outbox
 from lgsp.flow.settler import Settler
 from lgsp.flow.sweeper import Sweeper
+from lgsp.http.app import make_app, make_health_app
+from lgsp.http.server import make_runner, tls_context
+from lgsp.http.services import Services
 from lgsp.log import get_logger
 from lgsp.ports import Blobs, Broker, Store
 from lgsp.settings import Settings
@@ -244,3 +251,68 @@ def _assemble(
         readiness=Readiness(store, broker, blobs, directory, min_free_bytes=settings.min_free_bytes, stopping=stop.is_set),
         stop=stop,
     )
+
+
+def services_of(hub: Hub) -> Services:
+    """What the HTTP surface is given."""
+    return Services(
+        settings=hub.settings,
+        records=hub.store,
+        directory_store=hub.store,
+        directory=hub.directory,
+        intake=hub.intake,
+        mailbox=hub.mailbox,
+        blobs=hub.blobs,
+        readiness=hub.readiness,
+        token_key=token_key(hub.settings),
+        clock=utc_now,
+    )
+
+
+async def serve(
+    settings: Settings, roles: Collection[Role] = BOTH, *, on_ready: Callable[[Hub], Awaitable[None]] | None = None
+) -> None:
+    """One process until SIGTERM or SIGINT, then a graceful stop. `on_ready` runs once the address answers, beside the hub.
+
+    Raises SettingsError, JournalUnavailable, JournalMismatch or OSError (address in use) before anything was accepted.
+    """
+    started = time.perf_counter()
+    async with open_hub(settings, roles) as hub, _listening(hub) as address:
+        loop = asyncio.get_running_loop()
+        for signal_number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(signal_number, hub.stop.set)
+        took_ms = round((time.perf_counter() - started) * 1000)
+        log.info("hub.started", roles=sorted(roles), address=address, pid=os.getpid(), version=__version__, took_ms=took_ms)
+        beside = asyncio.create_task(on_ready(hub)) if on_ready is not None else None
+        await hub.run()
+        if beside is not None:
+            beside.cancel()
+            await asyncio.gather(beside, return_exceptions=True)
+        log.info("hub.stopped", took_ms=round((time.perf_counter() - started) * 1000))
+
+
+@asynccontextmanager
+async def _listening(hub: Hub) -> AsyncIterator[str]:
+    """A gateway serves everything, a worker its health on `metrics_port`. Gateways share a port (SO_REUSEPORT)."""
+    settings = hub.settings
+    gateway = "gateway" in hub.roles
+    port = settings.listen_port if gateway else settings.metrics_port
+    if not gateway and port == 0:
+        yield ""
+        return
+    services = services_of(hub)
+    runner = make_runner(make_app(services) if gateway else make_health_app(services), shutdown_grace_s=settings.shutdown_grace_s)
+    await runner.setup()
+    try:
+        site = web.TCPSite(
+            runner,
+            settings.listen_host,
+            port,
+            ssl_context=tls_context(settings) if gateway else None,
+            reuse_port=hub.roles == {"gateway"},
+            backlog=1024,
+        )
+        await site.start()
+        yield settings.base_url if gateway else f"{settings.listen_host}:{port}"
+    finally:
+        await runner.cleanup()
