@@ -1,6 +1,7 @@
 """What the hub answers: a receipt when it took an envelope over, a refusal when it did not."""
 
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
 
@@ -24,7 +25,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     message_id: str
     digest: str  # "sha256:" + hex of the envelope as accepted, see Envelope.digest
     sequence: int  # place in the hub's order of acceptance, dense from 1
-    accepted_at: datetime  # aware, UTC, the hub's clock
+    accepted_at: Annotated[datetime, msgspec.Meta(tz=True)]  # aware, UTC, the hub's clock
     deliveries: tuple[DeliveryRef, ...]
 
 

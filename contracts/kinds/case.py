@@ -225,7 +225,7 @@ class CaseTransfer(Part, frozen=True, kw_only=True):
     due_at: Annotated[Moment, about("Ngày hẹn trả", "Promised to the applicant", "NgayHenTra")] | None = None
     answer_by: Annotated[Moment, about("Hạn trả lời", "When the sender needs an answer")] | None = None
     papers: Papers = ()
-    case: Annotated[CaseFile, about("Toàn bộ hồ sơ", "The whole case, for an agency that has not seen it yet")] | None = None
+    case: Annotated[CaseFile | None, about("Toàn bộ hồ sơ", "The whole case, for an agency that has not seen it yet")] = None
     note: Annotated[LongText, about("Ghi chú", "Note", "GhiChu")] | None = None
 
 

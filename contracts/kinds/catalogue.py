@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -42,7 +42,7 @@ class Kind:
     read_xml: Callable[[bytes], msgspec.Struct] | None = None  # for XML that is not the twin of the model
     identify: Callable[[Any], tuple[Identifier, ...]]
     order_key_of: Callable[[Any], str | None]
-    examples: tuple[Example, ...]
+    examples: tuple[Example, ...] = field(repr=False)
 
     @property
     def key(self) -> str:

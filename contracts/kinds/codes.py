@@ -9,7 +9,7 @@ class Labelled(IntEnum):
     label_vi: str
     label_en: str
 
-    def __new__(cls, number: int, label_vi: str, label_en: str) -> "Labelled":
+    def __new__(cls, number: int, label_vi: str = "", label_en: str = "") -> "Labelled":
         member = int.__new__(cls, number)
         member._value_ = number
         member.label_vi = label_vi

@@ -5,6 +5,9 @@ from typing import Any
 import msgspec
 
 from contracts.kinds.catalogue import Kind
+from contracts.kinds.codes import Labelled
+
+_CODE_LISTS = {codes.__name__: codes for codes in Labelled.__subclasses__()}
 
 
 def write_json_schema(kind: Kind) -> bytes:
@@ -16,6 +19,11 @@ def write_json_schema(kind: Kind) -> bytes:
         "description": f"{kind.title_en}. Source: {kind.source}.",
         **msgspec.json.schema(kind.model),
     }
+    for name, definition in schema["$defs"].items():
+        if name in _CODE_LISTS:
+            definition["oneOf"] = [
+                {"const": int(code), "title": code.label_vi, "description": code.label_en} for code in _CODE_LISTS[name]
+            ]
     return msgspec.json.format(msgspec.json.encode(_anchored(schema)), indent=2) + b"\n"
 
 

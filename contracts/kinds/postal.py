@@ -116,7 +116,7 @@ class PostalEvent(Part, frozen=True, kw_only=True):
     ) = None
     status_text: Annotated[ShortText, about("Nội dung trạng thái", "Text of the status", "StatusMessage")] | None = None
     at: Annotated[Moment, about("Thời điểm", "When it happened", "EventTime")]
-    place: Annotated[Place, about("Nơi", "Where", "POSID")] | None = None
+    place: Annotated[Place | None, about("Nơi", "Where", "POSID")] = None
     attempt: Annotated[Count, about("Lần phát", "Number of the delivery attempt")] | None = None
     cod_collected_vnd: Annotated[Dong, about("Tiền đã thu hộ (đồng)", "Amount collected in đồng")] | None = None
     note: Annotated[Text, about("Ghi chú", "Note", "Notes")] | None = None

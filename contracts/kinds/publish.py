@@ -1,7 +1,7 @@
 """Writes the published schemas and examples: `python -m contracts.kinds.publish`.
 
-The digests of published schemas are kept in `contracts/schemas/published.json`. A schema whose digest stands there is never changed:
-a change needs a new version of the kind. (Before a version has been released its entry may be deleted by hand.)
+The digests of published schemas are kept in `contracts/schemas/published.json`. A schema whose digest stands there is never
+changed: a change needs a new version of the kind. (Before a version has been released its entry may be deleted by hand.)
 """
 
 import hashlib
@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
+from lxml import etree
 
 from contracts.kinds.catalogue import KINDS, Kind
 from contracts.kinds.json_schema import write_json_schema
@@ -31,8 +32,15 @@ def examples_of(kind: Kind) -> dict[str, bytes]:
     found = {}
     for example in kind.examples:
         found[f"example-{example.name}.json"] = msgspec.json.format(msgspec.json.encode(example.body), indent=2) + b"\n"
-        found[f"example-{example.name}.xml"] = example.octets or to_xml(example.body)
+        found[f"example-{example.name}.xml"] = example.octets or _indented(to_xml(example.body))
     return found
+
+
+def _indented(document: bytes) -> bytes:
+    """For people; white space between elements means nothing in the twin."""
+    root = etree.fromstring(document)
+    etree.indent(root)
+    return etree.tostring(root, xml_declaration=True, encoding="UTF-8") + b"\n"
 
 
 def changed(published: Mapping[str, Mapping[str, str]]) -> Iterator[str]:

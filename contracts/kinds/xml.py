@@ -85,7 +85,12 @@ def _write(parent: etree._Element, fields: dict[str, Any], prefix: str) -> None:
 def _read_struct(element: etree._Element, type_: msgspec.inspect.Type) -> dict[str, Any]:
     assert isinstance(type_, msgspec.inspect.StructType)
     types = _field_types(type_.cls)
-    found: dict[str, Any] = {}
+    # No element at all is the empty list, also where a list is required.
+    found: dict[str, Any] = {
+        field.encode_name: []
+        for field in type_.fields
+        if field.required and isinstance(types[field.encode_name], msgspec.inspect.VarTupleType)
+    }
     for child in element:
         name = local_name(child)
         inner = types[name]

@@ -14,6 +14,7 @@ from contracts.kinds.document_xsd import EDXML_XSD
 _XS = "http://www.w3.org/2001/XMLSchema"
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})")
+_COMBINING = re.compile("[\u0300-\u036f]")  # in patterns; alone they would hang on the character before
 # A zone is required, as in RFC 3339; years have four digits.
 _MOMENT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+\-][0-9]{2}:[0-9]{2})"
 _DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -47,7 +48,8 @@ def write_xsd(kind: Kind) -> bytes:
     _add(schema, "element", name=kind.name, type=kind.model.__name__)
     written: set[str] = set()
     _complex_type(schema, kind.model, written)
-    return etree.tostring(schema, xml_declaration=True, encoding="UTF-8", pretty_print=True)
+    octets = etree.tostring(schema, xml_declaration=True, encoding="UTF-8", pretty_print=True)
+    return _COMBINING.sub(lambda mark: f"&#x{ord(mark[0]):x};", octets.decode()).encode()
 
 
 def _complex_type(schema: etree._Element, model: type[Any], written: set[str]) -> None:
