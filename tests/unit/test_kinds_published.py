@@ -111,3 +111,10 @@ def test_the_schema_of_documents_takes_any_order_and_refuses_wrong_codes() -> No
     (priority,) = root.iter("{*}Priority")
     priority.text = "7"
     assert not xsd.validate(root)
+
+
+def test_the_handbook_names_every_kind() -> None:
+    """The table of kinds is written by hand and must not fall behind."""
+    handbook = (publish.FOLDER.parent / "README.md").read_text()
+    for key in KINDS:
+        assert f"| `{key}` |" in handbook, key
