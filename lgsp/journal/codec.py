@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -27,6 +28,7 @@ def micros(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND
 
 
+@lru_cache(maxsize=1024)  # a batch shares its moment
 def moment_of(moment_us: int) -> datetime:
     """The aware moment in UTC."""
     return _EPOCH + timedelta(microseconds=moment_us)

@@ -45,6 +45,11 @@ async def state_of(store: Store, delivery_id: int) -> State | None:
     return None if work is None else work.state
 
 
+def first_attempt(delivery_id: int) -> Ref:
+    """What was published for a delivery first; the journal looks at the id and the attempt only."""
+    return Ref(delivery_id, 1, 0, 0)
+
+
 async def states(store: Store, *delivery_ids: int) -> list[State | None]:
     return [await state_of(store, delivery_id) for delivery_id in delivery_ids]
 
@@ -497,6 +502,14 @@ async def test_a_late_confirm_does_not_hide_the_retry(store: Store) -> None:
     assert [(ref.delivery_id, ref.attempt) for ref in await store.take_due(NOW + 6 * SECOND, 10, LEASE_S)] == [(1, 2)]
     await store.mark_queued(refs(1, attempt=2))
     assert await state_of(store, 1) is State.QUEUED
+
+
+async def test_a_retry_that_waits_is_not_taken_for_queued(store: Store) -> None:
+    """The broker's late word on the first attempt does not make the second forgotten."""
+    await accept(store, admitted("m1"))
+    await settle(store, Settlement(delivery_id=1, state=State.READY, attempt=1, delay_s=30))
+    await store.mark_queued([first_attempt(1)])
+    assert [ref.attempt for ref in await store.take_due(NOW + timedelta(seconds=30), 10, LEASE_S)] == [2]
 
 
 async def test_a_broker_without_memory_gets_everything_again(store: Store) -> None:

@@ -4,15 +4,12 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
 from contracts.agency import AgencyCode
 from contracts.text import identifier_key
 from lgsp.core.lifecycle import State
 from lgsp.journal.codec import decode_header, moment_of
+from lgsp.journal.sqlite.accepting import json_text
 from lgsp.ports import Balance, DeliveryRecord, EnvelopeRecord, Event, MailboxEntry, Ref, Work
-
-_encode_json = msgspec.json.Encoder().encode
 
 HYDRATE = """
 SELECT d.delivery_id, d.attempt, d.recipient, d.addressed_as, d.state, e.sequence, e.accepted_at, d.expires_at, e.header, b.body
@@ -45,7 +42,7 @@ ACCESS = "SELECT digest, size_bytes FROM file_access WHERE digest IN (SELECT val
 def hydrate(connection: sqlite3.Connection, refs: Sequence[Ref]) -> list[Work]:
     """As `Journal.hydrate`."""
     awaited = {(ref.delivery_id, ref.attempt) for ref in refs}
-    ids = _encode_json([ref.delivery_id for ref in refs]).decode()
+    ids = json_text(ref.delivery_id for ref in refs)
     return [_work(row) for row in connection.execute(HYDRATE, (ids,)) if row[:2] in awaited]
 
 
@@ -111,7 +108,7 @@ def timeline(connection: sqlite3.Connection, sequence: int) -> list[Event]:
 
 def sizes(connection: sqlite3.Connection, digests: Sequence[str], agency: AgencyCode) -> dict[str, int]:
     """As `Records.uploads`."""
-    return dict(connection.execute(ACCESS, (_encode_json(digests).decode(), agency)).fetchall())
+    return dict(connection.execute(ACCESS, (json_text(digests), agency)).fetchall())
 
 
 def balance(connection: sqlite3.Connection) -> Balance:

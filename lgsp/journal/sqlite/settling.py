@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -9,12 +10,17 @@ from lgsp.core.lanes import entry_state
 from lgsp.core.lifecycle import State
 from lgsp.journal.codec import MODES, EventRow, span_us, traceparent_of
 from lgsp.journal.moves import applies, change
-from lgsp.journal.sqlite.accepting import INSERT_EVENT, accept, open_states
+from lgsp.journal.sqlite.accepting import INSERT_EVENT, accept, json_text, open_states
 from lgsp.ports import Accepted, Ref, Settled, Settlement
 
-_DELIVERY = "SELECT state, attempt, recipient, lane, sequence FROM deliveries WHERE delivery_id = ?"
+STANDING = """
+SELECT delivery_id, sequence, recipient, lane, state, attempt FROM deliveries
+WHERE delivery_id IN (SELECT value FROM json_each(?))"""
 _CHANGE = "UPDATE deliveries SET state = ?, attempt = ?, due_at = ?, ended_at = ?, reason = ?, detail = ? WHERE delivery_id = ?"
 _RELEASE = "UPDATE deliveries SET state = ?, due_at = ? WHERE delivery_id = ?"
+HELD_BACK = (
+    "SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM deliveries WHERE lane = value AND state < 10 AND state = 0)"
+)
 WAITING = """
 SELECT delivery_id, attempt, shard, priority, mode, sequence FROM deliveries
 WHERE lane = ? AND state < 10 AND state = 0 ORDER BY delivery_id"""
@@ -22,21 +28,30 @@ EXPIRED = "SELECT delivery_id FROM deliveries WHERE state < 10 AND expires_at <=
 _HEADER = "SELECT header FROM envelopes WHERE sequence = ?"
 
 
+_NOBODY = Settled(applied=False, state=None)
+
+
+class _Standing(NamedTuple):
+    """A delivery as it stands while the batch goes over it."""
+
+    delivery_id: int
+    sequence: int
+    recipient: str
+    lane: int | None
+    state: int
+    attempt: int
+
+
 def settle(connection: sqlite3.Connection, batch: Sequence[Settlement], now_us: int, ready_lease_s: float) -> list[Settled]:
     """As `Journal.settle`, within the transaction under way.
 
-    Lanes are released once, after all of the batch is recorded: what ended in it as well is never published.
+    Lanes are released once, after all of the batch is recorded: what ended in it as well is never published. The refs come back
+    with the last settlement that ended a delivery of the lane.
     """
-    answers: list[Settled] = []
-    lanes: dict[int, int] = {}  # lane -> place of the last settlement that ended a delivery of it
-    for place, settlement in enumerate(batch):
-        settled, lane = _record(connection, settlement, now_us)
-        answers.append(settled)
-        if settled.applied and lane is not None and settlement.state.is_final:
-            lanes[lane] = place
+    answers, ended = _record(connection, batch, now_us)
     ready: dict[int, list[Ref]] = {}
-    for lane, place in lanes.items():
-        ready.setdefault(place, []).extend(_release(connection, lane, now_us, ready_lease_s))
+    for (lane,) in connection.execute(HELD_BACK, (json_text(ended),)).fetchall():
+        ready.setdefault(ended[lane], []).extend(_release(connection, lane, now_us, ready_lease_s))
     for place, noticed in _accept_notices(connection, batch, answers, now_us, ready_lease_s):
         ready.setdefault(place, []).extend(noticed)
     for place, refs in ready.items():
@@ -51,21 +66,33 @@ def expire(connection: sqlite3.Connection, now_us: int, limit: int, ready_lease_
     return list(zip(overdue, settle(connection, endings, now_us, ready_lease_s), strict=True))
 
 
-def _record(connection: sqlite3.Connection, settlement: Settlement, now_us: int) -> tuple[Settled, int | None]:
-    row = connection.execute(_DELIVERY, (settlement.delivery_id,)).fetchone()
-    if row is None:
-        return Settled(applied=False, state=None), None
-    number, attempt, recipient, lane, sequence = row
-    state = State(number)
-    if not applies(state, attempt, recipient, settlement):
-        is_foreign = settlement.recipient not in (None, recipient)
-        return Settled(applied=False, state=None if is_foreign else state), None
-    new = change(attempt, settlement, now_us)
-    reason, detail, delivery_id = settlement.reason, settlement.detail, settlement.delivery_id
-    connection.execute(_CHANGE, (int(new.state), new.attempt, new.due_at, new.ended_at, reason, detail, delivery_id))
-    event = EventRow(now_us, new.event, sequence, delivery_id, attempt, reason, detail, settlement.took_ms)
-    connection.execute(INSERT_EVENT, event)
-    return Settled(applied=True, state=new.state), lane
+def _record(connection: sqlite3.Connection, batch: Sequence[Settlement], now_us: int) -> tuple[list[Settled], dict[int, int]]:
+    """The answers, still without refs, and for each lane the place of the last settlement that ended a delivery of it."""
+    ids = json_text(settlement.delivery_id for settlement in batch)
+    standing = {row[0]: _Standing(*row) for row in connection.execute(STANDING, (ids,))}
+    answers: list[Settled] = []
+    ended: dict[int, int] = {}
+    changes: list[tuple[object, ...]] = []
+    events: list[EventRow] = []
+    for place, settlement in enumerate(batch):
+        one = standing.get(settlement.delivery_id)
+        if one is None or settlement.recipient not in (None, one.recipient):
+            answers.append(_NOBODY)
+            continue
+        if not applies(State(one.state), one.attempt, one.recipient, settlement):
+            answers.append(Settled(applied=False, state=State(one.state)))
+            continue
+        new = change(one.attempt, settlement, now_us)
+        told = (settlement.reason, settlement.detail)
+        changes.append((int(new.state), new.attempt, new.due_at, new.ended_at, *told, one.delivery_id))
+        events.append(EventRow(now_us, new.event, one.sequence, one.delivery_id, one.attempt, *told, settlement.took_ms))
+        standing[one.delivery_id] = one._replace(state=int(new.state), attempt=new.attempt)
+        answers.append(Settled(applied=True, state=new.state))
+        if one.lane is not None and new.ended_at is not None:
+            ended[one.lane] = place
+    connection.executemany(_CHANGE, changes)
+    connection.executemany(INSERT_EVENT, events)
+    return answers, ended
 
 
 def _release(connection: sqlite3.Connection, lane: int, now_us: int, ready_lease_s: float) -> list[Ref]:
