@@ -52,7 +52,7 @@ class Connection(Protocol):
 
 
 class Database:
-    """A pool with the three ways to use it: `reading`, `writing`, `snapshot`. All raise JournalUnavailable."""
+    """A pool with the three ways to use it: `connection`, `writing`, `snapshot`. All raise JournalUnavailable."""
 
     def __init__(self, pool: Any, timeout_s: float) -> None:
         self._pool = pool
@@ -82,7 +82,7 @@ class Database:
             self._pool.terminate()
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[Connection]:
+    async def connection(self) -> AsyncIterator[Connection]:
         """For single statements, each its own transaction."""
         async with self._lent() as connection:
             yield connection
@@ -113,9 +113,9 @@ class Database:
                 try:
                     yield connection
                 except BaseException as error:
-                    was_lost = connection.is_closed()
-                    await _clean(connection, error)
-                    if was_lost and isinstance(error, asyncpg.InterfaceError):  # its way to say "connection is closed"
+                    if not _is_lost(connection):
+                        await _clean(connection, error)
+                    elif isinstance(error, asyncpg.InterfaceError):  # its way to say "connection is closed"
                         raise asyncpg.ConnectionDoesNotExistError(str(error)) from error
                     raise
                 finally:
@@ -158,7 +158,14 @@ async def _keep_session(_: Connection) -> None:
 async def _clean(connection: Connection, error: BaseException) -> None:
     # Our own errors leave a sound connection: roll back and keep it. After an outage or a cancellation nobody knows what the
     # server is doing: drop the connection, the server rolls back by itself.
-    if isinstance(error, Exception) and not isinstance(error, _OUTAGES) and not connection.is_closed():
+    if isinstance(error, Exception) and not isinstance(error, _OUTAGES):
         await connection.execute("ROLLBACK")
     else:
         connection.terminate()
+
+
+def _is_lost(connection: Connection) -> bool:
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:  # the pool took it back when it broke
+        return True

@@ -54,7 +54,7 @@ class PostgresStore:
     async def hydrate(self, refs: Sequence[Ref]) -> list[Work]:
         if not refs:
             return []
-        async with self._database.reading() as connection:
+        async with self._database.connection() as connection:
             return await queue.hydrate(connection, refs)
 
     async def settle(self, batch: Sequence[Settlement], now: datetime, ready_lease_s: float) -> list[Settled]:
@@ -65,11 +65,11 @@ class PostgresStore:
 
     async def mark_queued(self, refs: Sequence[Ref]) -> None:
         if refs:
-            async with self._database.reading() as connection:
+            async with self._database.connection() as connection:
                 await queue.mark_queued(connection, refs)
 
     async def take_due(self, now: datetime, limit: int, lease_s: float) -> list[Ref]:
-        async with self._database.reading() as connection:
+        async with self._database.connection() as connection:
             return await queue.take_due(connection, micros(now), limit, micros(now) + span_us(lease_s))
 
     async def requeue_all(self, now: datetime) -> int:
@@ -81,7 +81,7 @@ class PostgresStore:
             return await settle.expire(connection, micros(now), limit, ready_lease_s)
 
     async def next_due(self) -> datetime | None:
-        async with self._database.reading() as connection:
+        async with self._database.connection() as connection:
             due_us: int | None = await connection.fetchval(queue.NEXT_DUE)
         return None if due_us is None else moment_of(due_us)
 
@@ -92,23 +92,23 @@ class PostgresStore:
     # Records
 
     async def mailbox(self, recipient: AgencyCode, after: int, limit: int) -> list[MailboxEntry]:
-        async with self._database.reading() as connection:
+        async with self._database.connection() as connection:
             return await records.mailbox(connection, recipient, after, limit)
 
     async def fetch(self, delivery_id: int) -> Work | None:
-        async with self._database.reading() as connection:
+        async with self._database.connection() as connection:
             return await queue.fetch(connection, delivery_id)
 
     async def envelope(self, sender: AgencyCode, message_id: str) -> EnvelopeRecord | None:
-        async with self._database.reading() as connection:
+        async with self._database.connection() as connection:
             return await records.envelope(connection, sender, message_id)
 
     async def timeline(self, sequence: int) -> list[Event]:
-        async with self._database.reading() as connection:
+        async with self._database.connection() as connection:
             return await records.timeline(connection, sequence)
 
     async def find_case(self, identifier_key: str, limit: int) -> list[EnvelopeRecord]:
-        async with self._database.reading() as connection:
+        async with self._database.connection() as connection:
             return await records.find_case(connection, identifier_key, limit)
 
     async def attachment_open_to(self, digest: str, agency: AgencyCode) -> bool:
@@ -119,7 +119,7 @@ class PostgresStore:
             await records.record_upload(connection, digest, size_bytes, agency, micros(now))
 
     async def uploads(self, digests: Sequence[str], agency: AgencyCode) -> dict[str, int]:
-        async with self._database.reading() as connection:
+        async with self._database.connection() as connection:
             return await records.files(connection, digests, agency)
 
     async def balance(self) -> Balance:
@@ -129,7 +129,7 @@ class PostgresStore:
     # DirectoryStore
 
     async def directory_version(self) -> int:
-        async with self._database.reading() as connection:
+        async with self._database.connection() as connection:
             return await directory.version(connection)
 
     async def directory(self) -> Directory:
@@ -141,7 +141,7 @@ class PostgresStore:
             return await directory.save_agencies(connection, agencies)
 
     async def credential(self, client_id: str) -> Credential | None:
-        async with self._database.reading() as connection:
+        async with self._database.connection() as connection:
             return await directory.credential(connection, client_id)
 
     async def save_credentials(self, credentials: Sequence[Credential]) -> None:
@@ -149,7 +149,7 @@ class PostgresStore:
             await directory.save_credentials(connection, credentials)
 
     async def certificate_owner(self, fingerprint: str) -> AgencyCode | None:
-        async with self._database.reading() as connection:
+        async with self._database.connection() as connection:
             return await directory.certificate_owner(connection, fingerprint)
 
     async def save_certificate(self, fingerprint: str, agency: AgencyCode) -> None:
