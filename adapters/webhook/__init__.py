@@ -1,0 +1,1 @@
+"""Deliveries pushed over HTTP with the headers of Standard Webhooks."""
