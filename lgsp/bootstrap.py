@@ -6,15 +6,15 @@ import random
 import secrets
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
-from adapters.registry import open_adapters
 from aiohttp import web
 
+from adapters.registry import REGISTRY
 from contracts.adapter import DeliveryAdapter
 from lgsp import __version__
 from lgsp.core.admission import Limits
@@ -156,7 +156,7 @@ async def open_hub(
         store = await stack.enter_async_context(open_store(settings))
         broker = await _open_broker(settings, roles)
         stack.push_async_callback(broker.close)
-        adapters = await open_adapters()
+        adapters = {name: make() for name, make in REGISTRY.items()}
         for adapter in adapters.values():
             stack.push_async_callback(adapter.close)
         if not broker.survives_restart:
@@ -269,9 +269,10 @@ def services_of(hub: Hub) -> Services:
     )
 
 
-async def serve(
-    settings: Settings, roles: Collection[Role] = BOTH, *, on_ready: Callable[[Hub], Awaitable[None]] | None = None
-) -> None:
+OnReady = Callable[[Hub], Coroutine[Any, Any, None]]
+
+
+async def serve(settings: Settings, roles: Collection[Role] = BOTH, *, on_ready: OnReady | None = None) -> None:
     """One process until SIGTERM or SIGINT, then a graceful stop. `on_ready` runs once the address answers, beside the hub.
 
     Raises SettingsError, JournalUnavailable, JournalMismatch or OSError (address in use) before anything was accepted.
