@@ -14,6 +14,8 @@ from lgsp.http.client_secret import check_secret, hash_secret
 from lgsp.ports import Credential, DirectoryStore
 from lgsp.settings import Settings
 
+_COST = 2**10  # stretching slows down who guesses; nobody guesses 256 random bits, and a hundred systems sign in at once
+
 
 async def seed_demo(store: DirectoryStore, settings: Settings) -> Sandbox:
     """Idempotent: secrets of an earlier run stay valid, agencies are brought up to date. The hub sees them within a second."""
@@ -35,12 +37,12 @@ def read_sandbox(path: Path) -> Sandbox | None:
 
 
 async def _credentials(sandbox: Sandbox, store: DirectoryStore) -> list[Credential]:
-    """Of those whose secret the store does not know yet; a hash takes some 40 ms of a core, on purpose."""
+    """Of those whose secret the store does not know yet."""
     found = []
     for code, member in sandbox.members.items():
         known = await store.credential(member.client_id)
         if known is None or not await asyncio.to_thread(check_secret, member.client_secret, known.secret_hash):
-            hashed = await asyncio.to_thread(hash_secret, member.client_secret)
+            hashed = await asyncio.to_thread(hash_secret, member.client_secret, cost=_COST)
             found.append(Credential(client_id=member.client_id, agency=AgencyCode(code), secret_hash=hashed))
     return found
 

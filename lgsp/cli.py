@@ -1,0 +1,92 @@
+"""The command line. Exit status: 0 done, 1 the job failed, 2 the command line or the settings are wrong."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from contracts.errors import ContractError
+from lgsp import __version__
+from lgsp.commands import access  # noqa: F401 - adds its commands to `agency`
+from lgsp.commands.agency import agency
+from lgsp.commands.common import Failed, Invocation, explained
+from lgsp.commands.contract import contract
+from lgsp.commands.demo import demo
+from lgsp.commands.doctor import doctor
+from lgsp.commands.explain import explain
+from lgsp.commands.listen import listen
+from lgsp.commands.mailbox import mailbox
+from lgsp.commands.send import send
+from lgsp.commands.serve import gateway, run_hub, worker
+from lgsp.commands.trace import trace
+from lgsp.errors import LgspError, SettingsError
+
+COMMANDS = (run_hub, gateway, worker, demo, send, mailbox, listen, explain, trace, agency, contract, doctor)
+
+
+class WrongSettings(Failed):
+    """The settings cannot be used."""
+
+    exit_code = 2
+
+
+class Lgsp(click.Group):
+    """Turns the hub's own errors into exit statuses and remedies; lists commands in the order in which one meets them."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except SettingsError as error:
+            shown = "\n".join(f"  {problem}" for problem in error.problems)
+            raise WrongSettings(
+                f"The settings are wrong:\n{shown}", "deploy/settings.example.toml explains every setting"
+            ) from None
+        except ContractError as error:
+            problem = error.problem
+            text = explained(error.code, error.field, problem.title_vi, problem.title_en, error.detail)
+            raise Failed(text, f"{problem.remedy_vi}\n→ {problem.remedy_en}") from None
+        except LgspError as error:
+            raise Failed(f"{type(error).__name__}: {error}", "`lgsp doctor` looks for the cause") from error
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(cls=Lgsp, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option(
+    "--settings",
+    "settings_file",
+    envvar="LGSP_SETTINGS",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Settings in TOML (or LGSP_SETTINGS); LGSP_<NAME> in the environment wins over it.",
+)
+@click.version_option(__version__, prog_name="lgsp")
+@click.pass_context
+def cli(ctx: click.Context, settings_file: Path | None) -> None:
+    """Trục liên thông văn bản và hồ sơ · The hub through which agencies exchange case files and documents.
+
+    \b
+    First steps:
+      lgsp run --demo                                   a hub and a province that uses it
+      lgsp send case.file/1 --example --as H01.101 --to H01.15
+      lgsp mailbox --as H01.101
+    """
+    ctx.obj = Invocation(settings_file)
+
+
+for command in COMMANDS:
+    cli.add_command(command)
+
+
+def main() -> None:
+    """The console script."""
+    try:
+        cli.main(prog_name="lgsp")
+    except BrokenPipeError:  # `lgsp ... | head`: the reader has seen enough
+        sys.stderr.close()
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,334 @@
+"""`lgsp agency`: the directory. Changes go straight into the journal; running hubs follow within a second or two."""
+
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
+
+import click
+import msgspec
+
+from contracts.adapter import Endpoint
+from contracts.agency import AgencyCode, agency_code
+from lgsp.commands.common import Failed, json_option, print_json, print_table, quiet_log, run, say, with_settings
+from lgsp.core.directory import Agency, Alias, Directory, Grant, Level
+
+if TYPE_CHECKING:
+    from lgsp.ports import Store
+    from lgsp.settings import Settings
+
+R = TypeVar("R")
+
+_NOT_THERE = "`lgsp agency list` shows the codes; `lgsp agency add` registers one"
+DAY = click.DateTime(["%Y-%m-%d"])
+code_argument = click.argument("code")
+
+
+def in_store(settings: "Settings", work: Callable[["Store"], Awaitable[R]]) -> R:
+    """Opens the journal that the settings name, works, closes it."""
+
+    async def opened() -> R:
+        from lgsp.bootstrap import open_store
+
+        async with open_store(settings) as store:
+            return await work(store)
+
+    quiet_log()
+    return run(opened())
+
+
+@click.group(short_help="Danh bạ cơ quan · Agencies, grants, endpoints, credentials.")
+def agency() -> None:
+    """Danh bạ cơ quan · Register agencies, what they may send, where they receive and how they identify themselves."""
+
+
+@agency.command("list")
+@json_option
+@click.option("--search", default="", help="Only those whose code or name contains this; typed without marks is fine.")
+@with_settings
+def list_(settings: "Settings", search: str, as_json: bool) -> None:
+    """Danh sách · List all agencies."""
+    from contracts.text import search_key
+
+    directory = in_store(settings, lambda store: store.directory())
+    wanted = search_key(search)
+    found = [one for one in directory.agencies.values() if wanted in search_key(f"{one.code} {one.name_vi} {one.name_en}")]
+    if as_json:
+        print_json([public(one) for one in found])
+        return
+    columns = ("Mã · Code", "Tên · Name", "Cấp · Level", "Nhận · Receives", "Được gửi · May send", "Đóng · Closed")
+    print_table(f"{len(found)} cơ quan · agencies, version {directory.version}", columns, (_row(one) for one in found))
+
+
+@agency.command()
+@json_option
+@code_argument
+@with_settings
+def show(settings: "Settings", code: str, as_json: bool) -> None:
+    """Xem một cơ quan · Show one agency, by any code it has or had."""
+
+    async def work(store: "Store") -> Agency:
+        directory = await store.directory()
+        found = directory.known_as(code, datetime.now(UTC).date())
+        if found is None:
+            raise Failed(f"There is no agency {code}.", _NOT_THERE)
+        return found
+
+    found = public(in_store(settings, work))
+    if as_json:
+        print_json(found)
+    else:
+        print_table("", ("", ""), ((name, _cell(value)) for name, value in found.items()))
+
+
+@agency.command()
+@json_option
+@code_argument
+@click.option("--name", "name_vi", required=True, help="Vietnamese name.")
+@click.option("--name-en", default="", help="English name.")
+@click.option("--level", type=click.Choice(get_args(Level)), default="other", show_default=True)
+@click.option("--parent", help="Code of the agency above.")
+@click.option("--alias", "aliases", multiple=True, metavar="CODE", help="Another code of the same agency; once for each.")
+@click.option("--may-send", "kinds", multiple=True, metavar="KIND", help='Grant: "case.file", "case.*" or "*"; once for each.')
+@click.option("--unordered", is_flag=True, help="It does not want its deliveries in order.")
+@with_settings
+def add(
+    settings: "Settings",
+    code: str,
+    name_vi: str,
+    name_en: str,
+    level: Level,
+    parent: str | None,
+    aliases: tuple[str, ...],
+    kinds: tuple[str, ...],
+    unordered: bool,
+    as_json: bool,
+) -> None:
+    """Đăng ký cơ quan · Register an agency. It receives in its mailbox until it has an endpoint."""
+    new = Agency(
+        code=agency_code(code, "CODE"),
+        name_vi=name_vi,
+        name_en=name_en,
+        level=level,
+        parent=None if parent is None else agency_code(parent, "--parent"),
+        aliases=tuple(Alias(code=agency_code(one, "--alias")) for one in aliases),
+        grants=(Grant(kinds=kinds),) if kinds else (),
+        ordered=not unordered,
+    )
+
+    async def work(store: "Store") -> int:
+        directory = await store.directory()
+        if new.code in directory.agencies:
+            raise Failed(f"{new.code} is registered already.", "change it with agency grant, endpoint or close")
+        _check_references([new], directory)
+        return await store.save_agencies([new])
+
+    version = in_store(settings, work)
+    _saved(as_json, version, [new.code])
+    if not as_json:
+        say(f"Tiếp theo · Next: lgsp agency credential {new.code}")
+
+
+@agency.command("import")
+@json_option
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Only check.")
+@with_settings
+def import_(settings: "Settings", file: Path, dry_run: bool, as_json: bool) -> None:
+    """Nhập từ tệp · Insert or replace agencies from a JSON list, as `agency list --json` prints it, all or none.
+
+    An endpoint keeps its secret when the list has none.
+    """
+    try:
+        agencies = msgspec.json.decode(file.read_bytes(), type=list[Agency])
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise Failed(f"{file}: {error}", "the form is that of `lgsp agency list --json`") from None
+    for place, one in enumerate(agencies):
+        agency_code(one.code, f"/{place}/code")
+
+    async def work(store: "Store") -> int:
+        directory = await store.directory()
+        merged = [_with_secret_of(directory.agencies.get(one.code), one) for one in agencies]
+        _check_references(merged, directory)
+        return directory.version if dry_run else await store.save_agencies(merged)
+
+    _saved(as_json, in_store(settings, work), [one.code for one in agencies])
+
+
+@agency.command()
+@json_option
+@code_argument
+@click.option("--on", type=DAY, required=True, help="First day on which it does not exist any more.")
+@click.option("--successor", "successors", multiple=True, metavar="CODE", help="Who takes over; once for each.")
+@with_settings
+def close(settings: "Settings", code: str, on: datetime, successors: tuple[str, ...], as_json: bool) -> None:
+    """Đóng cơ quan · Close an agency; what is addressed to it goes to its successor from that day on."""
+    heirs = tuple(agency_code(one, "--successor") for one in successors)
+    _change(settings, code, lambda one: msgspec.structs.replace(one, closed_on=on.date(), successors=heirs), as_json)
+
+
+@agency.command()
+@json_option
+@code_argument
+@click.argument("kinds", nargs=-1)
+@click.option("--to", "recipients", multiple=True, metavar="CODE", help="Only to this recipient; once for each. Default: to all.")
+@click.option("--replace", is_flag=True, help="Take away what was granted before; without KINDS: everything.")
+@with_settings
+def grant(
+    settings: "Settings", code: str, kinds: tuple[str, ...], recipients: tuple[str, ...], replace: bool, as_json: bool
+) -> None:
+    """Cấp quyền gửi · Let an agency send kinds: "case.file", "case.*" or "*"."""
+    if not kinds and not replace:
+        raise click.UsageError("Name at least one kind, or --replace to take every grant away.")
+    _check_kinds(kinds)
+    new = (Grant(kinds=kinds, recipients=recipients or ("*",)),) if kinds else ()
+    _change(settings, code, lambda one: msgspec.structs.replace(one, grants=new if replace else (*one.grants, *new)), as_json)
+
+
+@agency.command()
+@json_option
+@code_argument
+@click.argument("url", required=False)
+@click.option("--adapter", default="webhook", show_default=True, help="How its system speaks.")
+@click.option("--timeout-s", type=click.FloatRange(1, 300), default=30.0, show_default=True, help="For one attempt.")
+@click.option("--max-in-flight", type=click.IntRange(1, 1000), default=8, show_default=True, help="Attempts at once.")
+@click.option("--new-secret", is_flag=True, help="Make a new signing secret; without it an earlier one is kept.")
+@click.option("--on", "switch", flag_value="on", help="Switch the endpoint on again.")
+@click.option("--off", "switch", flag_value="off", help="Switch it off: deliveries wait and are retried.")
+@click.option("--remove", "switch", flag_value="remove", help="New deliveries go into the mailbox.")
+@with_settings
+def endpoint(
+    settings: "Settings",
+    code: str,
+    url: str | None,
+    adapter: str,
+    timeout_s: float,
+    max_in_flight: int,
+    new_secret: bool,
+    switch: str | None,
+    as_json: bool,
+) -> None:
+    """Địa chỉ nhận · Set where an agency's deliveries are pushed. A new signing secret is printed once."""
+    if (url is None) == (switch is None):
+        raise click.UsageError("Give a URL, or one of --on, --off, --remove.")
+    made: list[str] = []
+
+    def changed(one: Agency) -> Agency:
+        old = one.endpoint
+        if switch == "remove":
+            return msgspec.structs.replace(one, endpoint=None)
+        if switch is not None:
+            if old is None:
+                raise Failed(f"{one.code} has no endpoint.", "give its URL")
+            return msgspec.structs.replace(one, endpoint=msgspec.structs.replace(old, enabled=switch == "on"))
+        if old is None or not old.secret or new_secret:
+            made.append(_new_signing_secret())
+        secret = made[0] if made else old.secret if old is not None else ""
+        new = Endpoint(
+            adapter=adapter,
+            url=_checked_url(url or ""),
+            secret=secret,
+            timeout_s=timeout_s,
+            max_in_flight=max_in_flight,
+            retry_schedule_s=old.retry_schedule_s if old is not None else None,
+        )
+        return msgspec.structs.replace(one, endpoint=new)
+
+    _change(settings, code, changed, as_json, made)
+
+
+def _change(
+    settings: "Settings", code: str, changed: Callable[[Agency], Agency], as_json: bool, made: Sequence[str] = ()
+) -> None:
+    """Replaces one agency. `made` holds a signing secret that is to be shown, once `changed` has run."""
+
+    async def work(store: "Store") -> int:
+        directory = await store.directory()
+        old = directory.agencies.get(code)
+        if old is None:
+            raise Failed(f"There is no agency {code}.", _NOT_THERE)
+        new = changed(old)
+        _check_references([new], directory)
+        return await store.save_agencies([new])
+
+    version = in_store(settings, work)
+    _saved(as_json, version, [code], {"endpoint_secret": made[0]} if made else {})
+
+
+def public(one: Agency) -> dict[str, Any]:
+    """As JSON, without the endpoint's secret."""
+    shown: dict[str, Any] = msgspec.to_builtins(one)
+    if one.endpoint is not None:
+        shown["endpoint"].pop("secret", None)
+    return shown
+
+
+def _check_references(changed: Sequence[Agency], directory: Directory) -> None:
+    """Raises Failed for a parent or successor that nobody knows: a typing error that would only show much later."""
+    known = directory.agencies.keys() | {one.code for one in changed}
+    for one in changed:
+        for code in (*((one.parent,) if one.parent else ()), *one.successors):
+            if code not in known:
+                raise Failed(f"{one.code} refers to {code}, which is not registered.", _NOT_THERE)
+        _check_kinds(tuple(kind for grant in one.grants for kind in grant.kinds))
+
+
+def _check_kinds(kinds: tuple[str, ...]) -> None:
+    from contracts.kinds import KINDS
+
+    names = {kind.name for kind in KINDS.values()}
+    families = {f"{name.rpartition('.')[0]}.*" for name in names if "." in name}
+    for kind in kinds:
+        if kind not in names | families | {"*"}:
+            raise Failed(f"There is no kind {kind}.", f"grants are {', '.join(sorted(names | families))} or *")
+
+
+def _checked_url(url: str) -> str:
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise Failed(f"{url} is no address.", "give https://host/path")
+    return url
+
+
+def _with_secret_of(old: Agency | None, new: Agency) -> Agency:
+    if old is None or old.endpoint is None or new.endpoint is None or new.endpoint.secret:
+        return new
+    return msgspec.structs.replace(new, endpoint=msgspec.structs.replace(new.endpoint, secret=old.endpoint.secret))
+
+
+def _new_signing_secret() -> str:
+    from base64 import b64encode
+
+    return f"whsec_{b64encode(secrets.token_bytes(32)).decode()}"
+
+
+def _saved(as_json: bool, version: int, codes: Sequence[str], extra: dict[str, str] | None = None) -> None:
+    if as_json:
+        print_json({"version": version, "codes": codes, **(extra or {})})
+        return
+    say(
+        f"Đã lưu · Saved: {', '.join(codes[:5])}{f' and {len(codes) - 5} more' if len(codes) > 5 else ''}, version {version}",
+        "green",
+    )
+    for name, value in (extra or {}).items():
+        say(f"{name} (shown only now · chỉ hiện một lần): {value}", "yellow")
+
+
+def _row(one: Agency) -> tuple[object, ...]:
+    receives = "mailbox" if one.endpoint is None else one.endpoint.adapter + ("" if one.endpoint.enabled else " (off)")
+    kinds = ", ".join(kind for grant in one.grants for kind in grant.kinds)
+    return one.code, one.name_vi, one.level, receives, kinds, one.closed_on
+
+
+def _cell(value: object) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def known(directory: Directory, code: str) -> AgencyCode:
+    """Raises Failed for a code that is not registered."""
+    if code not in directory.agencies:
+        raise Failed(f"There is no agency {code}.", _NOT_THERE)
+    return AgencyCode(code)

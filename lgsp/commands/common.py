@@ -1,0 +1,104 @@
+"""What commands share: the settings, the form of their output, and how they fail."""
+
+import asyncio
+import functools
+import os
+import sys
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+import click
+import msgspec
+
+if TYPE_CHECKING:
+    from lgsp.settings import Settings
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Failed(click.ClickException):
+    """The job failed: exit status 1. `remedy` says what to do about it."""
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.remedy = remedy
+
+    def show(self, file: Any = None) -> None:
+        click.secho(self.message, fg="red", err=True)
+        if self.remedy:
+            click.echo(f"→ {self.remedy}", err=True)
+
+
+def explained(code: str, field: str, title_vi: str, title_en: str, detail: str) -> str:
+    """A refusal for people: code and place, what is wrong in both languages, the technical addition."""
+    where = f"  [{field}]" if field else ""
+    return f"{code}{where}\n{title_vi} · {title_en}\n{detail}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """What was said before the command's name."""
+
+    settings_file: Path | None
+
+    def settings(self) -> "Settings":
+        """Raises SettingsError."""
+        from lgsp.settings import Settings
+
+        return Settings.load(self.settings_file, os.environ)
+
+
+def with_settings(command: Callable[Concatenate["Settings", P], R]) -> Callable[P, R]:
+    """The command's first argument becomes the loaded settings."""
+
+    @click.pass_obj
+    @functools.wraps(command)
+    def loaded(invocation: Invocation, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return command(invocation.settings(), *args, **kwargs)
+
+    return loaded
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
+def run(coroutine: Coroutine[Any, Any, R]) -> R:
+    """Until it ends; Ctrl-C ends it in order."""
+    return asyncio.run(coroutine)
+
+
+def quiet_log() -> None:
+    """Commands that print results keep the log away from them: warnings and worse, on standard error."""
+    from lgsp import log
+
+    log.configure("auto", "warning", stream=sys.stderr)
+
+
+def print_json(value: object, *, indent: bool = True) -> None:
+    """One value; with `indent` False on one line, for streams."""
+    encoded = msgspec.json.encode(value)
+    click.echo((msgspec.json.format(encoded, indent=2) if indent else encoded).decode())
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """For people. Cells are shown as they are: nothing in them is markup."""
+    from rich import box
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(escape("" if cell is None else str(cell)) for cell in row))
+    # A pipe has no width of its own: lines are not cut there.
+    Console(width=None if sys.stdout.isatty() else 200, highlight=False).print(table)
+
+
+def say(text: str, colour: str | None = None) -> None:
+    """A line for people on standard output."""
+    click.secho(text, fg=colour)

@@ -1,0 +1,149 @@
+"""`lgsp demo`: a hub, the invented agencies of a province, and their working day, checked at the end."""
+
+import asyncio
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from lgsp.commands.agency import in_store
+from lgsp.commands.client import sandbox_file
+from lgsp.commands.common import Failed, json_option, say, with_settings
+from lgsp.commands.serve import at_port, port_option, serve
+
+if TYPE_CHECKING:
+    from lgsp.bootstrap import Hub
+    from lgsp.demo.sandbox import Member, Sandbox
+    from lgsp.ports import Credential, Store
+    from lgsp.settings import Settings
+
+_END_S = 10.0
+_SCRYPT_COST = 2**4  # the secrets are 256 random bits, nothing to guess; a hundred agencies are to be ready at once
+
+
+@click.command(short_help="Chạy thử một ngày · A province's working day, checked.")
+@json_option
+@port_option
+@click.option("--cases", type=click.IntRange(1), default=2700, show_default=True, help="Case files of the day.")
+@click.option("--duration", "duration_s", type=click.FloatRange(0.1), default=60.0, show_default=True, help="Seconds it takes.")
+@click.option("--seed", type=int, help="The same people, parcels and numbers as another run; default: new ones.")
+@click.option("--keep-running", is_flag=True, help="Leave the hub and the agencies' systems running afterwards, until Ctrl-C.")
+@with_settings
+def demo(
+    settings: "Settings", port: int | None, cases: int, duration_s: float, seed: int | None, keep_running: bool, as_json: bool
+) -> None:
+    """Chạy thử một ngày · Play a working day of a province against a hub of its own and check that nothing was lost.
+
+    Exit status 1 when a check does not come out.
+    """
+    play(at_port(settings, port), cases=cases, duration_s=duration_s, seed=seed, keep_running=keep_running, as_json=as_json)
+
+
+def play(settings: "Settings", *, cases: int, duration_s: float, seed: int | None, keep_running: bool, as_json: bool) -> None:
+    """The hub in this process, the agencies' systems in another one. Raises Failed when the day does not come out well."""
+    path = enrol(settings)
+    command = [sys.executable, "-m", "lgsp.demo", "--sandbox", str(path), "--cases", str(cases), "--seconds", str(duration_s)]
+    command += [] if seed is None else ["--seed", str(seed)]
+    command += ["--json"] if as_json else []
+    command += ["--stay"] if keep_running else []
+    day = _Day(command, keep_running)
+    log_path = settings.data_dir / "hub.log"
+    if not as_json:
+        say(f"Trục · Hub {settings.base_url}, nhật ký · log {log_path}", "cyan")
+    with log_path.open("a", encoding="utf-8") as log_to:  # the screen belongs to the demo
+        serve(settings, ("gateway", "worker"), on_ready=day.live, log_to=log_to)
+    if day.status not in (0, None):
+        raise Failed("Một ngày chạy thử không đạt · The day did not come out well.", f"see what is said above, and {log_path}")
+
+
+class _Day:
+    """The other process. `status` is its exit status; None when the hub was stopped before."""
+
+    def __init__(self, command: list[str], keep_running: bool) -> None:
+        self._command = command
+        self._keep_running = keep_running
+        self.status: int | None = None
+
+    async def live(self, hub: "Hub") -> None:
+        """Runs beside the hub; ends the hub with the day unless that is to go on; is cancelled when the hub has stopped."""
+        process = await asyncio.create_subprocess_exec(*self._command, stdin=asyncio.subprocess.PIPE)
+        try:
+            self.status = await process.wait()
+        finally:
+            if process.returncode is None:
+                self.status = await _ended(process, self._keep_running)
+            if not self._keep_running or self.status != 0:
+                hub.stop.set()
+
+
+async def _ended(process: asyncio.subprocess.Process, by_closing: bool) -> int | None:
+    """With --stay it ends when its standard input does."""
+    if process.stdin is not None:
+        process.stdin.close()
+    if not by_closing:
+        process.terminate()
+    try:
+        return await asyncio.wait_for(process.wait(), _END_S) if by_closing else None
+    except TimeoutError:
+        process.kill()
+        return None
+
+
+def enrol(settings: "Settings") -> Path:
+    """Registers the invented agencies; the path of the file with their credentials, readable by this user only.
+
+    Raises Failed when the directory holds agencies of its own: a demo has no business there.
+    """
+    from lgsp.demo.sandbox import Sandbox, demo_agencies, make_sandbox
+
+    if settings.listen_port == 0:
+        raise Failed("The demo needs a port that is known before.", "give --port")
+    path = sandbox_file(settings.data_dir)
+    earlier = msgspec.json.decode(path.read_bytes(), type=Sandbox) if path.exists() else None
+    sandbox = make_sandbox(settings.base_url, _free_port(), earlier)
+    invented = demo_agencies(sandbox)
+
+    async def work(store: "Store") -> None:
+        directory = await store.directory()
+        strangers = directory.agencies.keys() - {one.code for one in invented}
+        if strangers:
+            raise Failed(
+                f"The directory of {settings.data_dir} holds real agencies ({', '.join(sorted(strangers)[:3])} ...).",
+                "play with another one: LGSP_DATA_DIR=/tmp/lgsp-demo lgsp run --demo",
+            )
+        await store.save_agencies(invented)
+        await store.save_credentials([_credential(code, member) for code, member in sandbox.members.items()])
+
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    _write_private(path, sandbox)
+    in_store(settings, work)
+    return path
+
+
+def _credential(code: str, member: "Member") -> "Credential":
+    from contracts.agency import AgencyCode
+    from lgsp.http.client_secret import hash_secret
+    from lgsp.ports import Credential
+
+    hashed = hash_secret(member.client_secret, cost=_SCRYPT_COST)
+    return Credential(client_id=member.client_id, agency=AgencyCode(code), secret_hash=hashed)
+
+
+def _write_private(path: Path, sandbox: "Sandbox") -> None:
+    """Whole or not at all, and never readable by others in between."""
+    new = path.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(msgspec.json.format(msgspec.json.encode(sandbox), indent=1))
+    new.replace(path)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,254 @@
+"""`lgsp doctor`: looks at everything a hub leans on, and says of each how to mend it."""
+
+import asyncio
+import os
+import platform
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import click
+
+from lgsp.commands.common import Failed, Invocation, json_option, print_json, quiet_log, run, say
+from lgsp.errors import LgspError, SettingsError
+
+if TYPE_CHECKING:
+    from lgsp.settings import Settings
+
+Verdict = Literal["ok", "warning", "failed"]
+_MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "red")}
+_SLOW_FSYNC_S = 0.05
+_RENEW_BEFORE = timedelta(days=30)
+_TIMEOUT_S = 10.0
+
+
+class Finding(NamedTuple):
+    name: str
+    verdict: Verdict
+    detail: str
+    remedy: str = ""
+
+
+@click.command(short_help="Kiểm tra hệ thống · What is wrong, and how to mend it.")
+@json_option
+@click.pass_obj
+def doctor(invocation: Invocation, as_json: bool) -> None:
+    """Kiểm tra hệ thống · Check settings, disk, journal, broker, clock, versions and TLS files.
+
+    Every line that is not well says how to mend it. Exit status 1 when something failed.
+    """
+    quiet_log()
+    findings = run(_examine(invocation, show=None if as_json else _show))
+    failed = [one for one in findings if one.verdict == "failed"]
+    if as_json:
+        print_json({"well": not failed, "findings": [one._asdict() for one in findings]})
+    if failed:
+        raise Failed(f"{len(failed)} of {len(findings)} checks failed: {', '.join(one.name for one in failed)}.")
+
+
+def _show(one: Finding) -> None:
+    mark, colour = _MARKS[one.verdict]
+    say(f"{mark} {one.name:<10} {one.detail}", colour)
+    if one.remedy:
+        say(f"  {'':<10} → {one.remedy}")
+
+
+async def _examine(invocation: Invocation, show: Callable[[Finding], None] | None) -> list[Finding]:
+    findings = []
+    async for one in _findings(invocation):
+        findings.append(one)
+        if show is not None:
+            show(one)
+    return findings
+
+
+async def _findings(invocation: Invocation) -> AsyncIterator[Finding]:
+    yield _versions()
+    yield _clock()
+    try:
+        settings = invocation.settings()
+    except SettingsError as error:
+        for problem in error.problems:
+            yield Finding("settings", "failed", problem, "deploy/settings.example.toml explains every setting")
+        return
+    yield Finding("settings", "ok", f"{invocation.settings_file or 'defaults and environment only'}")
+    yield _disk(settings)
+    yield _secrets(settings)
+    yield await _journal(settings)
+    yield await _broker(settings)
+    yield _port(settings)
+    yield _tls(settings)
+
+
+def _versions() -> Finding:
+    packages = ", ".join(f"{name} {version(name)}" for name in ("aiohttp", "aio-pika", "asyncpg", "msgspec"))
+    import sqlite3
+
+    detail = f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {packages}"
+    return Finding("versions", "ok", detail)
+
+
+def _clock() -> Finding:
+    """Receipts, expiry and tokens live by the clock."""
+    now = datetime.now(UTC)
+    if now.year < 2025:
+        return Finding("clock", "failed", f"it is {now:%Y-%m-%d} here", "set the clock and start a time service (chrony)")
+    timedatectl = shutil.which("timedatectl")
+    asked = None
+    if timedatectl is not None:
+        command = [timedatectl, "show", "--property=NTPSynchronized", "--value"]
+        asked = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)  # noqa: S603 - a fixed command
+    if asked is None or asked.returncode != 0:
+        return Finding(
+            "clock",
+            "warning",
+            f"{now:%Y-%m-%dT%H:%M:%SZ}; who sets it cannot be seen here",
+            "make sure that NTP sets this machine's clock",
+        )
+    if asked.stdout.strip() != "yes":
+        return Finding(
+            "clock",
+            "warning",
+            f"{now:%Y-%m-%dT%H:%M:%SZ}, not synchronised",
+            "apt-get install chrony; systemctl enable --now chrony",
+        )
+    return Finding("clock", "ok", f"{now:%Y-%m-%dT%H:%M:%SZ}, synchronised")
+
+
+def _disk(settings: "Settings") -> Finding:
+    """Room, and how long it takes until octets are safe."""
+    probe = settings.data_dir / f".doctor-{os.getpid()}"
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        started = time.perf_counter()
+        with probe.open("wb") as file:
+            file.write(b"\0" * 4096)
+            file.flush()
+            os.fsync(file.fileno())
+        fsync_s = time.perf_counter() - started
+        probe.unlink()
+        free_bytes = min(shutil.disk_usage(path).free for path in (settings.data_dir, _existing(settings.blobs_path)))
+    except OSError as error:
+        return Finding(
+            "disk",
+            "failed",
+            f"{settings.data_dir}: {error.strerror}",
+            "let the hub's user write there, or set data_dir and blobs_dir",
+        )
+    detail = f"{settings.data_dir}: {free_bytes // 2**20} MiB free, fsync in {fsync_s * 1000:.1f} ms"
+    if free_bytes < settings.min_free_bytes:
+        return Finding("disk", "failed", detail, "make room or enlarge the disk: below min_free_bytes the hub is not ready")
+    if fsync_s > _SLOW_FSYNC_S:
+        return Finding("disk", "warning", detail, "every commit waits for this: use a local SSD for the journal")
+    return Finding("disk", "ok", detail)
+
+
+def _existing(path: Path) -> Path:
+    return path if path.exists() else _existing(path.parent)
+
+
+def _secrets(settings: "Settings") -> Finding:
+    """Files that nobody else may read."""
+    for path in (settings.token_key_path, settings.data_dir / "sandbox.json"):
+        if path.exists() and settings.token_key_file is None and path.stat().st_mode & 0o077:
+            return Finding("secrets", "failed", f"{path} can be read by others", f"chmod 600 {path}")
+    state = "present" if settings.token_key_path.exists() else "is made at the first start"
+    return Finding("secrets", "ok", f"{settings.token_key_path}: {state}")
+
+
+async def _journal(settings: "Settings") -> Finding:
+    from lgsp.bootstrap import open_store
+
+    where = str(settings.sqlite_path or settings.redacted()["journal_url"])
+    try:
+        async with asyncio.timeout(_TIMEOUT_S), open_store(settings) as store:
+            started = time.perf_counter()
+            await store.ping()
+            took_s = time.perf_counter() - started
+            directory = await store.directory()
+    except (LgspError, OSError, TimeoutError) as error:
+        remedy = (
+            "is PostgreSQL running, are host, password and database right?"
+            if settings.sqlite_path is None
+            else "may the hub's user write there?"
+        )
+        return Finding("journal", "failed", f"{where}: {str(error) or type(error).__name__}", remedy)
+    detail = f"{where}: written in {took_s * 1000:.1f} ms, {len(directory.agencies)} agencies"
+    if not directory.agencies:
+        return Finding(
+            "journal", "warning", detail, "register agencies: lgsp agency add, or lgsp agency import; to try: lgsp run --demo"
+        )
+    return Finding("journal", "ok", detail)
+
+
+async def _broker(settings: "Settings") -> Finding:
+    if not settings.amqp_url:
+        return Finding("broker", "ok", "inside the process")
+    import aio_pika
+    from aio_pika.exceptions import AMQPError
+
+    where = str(settings.redacted()["amqp_url"])
+    try:
+        connection = await aio_pika.connect(settings.amqp_url, timeout=_TIMEOUT_S)
+        await connection.close()
+    except (AMQPError, OSError, TimeoutError) as error:
+        return Finding(
+            "broker",
+            "failed",
+            f"{where}: {str(error) or type(error).__name__}",
+            "is RabbitMQ running, are host, password and virtual host right? Until then envelopes are accepted and wait",
+        )
+    return Finding("broker", "ok", f"{where}: connected")
+
+
+def _port(settings: "Settings") -> Finding:
+    """Either nobody listens yet, or a hub does."""
+    where = f"{settings.listen_host}:{settings.listen_port}"
+    with socket.socket(socket.AF_INET6 if ":" in settings.listen_host else socket.AF_INET) as probe:
+        probe.settimeout(2)
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.listen_host, settings.listen_host)  # noqa: S104 - compared, not bound
+        if probe.connect_ex((host, settings.listen_port)) == 0:
+            return Finding(
+                "address", "ok", f"{where}: something listens there, a hub one hopes; GET {settings.base_url}/readyz tells"
+            )
+    return Finding("address", "ok", f"{where}: free, no hub is running there")
+
+
+def _tls(settings: "Settings") -> Finding:
+    if settings.tls_cert_file is None:
+        if settings.listen_host in ("127.0.0.1", "::1", "localhost"):
+            return Finding("tls", "ok", "off; only this machine can connect")
+        return Finding(
+            "tls",
+            "warning",
+            f"off, and {settings.listen_host} can be reached from outside",
+            "set tls_cert_file, or have a TLS proxy in front",
+        )
+    from cryptography import x509
+
+    from lgsp.http.server import tls_context
+
+    try:
+        tls_context(settings)
+        ends = x509.load_pem_x509_certificate(settings.tls_cert_file.read_bytes()).not_valid_after_utc
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        return Finding(
+            "tls",
+            "failed",
+            f"{settings.tls_cert_file}: {error}",
+            "certificate and key must be PEM, belong together and be readable",
+        )
+    left = ends - datetime.now(UTC)
+    if left < timedelta():
+        return Finding("tls", "failed", f"{settings.tls_cert_file} ended on {ends:%Y-%m-%d}", "renew it and restart the gateways")
+    if left < _RENEW_BEFORE:
+        return Finding(
+            "tls", "warning", f"{settings.tls_cert_file} ends on {ends:%Y-%m-%d}", "renew it in time, then restart the gateways"
+        )
+    return Finding("tls", "ok", f"{settings.tls_cert_file} is good until {ends:%Y-%m-%d}")

@@ -1,0 +1,102 @@
+"""`lgsp listen`: a mailbox becomes a webhook on the developer's machine, without an address that the hub could reach."""
+
+import asyncio
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lgsp.commands.client import HubClient, Profile, client_options, open_client
+from lgsp.commands.common import json_option, print_json, run, say
+from lgsp.commands.mailbox import LONG_POLL_S, acknowledge
+
+if TYPE_CHECKING:
+    import aiohttp
+
+_TIMEOUT_S = 30.0
+_PAUSE_S = 2.0  # before what failed is tried again
+
+
+@click.command(short_help="Chuyển hộp thư về máy mình · The mailbox as a local webhook.")
+@json_option
+@click.option(
+    "--forward-to", required=True, metavar="URL", help="Where to POST each delivery, such as http://localhost:3000/hook."
+)
+@click.option("--once", is_flag=True, help="End when the mailbox is empty or everything left in it failed.")
+@client_options
+def listen(profile: Profile, forward_to: str, once: bool, as_json: bool) -> None:
+    """Chuyển hộp thư về máy mình · Forward each delivery of the mailbox to a local URL, in the form of a push.
+
+    A 2xx acknowledges the delivery. Anything else leaves it in the mailbox, and it is tried again; later ones with the same order
+    key wait for it. Ctrl-C ends it.
+    """
+    run(_listen(profile, forward_to, once, as_json))
+
+
+async def _listen(profile: Profile, url: str, once: bool, as_json: bool) -> None:
+    import aiohttp
+
+    async with open_client(profile) as hub, aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_TIMEOUT_S)) as local:
+        if not as_json:
+            say(f"{profile.url} -> {url}", "cyan")
+        failed = False
+        while True:
+            page = await hub.get("/v1/mailbox", wait_s=0 if once or failed else LONG_POLL_S)
+            passed, failed = await _forward_all(hub, local, url, page["entries"], as_json)
+            if once and not passed:
+                return
+            if failed:
+                await asyncio.sleep(_PAUSE_S if not once else 0)
+
+
+async def _forward_all(
+    hub: HubClient, local: "aiohttp.ClientSession", url: str, entries: list[dict[str, Any]], as_json: bool
+) -> tuple[int, bool]:
+    """How many were taken, and whether any was not."""
+    held: set[str] = set()
+    passed, failed = 0, False
+    for entry in entries:
+        if entry.get("order_key") in held:
+            continue
+        status = await _forward(hub, local, url, entry["delivery_id"])
+        taken = isinstance(status, int) and 200 <= status < 300
+        if taken:
+            await acknowledge(hub, [{"delivery_id": entry["delivery_id"]}])
+            passed += 1
+        else:
+            failed = True
+            if entry.get("order_key"):
+                held.add(entry["order_key"])
+        _show(entry, status, taken, as_json)
+    return passed, failed
+
+
+async def _forward(hub: HubClient, local: "aiohttp.ClientSession", url: str, delivery_id: int) -> int | str:
+    """The status of the answer, or why there was none."""
+    import aiohttp
+
+    octets = await hub.octets("GET", f"/v1/mailbox/{delivery_id}")
+    headers = {
+        "Content-Type": "application/json",
+        "webhook-id": f"dlv_{delivery_id}",
+        "webhook-timestamp": str(int(datetime.now().astimezone().timestamp())),
+    }
+    try:
+        async with local.post(url, data=octets, headers=headers) as answer:
+            return answer.status
+    except (aiohttp.ClientError, TimeoutError) as error:
+        return str(error) or type(error).__name__
+
+
+def _show(entry: dict[str, Any], status: int | str, taken: bool, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            {"delivery_id": entry["delivery_id"], "kind": entry["kind"], "status": status, "acknowledged": taken}, indent=False
+        )
+        return
+    verdict = "đã nhận · acknowledged" if taken else "vẫn trong hộp thư · stays in the mailbox"
+    when = datetime.now().astimezone().strftime("%H:%M:%S")
+    say(
+        f"{when}  {entry['delivery_id']}  {entry['kind']}  {entry['sender']}  ->  {status}  {verdict}",
+        "green" if taken else "red",
+    )

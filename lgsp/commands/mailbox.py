@@ -1,0 +1,128 @@
+"""`lgsp mailbox`: what waits for an agency that pulls."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lgsp.commands.client import HubClient, Profile, client_options, open_client
+from lgsp.commands.common import Failed, json_option, print_json, print_table, run, say
+from lgsp.commands.labels import clock, label
+
+LONG_POLL_S = 25.0
+_COLUMNS = ("Id", "Tiếp nhận · Accepted", "Nơi gửi · Sender", "Loại · Kind", "Order key", "Bytes", "Message id")
+
+
+@click.command(short_help="Hộp thư · List, fetch and acknowledge what waits.")
+@json_option
+@click.option("--fetch", "fetch_id", type=int, metavar="ID", help="Print one delivery with its envelope.")
+@click.option(
+    "--output", type=click.Path(dir_okay=False, path_type=Path), help="With --fetch: write the body alone into this file."
+)
+@click.option(
+    "--ack", "ack_ids", type=int, multiple=True, metavar="ID", help="Say that a delivery is safe; it leaves the mailbox."
+)
+@click.option("--refuse", "refuse_ids", type=int, multiple=True, metavar="ID", help="Say that a delivery is refused.")
+@click.option("--reason", default="", help="With --refuse: why, for the sender.")
+@click.option("--follow", is_flag=True, help="Go on, and show what comes as it comes; Ctrl-C ends it.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="Entries in one listing.")
+@client_options
+def mailbox(
+    profile: Profile,
+    as_json: bool,
+    fetch_id: int | None,
+    output: Path | None,
+    ack_ids: tuple[int, ...],
+    refuse_ids: tuple[int, ...],
+    reason: str,
+    follow: bool,
+    limit: int,
+) -> None:
+    """Hộp thư · List what waits for the agency, fetch it, acknowledge it.
+
+    \b
+      lgsp mailbox --as H01.101
+      lgsp mailbox --as H01.101 --fetch 7 --output hoso.json
+      lgsp mailbox --as H01.101 --ack 7 --ack 8
+    """
+    if ack_ids or refuse_ids:
+        run(_acknowledge(profile, ack_ids, refuse_ids, reason, as_json))
+    elif fetch_id is not None:
+        run(_fetch(profile, fetch_id, output))
+    elif follow:
+        run(_follow(profile, as_json))
+    else:
+        run(_list(profile, limit, as_json))
+
+
+async def _list(profile: Profile, limit: int, as_json: bool) -> None:
+    async with open_client(profile) as hub:
+        page = await hub.get("/v1/mailbox", limit=limit)
+    if as_json:
+        print_json(page)
+    elif page["entries"]:
+        print_table("", _COLUMNS, (_row(entry) for entry in page["entries"]))
+    else:
+        say("Hộp thư trống · The mailbox is empty.")
+
+
+async def _follow(profile: Profile, as_json: bool) -> None:
+    async with open_client(profile) as hub:
+        after = 0
+        while True:
+            page = await hub.get("/v1/mailbox", after=after, wait_s=LONG_POLL_S)
+            after = page["next_after"]
+            for entry in page["entries"]:
+                if as_json:
+                    print_json(entry, indent=False)
+                else:
+                    say("  ".join(str(cell) for cell in _row(entry) if cell is not None))
+
+
+async def _fetch(profile: Profile, delivery_id: int, output: Path | None) -> None:
+    async with open_client(profile) as hub:
+        if output is None:
+            print_json(await hub.get(f"/v1/mailbox/{delivery_id}"))
+            return
+        octets = await hub.octets("GET", f"/v1/mailbox/{delivery_id}/body")
+    try:
+        output.write_bytes(octets)  # noqa: ASYNC240 - the only task there is
+    except OSError as error:
+        raise Failed(f"{output}: {error.strerror}", "name another file; the delivery is still in the mailbox") from None
+    say(f"{len(octets)} bytes -> {output}")
+
+
+async def _acknowledge(
+    profile: Profile, ack_ids: tuple[int, ...], refuse_ids: tuple[int, ...], reason: str, as_json: bool
+) -> None:
+    items: list[dict[str, Any]] = [{"delivery_id": one} for one in ack_ids]
+    items += [{"delivery_id": one, "result": "refused", "reason": reason} for one in refuse_ids]
+    async with open_client(profile) as hub:
+        results = await acknowledge(hub, items)
+    if as_json:
+        print_json({"results": results})
+    else:
+        for one in results:
+            state = label(one["state"]) if one["state"] else "không phải của cơ quan này · not a delivery to this agency"
+            say(f"{one['delivery_id']}  {state}", None if one["state"] else "red")
+    if any(one["state"] is None for one in results):
+        raise Failed("Some of these are no deliveries to this agency.", "see `lgsp mailbox` for the ids")
+
+
+async def acknowledge(hub: HubClient, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One result for each item, in the same order."""
+    answer = await hub.post("/v1/mailbox/acknowledge", {"items": items})
+    results: list[dict[str, Any]] = answer["results"]
+    return results
+
+
+def _row(entry: dict[str, Any]) -> tuple[object, ...]:
+    return (
+        entry["delivery_id"],
+        clock(entry["accepted_at"]),
+        entry["sender"],
+        entry["kind"],
+        entry.get("order_key"),
+        entry["body_bytes"],
+        entry["message_id"],
+    )
