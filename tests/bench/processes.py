@@ -21,7 +21,9 @@ class BenchFailed(Exception):
 class Child:
     """A Python program of ours. Its standard output is ours to read or goes to /dev/null, its errors go to a file."""
 
-    def __init__(self, arguments: Sequence[str], folder: Path, name: str, *, talks: bool, environ: Mapping[str, str] = {}) -> None:
+    def __init__(
+        self, arguments: Sequence[str], folder: Path, name: str, *, talks: bool, environ: Mapping[str, str] = {}
+    ) -> None:
         self.name = name
         self._errors = folder / f"{name}.err"
         with self._errors.open("wb") as errors:
@@ -30,7 +32,7 @@ class Child:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE if talks else subprocess.DEVNULL,
                 stderr=errors,
-                env={**os.environ, **environ},
+                env={**_clean_environment(), **(environ or {})},
                 text=True,
             )
 
@@ -62,6 +64,11 @@ class Child:
         """Raises BenchFailed when it ended."""
         if self.process.poll() is not None:
             raise BenchFailed(f"{self.name} ended with {self.process.returncode}\n{log_tail(self._errors)}")
+
+
+def _clean_environment() -> dict[str, str]:
+    """Without settings of a hub that somebody runs here."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("LGSP_")}
 
 
 def _piped(stream: IO[str] | None) -> IO[str]:

@@ -1,0 +1,122 @@
+"""`make bench`, or `python -m tests.bench`: the hub against the bare relay, memory, and what each step costs."""
+
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+import msgspec
+from rich.console import Console
+
+from tests.bench import memory, report, stages, targets, throughput
+from tests.bench.processes import BenchFailed, Child
+from tests.bench.report import Row
+from tests.bench.targets import World
+from tests.bench.throughput import Plan, Runner
+from tests.servers import PostgresServer, RabbitServer, ServerMissing
+
+RESULTS = Path("build/bench.json")
+PARTS = ("relay", "single", "batch100", "memory", "stages")
+_SINGLE, _BATCH = "/v1/envelopes", "/v1/envelopes:batch"
+_WIDTH = 110  # into a file or a pipe
+_SETUPS = ("embedded", "production", "production, 2 processes")
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="Under a minute: fewer and shorter rounds.")
+@click.option("--only", multiple=True, type=click.Choice(PARTS), help="Only this part (repeatable); the relay comes along.")
+@click.option("--setup", multiple=True, type=click.Choice(_SETUPS), help="Only this set-up of the hub (repeatable).")
+@click.option("--rounds", type=click.IntRange(1, 50), help="Rounds of each target  [default: 5; --quick: 2]")
+@click.option("--seconds", type=click.FloatRange(0.2, 120), help="How long a round sends  [default: 3; --quick: 1.5]")
+@click.option("--messages", type=click.IntRange(1000, 900_000), default=900_000, help="A round ends after so many.")
+@click.option("--connections", type=click.IntRange(1, 1000), default=32, show_default=True, help="Of the load generator.")
+@click.option("--compare", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Results of an earlier run.")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), default=RESULTS, show_default=True)
+def main(
+    quick: bool,
+    only: tuple[str, ...],
+    setup: tuple[str, ...],
+    rounds: int | None,
+    seconds: float | None,
+    messages: int,
+    connections: int,
+    compare: Path | None,
+    output: Path,
+) -> None:
+    """Measure the hub against the bare relay, in the same run. Results for programs go to build/bench.json."""
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH)
+    parts = set(only or PARTS)
+    plan = Plan(
+        rounds=rounds or (2 if quick else 5),
+        seconds=seconds or (1.5 if quick else 3.0),
+        messages=messages,
+        connections=connections,
+    )
+    console.print(report.describe_machine(), highlight=False)
+    try:
+        earlier = report.read(compare) if compare else None
+        rows = _stages(console, parts, quick) + _with_servers(console, parts, setup or _SETUPS, plan, quick)
+    except (BenchFailed, ServerMissing, msgspec.DecodeError) as error:
+        raise click.ClickException(str(error)) from error
+    report.write(rows, output)
+    console.print(f"{len(rows)} values in {output}", highlight=False)
+    if earlier is not None:
+        report.print_comparison(console, earlier, rows)
+
+
+def _stages(console: Console, parts: set[str], quick: bool) -> list[Row]:
+    if "stages" not in parts:
+        return []
+    with console.status("what each step costs"):
+        rows = stages.measure(rounds=3 if quick else 7)
+    stages.show(console, rows)
+    return rows
+
+
+def _with_servers(console: Console, parts: set[str], setups: tuple[str, ...], plan: Plan, quick: bool) -> list[Row]:
+    if not parts & {"relay", "single", "batch100", "memory"}:
+        return []
+    rows: list[Row] = []
+    with ExitStack() as stack, console.status("starting servers") as status:
+        world, load = _open_world(stack)
+        if parts & {"relay", "single", "batch100"}:
+            runners = _runners(world, parts, setups)
+            throughput.measure(load, runners, plan, status.update)
+            rows += throughput.rows_of(runners)
+            report.print_throughput(console, rows)
+            report.print_rounds(console, rows)
+        if "memory" in parts:
+            status.update("memory: a large attachment")
+            found = memory.measure(world, [one for one in setups if ", " not in one], size_mib=250)
+            report.print_rows(console, "Memory: growth while a large attachment passes through", found)
+            memory.check(found)
+            rows += found
+    return rows
+
+
+def _open_world(stack: ExitStack) -> tuple[World, Child]:
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lgsp-bench-")))
+    rabbit = stack.enter_context(RabbitServer())
+    postgres = stack.enter_context(PostgresServer())
+    load = stack.enter_context(Child(["-m", "tests.bench.load"], folder, "load", talks=True))
+    world = World(folder=folder, rabbit=rabbit, postgres=postgres, sink_port=int(load.hear()), stack=stack)
+    return world, load
+
+
+def _runners(world: World, parts: set[str], setups: tuple[str, ...]) -> list[Runner]:
+    """The relay first; hubs serve both scenarios."""
+    relays = [targets.start_relay(world, "1 process"), targets.start_relay(world, "2 processes")]
+    runners = [Runner(scenario="relay", target=relay, path="/") for relay in relays]
+    if not parts & {"single", "batch100"}:
+        return runners
+    hubs = [targets.start_hub(world, setup) for setup in setups]
+    if "single" in parts:
+        runners += [Runner(scenario="single", target=hub, path=_SINGLE) for hub in hubs]
+    if "batch100" in parts:
+        runners += [Runner(scenario="batch100", target=hub, path=_BATCH, batch=100) for hub in hubs]
+    return runners
+
+
+if __name__ == "__main__":
+    main()
