@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from lxml import etree
@@ -60,7 +60,7 @@ def from_xml(kind: Kind, octets: bytes) -> msgspec.Struct:
     except etree.DocumentInvalid as error:
         raise _explained(root, error) from None
     try:
-        return msgspec.convert(_read_struct(root, msgspec.inspect.type_info(kind.model)), kind.model, strict=False)
+        return msgspec.convert(_read(root, kind.model), kind.model, strict=False)
     except msgspec.ValidationError as error:
         raise _refused(kind, error) from None
 
@@ -82,37 +82,46 @@ def _write(parent: etree._Element, fields: dict[str, Any], prefix: str) -> None:
                 element.text = str(one).lower() if isinstance(one, bool) else str(one)
 
 
-def _read_struct(element: etree._Element, type_: msgspec.inspect.Type) -> dict[str, Any]:
-    assert isinstance(type_, msgspec.inspect.StructType)
-    types = _field_types(type_.cls)
-    # No element at all is the empty list, also where a list is required.
-    found: dict[str, Any] = {
-        field.encode_name: []
-        for field in type_.fields
-        if field.required and isinstance(types[field.encode_name], msgspec.inspect.VarTupleType)
-    }
-    for child in element:
-        name = local_name(child)
-        inner = types[name]
-        if isinstance(inner, msgspec.inspect.VarTupleType):
-            found.setdefault(name, []).append(_read(child, plain(inner.item_type)))
-        else:
-            found[name] = _read(child, inner)
-    return found
+class _Slot(NamedTuple):
+    """How the elements of one field are read: `model` for a group, else a text, trimmed unless white space belongs to it."""
+
+    many: bool
+    required: bool
+    model: type[msgspec.Struct] | None
+    trimmed: bool
 
 
 @cache
-def _field_types(model: type[Any]) -> Mapping[str, msgspec.inspect.Type]:
+def _slots(model: type[msgspec.Struct]) -> Mapping[str, _Slot]:
     info = msgspec.inspect.type_info(model)
     assert isinstance(info, msgspec.inspect.StructType)
-    return MappingProxyType({field.encode_name: plain(field.type) for field in info.fields})
+    return MappingProxyType({field.encode_name: _slot(field) for field in info.fields})
 
 
-def _read(element: etree._Element, type_: msgspec.inspect.Type) -> Any:
-    if isinstance(type_, msgspec.inspect.StructType):
-        return _read_struct(element, type_)
-    text = element.text or ""
-    return text if isinstance(type_, msgspec.inspect.StrType) else text.strip()
+def _slot(field: msgspec.inspect.Field) -> _Slot:
+    type_ = plain(field.type)
+    one = plain(type_.item_type) if isinstance(type_, msgspec.inspect.VarTupleType) else type_
+    return _Slot(
+        many=one is not type_,
+        required=field.required,
+        model=one.cls if isinstance(one, msgspec.inspect.StructType) else None,
+        trimmed=not isinstance(one, msgspec.inspect.StrType),
+    )
+
+
+def _read(element: etree._Element, model: type[msgspec.Struct]) -> dict[str, Any]:
+    slots = _slots(model)
+    # No element at all is the empty list, also where a list is required.
+    found: dict[str, Any] = {name: [] for name, slot in slots.items() if slot.many and slot.required}
+    for child in element:
+        name = local_name(child)
+        slot = slots[name]
+        value = _read(child, slot.model) if slot.model else (child.text or "").strip() if slot.trimmed else child.text or ""
+        if slot.many:
+            found.setdefault(name, []).append(value)
+        else:
+            found[name] = value
+    return found
 
 
 def _explained(root: etree._Element, invalid: etree.DocumentInvalid) -> ContractError:
