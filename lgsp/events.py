@@ -1,7 +1,7 @@
 """Every line the hub may write to its log, as data: this table is the log's documentation.
 
 A name is `noun.past_participle` and stable: alarms and dashboards hang on it. One canonical line per unit of work. Units stand in
-field names (`_s`, `_bytes`); what a field means is said once, in FIELDS. Bodies, names of citizens, secrets and tokens
+field names (`_ms`, `_s`, `_bytes`); what a field means is said once, in FIELDS. Bodies, names of citizens, secrets and tokens
 never appear. Pure code does not log; it returns.
 """
 
@@ -50,7 +50,9 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "attempt": "number of the attempt, the first is 1",
         "cases": "case files in the demo",
         "code": "code from contracts.problems.CATALOGUE; empty for success",
+        "component": "loop or part of the program",
         "committed": "batch members newly stored",
+        "connection": "name of a connection to the broker, as RabbitMQ shows it",
         "delay_s": "seconds until the next attempt",
         "deliveries": "number of deliveries",
         "delivery_id": "delivery, as in receipts and webhook-id",
@@ -71,8 +73,9 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "open": "units of work still under way",
         "path": "route of the HTTP request as a template (/v1/mailbox/{delivery_id}), never with its query",
         "pid": "process id",
+        "queue": "name of a queue",
+        "queues": "number of queues",
         "problems": "everything that is wrong with the settings",
-        "published": "due deliveries handed to the outbox",
         "reason": "code from the catalogue; empty for success",
         "recipient": "directory code of the recipient",
         "refs": "deliveries published",
@@ -88,12 +91,11 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "size_bytes": "size of a file",
         "state": "state of the delivery afterwards (lgsp.core.lifecycle)",
         "status": "HTTP status",
-        "took_s": "seconds this unit of work took",
+        "took_ms": "milliseconds this unit of work took",
         "uploads": "unfinished uploads removed",
         "version": "version of the program or of the directory",
-        "where": "loop or part of the program",
         "wait_s": "seconds before the next try",
-        "waited_s": "seconds in the queue before the work began",
+        "waited_ms": "milliseconds in the queue before the work began",
     }
 )
 
@@ -106,14 +108,14 @@ _TABLE: tuple[LogEvent, ...] = (
     # --- the process ------------------------------------------------------------------------------------------------------
     _event("settings.loaded", "info", "once at start, before anything is opened", "settings_file", "journal roles version"),
     _event("settings.refused", "error", "the settings are wrong; the process ends with status 2", "problems"),
-    _event("hub.started", "info", "the process serves", "roles address pid version", "journal took_s detail"),
+    _event("hub.started", "info", "the process serves", "roles address pid version", "journal took_ms detail"),
     _event("hub.stopping", "info", "asked to stop (SIGTERM, SIGINT): no new work, the rest is drained", "open", "detail"),
-    _event("hub.stopped", "info", "drained, everything closed", "took_s", "open detail"),
+    _event("hub.stopped", "info", "drained, everything closed", "took_ms", "open detail"),
     _event(
         "error.unexpected",
         "error",
         "a bug: the unit of work failed, the process goes on",
-        "where",
+        "component",
         "error detail delivery_id message_id sender path method",
     ),
     _event("library.reported", "warning", "a library wrote a warning or an error through standard logging", "logger message"),
@@ -122,78 +124,81 @@ _TABLE: tuple[LogEvent, ...] = (
         "request.handled",
         "info",
         "one HTTP request was answered",
-        "method path status took_s",
+        "method path status took_ms",
         "agency code detail request_bytes response_bytes sender message_id kind sequence envelopes host",
     ),
     _event(
         "batch.committed",
         "debug",
         "one journal transaction accepted a group of envelopes",
-        "envelopes took_s",
-        "committed resent reused deliveries waited_s",
+        "envelopes took_ms",
+        "committed resent reused deliveries waited_ms",
     ),
-    _event("blob.stored", "info", "an attachment is complete and on disk", "digest size_bytes", "agency took_s"),
+    _event("blob.stored", "info", "an attachment is complete and on disk", "digest size_bytes", "agency took_ms"),
     _event("upload.expired", "info", "unfinished uploads were removed after upload_life_h", "uploads"),
     # --- going out --------------------------------------------------------------------------------------------------------
-    _event("outbox.published", "debug", "the broker confirmed a group of references", "refs took_s"),
+    _event("outbox.published", "debug", "the broker confirmed a group of references", "refs took_ms"),
     _event(
         "outbox.deferred",
         "warning",
         "the broker did not confirm; the sweeper publishes later, nothing is lost",
         "refs",
-        "error detail wait_s took_s",
+        "error detail wait_s took_ms",
     ),
     _event(
         "delivery.attempted",
         "info",
         "one attempt to hand a delivery over has ended",
-        "delivery_id recipient attempt state took_s",
-        "sender message_id kind sequence reason detail delay_s waited_s host shard",
+        "delivery_id recipient attempt state took_ms",
+        "sender message_id kind sequence reason detail delay_s waited_ms host shard",
     ),
     _event(
         "delivery.settled",
         "info",
         "a delivery changed state without an attempt: acknowledged in the mailbox, by an operator, expired",
         "delivery_id state",
-        "recipient sender message_id kind sequence reason detail attempt took_s",
+        "recipient sender message_id kind sequence reason detail attempt took_ms",
     ),
     _event(
         "sweep.done",
         "debug",
         "the sweeper looked for due and expired deliveries and found some",
-        "published expired",
-        "took_s",
+        "took_ms refs expired",
     ),
     _event(
         "message.quarantined",
         "error",
         "the broker held something that is not ours to read; put aside, the rest goes on",
         "detail",
-        "shard size_bytes error",
+        "queue size_bytes error",
     ),
     _event(
         "endpoint.disabled",
-        "error",
+        "warning",
         "a recipient's endpoint is gone (410); an operator has to register a new one",
         "recipient",
         "delivery_id reason detail host",
     ),
     _event("endpoint.enabled", "info", "an endpoint works again or was switched on", "recipient", "detail host"),
     # --- what the hub leans on ----------------------------------------------------------------------------------------------
-    _event("broker.connected", "info", "connected to RabbitMQ, also after a loss", "address", "down_s detail"),
-    _event("broker.lost", "warning", "RabbitMQ does not answer; intake goes on", "", "address error detail wait_s"),
+    _event("broker.connected", "info", "connected to RabbitMQ, also after a loss", "connection", "down_s detail"),
+    _event("broker.subscribed", "info", "this process takes work from the shard queues", "queues"),
+    _event("broker.lost", "warning", "RabbitMQ does not answer; intake goes on", "connection", "error detail wait_s"),
+    _event("broker.refused", "error", "a queue exists with other arguments; an operator has to act", "connection detail"),
+    _event("connection.abandoned", "debug", "a connection to RabbitMQ could not be closed in order", "detail"),
+    _event("consignment.abandoned", "debug", "an acknowledgement did not reach RabbitMQ; it delivers again, harmless", "detail"),
     _event(
         "journal.lost",
-        "warning",
+        "error",
         "the journal does not answer; senders are told 503, deliveries wait",
         "",
         "journal error detail wait_s",
     ),
     _event("journal.recovered", "info", "the journal answers again", "", "journal down_s detail"),
     _event(
-        "journal.migrated", "info", "the journal's schema was brought up to this program's version", "version", "journal took_s"
+        "journal.migrated", "info", "the journal's schema was brought up to this program's version", "version", "journal took_ms"
     ),
-    _event("directory.loaded", "info", "a new version of the directory is in use", "version agencies", "took_s"),
+    _event("directory.loaded", "info", "a new version of the directory is in use", "version agencies", "took_ms"),
     # --- the demo -----------------------------------------------------------------------------------------------------------
     _event("demo.started", "info", "the demo begins", "cases", "agencies detail"),
     _event("demo.progressed", "info", "once a second when nobody watches the progress bar", "envelopes deliveries", "cases open"),
@@ -201,7 +206,7 @@ _TABLE: tuple[LogEvent, ...] = (
         "demo.finished",
         "info",
         "every case has come to its end and the checks were made",
-        "cases envelopes deliveries took_s",
+        "cases envelopes deliveries took_ms",
         "differences detail",
     ),
     _event("demo.failed", "error", "a check of the demo did not come out", "differences", "cases envelopes deliveries detail"),

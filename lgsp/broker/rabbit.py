@@ -86,7 +86,7 @@ class RabbitBroker:
             async with asyncio.timeout(_FIRST_ATTEMPT_S):
                 await self._link.tried.wait()
         except TimeoutError:
-            log.warning("broker.not_connected", name=self._name, detail="goes on in the background")
+            log.warning("broker.lost", connection=self._name, detail="no answer yet, goes on in the background")
         if self._link.misfit is not None:
             await self.close()
             raise self._link.misfit
@@ -97,7 +97,7 @@ class RabbitBroker:
         self._spoiled.clear()
         self._channel = channel
         self._link.ready()
-        log.info("broker.connected", name=self._name)
+        log.info("broker.connected", connection=self._name)
         try:
             await either(channel.closed(), self._spoiled.wait(), self._link.ending.wait())
         finally:

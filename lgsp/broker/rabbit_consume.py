@@ -89,7 +89,7 @@ class RabbitSubscription:
             for name in names:
                 await self._consume(channel, name)
             self._link.ready()
-            log.info("broker.consuming", queues=len(names))
+            log.info("broker.subscribed", queues=len(names))
             await either(channel.closed(), cancelled.wait(), self._link.ending.wait())
         finally:
             self._consumers.clear()
@@ -111,7 +111,7 @@ class RabbitSubscription:
         try:
             consignment = RabbitConsignment(message, unpack(message.body))
         except Malformed as error:
-            log.error("broker.malformed", queue=message.routing_key, octets=len(message.body), detail=str(error))
+            log.error("message.quarantined", queue=message.routing_key, size_bytes=len(message.body), detail=str(error))
             await _quietly(message.reject(requeue=False))  # the queue's dead-letter rule keeps it aside
             return
         if self._stopped.is_set():
@@ -133,7 +133,7 @@ async def _quietly(settling: Awaitable[object]) -> None:
         async with asyncio.timeout(_SETTLE_TIMEOUT_S):
             await settling
     except LOST as error:
-        log.debug("broker.not_settled", detail=str(error))
+        log.debug("consignment.abandoned", detail=str(error))
     except asyncio.CancelledError:
         if being_cancelled():
             raise

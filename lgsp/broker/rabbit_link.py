@@ -75,13 +75,13 @@ class Link:
                 await self._once(serve)
             except SettingsError as error:
                 self.misfit = error
-                log.error("broker.misfit", name=self._name, detail=str(error))
+                log.error("broker.refused", connection=self._name, detail=str(error))
             except LOST as error:
-                log.warning("broker.lost", name=self._name, detail=f"{type(error).__name__}: {error}")
+                log.warning("broker.lost", connection=self._name, detail=f"{type(error).__name__}: {error}")
             except asyncio.CancelledError:
                 if being_cancelled():
                     raise
-                log.warning("broker.lost", name=self._name, detail="the connection broke")
+                log.warning("broker.lost", connection=self._name, detail="the connection broke")
             self.tried.set()
             failures = 0 if time.monotonic() - started > _STEADY_AFTER_S else failures + 1
             await either(self.ending.wait(), asyncio.sleep(_BACK_OFF_S[min(failures, len(_BACK_OFF_S) - 1)]))
@@ -100,7 +100,7 @@ async def _close(connection: AbstractConnection) -> None:
         async with asyncio.timeout(_CLOSE_TIMEOUT_S):
             await connection.close()
     except LOST as error:
-        log.debug("broker.close_failed", detail=str(error))
+        log.debug("connection.abandoned", detail=str(error))
     except asyncio.CancelledError:
         if being_cancelled():
             raise

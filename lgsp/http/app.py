@@ -118,7 +118,7 @@ def _answer_to(error: Exception, request: web.Request, trace: str) -> tuple[web.
     message_id = request.get(problems.MESSAGE_ID)
     refusal = problems.refusal_of(error, message_id)
     if refusal is None:
-        log.error("error.unexpected", where="http", method=request.method, path=route_template(request), exc_info=error)
+        log.error("error.unexpected", component="http", method=request.method, path=route_template(request), exc_info=error)
         refusal = problems.unforeseen(message_id)
     if request.writer.output_size > 0:  # an answer was under way: a second one would be read as part of it
         return _hung_up(request), refusal.code
@@ -146,14 +146,16 @@ def route_template(request: web.Request) -> str:
 def _report(request: web.Request, status: int, code: str, took_s: float, response_bytes: int | None) -> None:
     path = route_template(request)
     observe(request.method, path, status, took_s)
+    known = {"agency": request[CALLER]} if CALLER in request else {}
+    if code:
+        known["code"] = code
     log.info(
         "request.handled",
         method=request.method,
         path=path,
         status=status,
         took_ms=round(took_s * 1000, 2),
-        agency=request.get(CALLER, ""),
-        code=code,
         request_bytes=request.content_length or 0,
         response_bytes=response_bytes or 0,
+        **known,
     )

@@ -136,7 +136,7 @@ class Batches:
             message_id, sender = (envelope.message_id, envelope.sender) if envelope is not None else (None, None)
             refusal = refusal_of(error, message_id, sender)
             if refusal is None:
-                log.error("error.unexpected", where="batch", message_id=message_id, exc_info=error)
+                log.error("error.unexpected", component="batch", message_id=message_id, exc_info=error)
                 refusal = unforeseen(message_id, sender)
             return _line(BatchLine(refusal=refusal))
         return _line(BatchLine(receipt=answer.receipt, duplicate=not answer.fresh))

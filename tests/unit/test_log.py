@@ -93,7 +93,7 @@ def test_octets_and_passwords_in_texts_are_withheld() -> None:
     try:
         raise ConnectionError("postgresql://hub:s3cret@db/lgsp")
     except ConnectionError:
-        log.get_logger().error("error.unexpected", where="test", exc_info=True)
+        log.get_logger().error("error.unexpected", component="test", exc_info=True)
     assert "s3cret" not in screen.text()
     assert screen.lines()[0]["open"] == log.WITHHELD
     assert "hub:***@broker" in screen.text()
