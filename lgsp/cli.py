@@ -8,7 +8,7 @@ import click
 
 from contracts.errors import ContractError
 from lgsp import __version__
-from lgsp.commands import access  # noqa: F401 - adds its commands to `agency`
+from lgsp.commands import access, endpoint  # noqa: F401 - they add their commands to `agency`
 from lgsp.commands.agency import agency
 from lgsp.commands.common import Failed, Invocation, explained
 from lgsp.commands.contract import contract

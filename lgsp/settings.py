@@ -32,7 +32,7 @@ Schedule = Annotated[tuple[Seconds, ...], Meta(min_length=1, max_length=100)]
 _ENVIRONMENT = "LGSP_"
 _HUB = AgencyCode("HUB")
 # What the command line and the tests read from the environment; not settings of a hub.
-_NOT_SETTINGS = frozenset({"settings", "url", "client_id", "client_secret", "ca_file", "sender"})
+_NOT_SETTINGS = frozenset({"settings", "url", "client_id", "client_secret", "ca_file", "sender", "webhook_secret"})
 _TESTS = "test_"
 _GOT = re.compile(r"`|, got `\w+`")  # msgspec's words; the value itself says more than its type
 _PREFIX = re.compile(r"[a-z][a-z0-9_.-]{0,39}")

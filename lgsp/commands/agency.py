@@ -1,6 +1,5 @@
 """`lgsp agency`: the directory. Changes go straight into the journal; running hubs follow within a second or two."""
 
-import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +8,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 import click
 import msgspec
 
-from contracts.adapter import Endpoint
 from contracts.agency import AgencyCode, agency_code
 from lgsp.commands.common import Failed, json_option, print_json, print_table, quiet_log, run, say, with_settings
 from lgsp.core.directory import Agency, Alias, Directory, Grant, Level
@@ -165,7 +163,7 @@ def import_(settings: "Settings", file: Path, dry_run: bool, as_json: bool) -> N
 def close(settings: "Settings", code: str, on: datetime, successors: tuple[str, ...], as_json: bool) -> None:
     """Đóng cơ quan · Close an agency; what is addressed to it goes to its successor from that day on."""
     heirs = tuple(agency_code(one, "--successor") for one in successors)
-    _change(settings, code, lambda one: msgspec.structs.replace(one, closed_on=on.date(), successors=heirs), as_json)
+    change(settings, code, lambda one: msgspec.structs.replace(one, closed_on=on.date(), successors=heirs), as_json)
 
 
 @agency.command()
@@ -183,77 +181,26 @@ def grant(
         raise click.UsageError("Name at least one kind, or --replace to take every grant away.")
     _check_kinds(kinds)
     new = (Grant(kinds=kinds, recipients=recipients or ("*",)),) if kinds else ()
-    _change(settings, code, lambda one: msgspec.structs.replace(one, grants=new if replace else (*one.grants, *new)), as_json)
+    change(settings, code, lambda one: msgspec.structs.replace(one, grants=new if replace else (*one.grants, *new)), as_json)
 
 
-@agency.command()
-@json_option
-@code_argument
-@click.argument("url", required=False)
-@click.option("--adapter", default="webhook", show_default=True, help="How its system speaks.")
-@click.option("--timeout-s", type=click.FloatRange(1, 300), default=30.0, show_default=True, help="For one attempt.")
-@click.option("--max-in-flight", type=click.IntRange(1, 1000), default=8, show_default=True, help="Attempts at once.")
-@click.option("--new-secret", is_flag=True, help="Make a new signing secret; without it an earlier one is kept.")
-@click.option("--on", "switch", flag_value="on", help="Switch the endpoint on again.")
-@click.option("--off", "switch", flag_value="off", help="Switch it off: deliveries wait and are retried.")
-@click.option("--remove", "switch", flag_value="remove", help="New deliveries go into the mailbox.")
-@with_settings
-def endpoint(
+def change(
     settings: "Settings",
     code: str,
-    url: str | None,
-    adapter: str,
-    timeout_s: float,
-    max_in_flight: int,
-    new_secret: bool,
-    switch: str | None,
+    changed: Callable[[Agency], Agency],
     as_json: bool,
+    shown_once: Callable[[], dict[str, str]] = dict,
 ) -> None:
-    """Địa chỉ nhận · Set where an agency's deliveries are pushed. A new signing secret is printed once."""
-    if (url is None) == (switch is None):
-        raise click.UsageError("Give a URL, or one of --on, --off, --remove.")
-    made: list[str] = []
-
-    def changed(one: Agency) -> Agency:
-        old = one.endpoint
-        if switch == "remove":
-            return msgspec.structs.replace(one, endpoint=None)
-        if switch is not None:
-            if old is None:
-                raise Failed(f"{one.code} has no endpoint.", "give its URL")
-            return msgspec.structs.replace(one, endpoint=msgspec.structs.replace(old, enabled=switch == "on"))
-        if old is None or not old.secret or new_secret:
-            made.append(_new_signing_secret())
-        secret = made[0] if made else old.secret if old is not None else ""
-        new = Endpoint(
-            adapter=adapter,
-            url=_checked_url(url or ""),
-            secret=secret,
-            timeout_s=timeout_s,
-            max_in_flight=max_in_flight,
-            retry_schedule_s=old.retry_schedule_s if old is not None else None,
-        )
-        return msgspec.structs.replace(one, endpoint=new)
-
-    _change(settings, code, changed, as_json, made)
-
-
-def _change(
-    settings: "Settings", code: str, changed: Callable[[Agency], Agency], as_json: bool, made: Sequence[str] = ()
-) -> None:
-    """Replaces one agency. `made` holds a signing secret that is to be shown, once `changed` has run."""
+    """Replaces one agency. `shown_once`: secrets made by `changed`, printed now and never again."""
 
     async def work(store: "Store") -> int:
         directory = await store.directory()
-        old = directory.agencies.get(code)
-        if old is None:
-            raise Failed(f"There is no agency {code}.", _NOT_THERE)
-        new = changed(old)
+        new = changed(directory.agencies[known(directory, code)])
         _check_references([new], directory)
         return await store.save_agencies([new])
 
     version = in_store(settings, work)
-    _saved(as_json, version, [code], {"endpoint_secret": made[0]} if made else {})
+    _saved(as_json, version, [code], shown_once())
 
 
 def public(one: Agency) -> dict[str, Any]:
@@ -284,25 +231,10 @@ def _check_kinds(kinds: tuple[str, ...]) -> None:
             raise Failed(f"There is no kind {kind}.", f"grants are {', '.join(sorted(names | families))} or *")
 
 
-def _checked_url(url: str) -> str:
-    from urllib.parse import urlsplit
-
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise Failed(f"{url} is no address.", "give https://host/path")
-    return url
-
-
 def _with_secret_of(old: Agency | None, new: Agency) -> Agency:
     if old is None or old.endpoint is None or new.endpoint is None or new.endpoint.secret:
         return new
     return msgspec.structs.replace(new, endpoint=msgspec.structs.replace(new.endpoint, secret=old.endpoint.secret))
-
-
-def _new_signing_secret() -> str:
-    from base64 import b64encode
-
-    return f"whsec_{b64encode(secrets.token_bytes(32)).decode()}"
 
 
 def _saved(as_json: bool, version: int, codes: Sequence[str], extra: dict[str, str] | None = None) -> None:

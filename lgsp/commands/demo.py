@@ -1,14 +1,11 @@
 """`lgsp demo`: a hub, the invented agencies of a province, and their working day, checked at the end."""
 
 import asyncio
-import os
-import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
 
 from lgsp.commands.agency import in_store
 from lgsp.commands.client import sandbox_file
@@ -17,12 +14,10 @@ from lgsp.commands.serve import at_port, port_option, serve
 
 if TYPE_CHECKING:
     from lgsp.bootstrap import Hub
-    from lgsp.demo.sandbox import Member, Sandbox
-    from lgsp.ports import Credential, Store
+    from lgsp.ports import Store
     from lgsp.settings import Settings
 
 _END_S = 10.0
-_SCRYPT_COST = 2**4  # the secrets are 256 random bits, nothing to guess; a hundred agencies are to be ready at once
 
 
 @click.command(short_help="Chạy thử một ngày · A province's working day, checked.")
@@ -98,52 +93,22 @@ def enrol(settings: "Settings") -> Path:
 
     Raises Failed when the directory holds agencies of its own: a demo has no business there.
     """
-    from lgsp.demo.sandbox import Sandbox, demo_agencies, make_sandbox
+    from lgsp.commands.demo_seed import seed_demo
+    from lgsp.demo.province import load_province
 
     if settings.listen_port == 0:
-        raise Failed("The demo needs a port that is known before.", "give --port")
-    path = sandbox_file(settings.data_dir)
-    earlier = msgspec.json.decode(path.read_bytes(), type=Sandbox) if path.exists() else None
-    sandbox = make_sandbox(settings.base_url, _free_port(), earlier)
-    invented = demo_agencies(sandbox)
+        raise Failed("The agencies of the demo need to know the port before.", "give --port")
 
     async def work(store: "Store") -> None:
-        directory = await store.directory()
-        strangers = directory.agencies.keys() - {one.code for one in invented}
-        if strangers:
+        invented = {one.code for one in load_province().agencies}
+        real = sorted((await store.directory()).agencies.keys() - invented)
+        if real:
             raise Failed(
-                f"The directory of {settings.data_dir} holds real agencies ({', '.join(sorted(strangers)[:3])} ...).",
+                f"The directory below {settings.data_dir} holds real agencies: {', '.join(real[:3])} ...",
                 "play with another one: LGSP_DATA_DIR=/tmp/lgsp-demo lgsp run --demo",
             )
-        await store.save_agencies(invented)
-        await store.save_credentials([_credential(code, member) for code, member in sandbox.members.items()])
+        await seed_demo(store, settings)
 
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    _write_private(path, sandbox)
     in_store(settings, work)
-    return path
-
-
-def _credential(code: str, member: "Member") -> "Credential":
-    from contracts.agency import AgencyCode
-    from lgsp.http.client_secret import hash_secret
-    from lgsp.ports import Credential
-
-    hashed = hash_secret(member.client_secret, cost=_SCRYPT_COST)
-    return Credential(client_id=member.client_id, agency=AgencyCode(code), secret_hash=hashed)
-
-
-def _write_private(path: Path, sandbox: "Sandbox") -> None:
-    """Whole or not at all, and never readable by others in between."""
-    new = path.with_suffix(".new")
-    new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(msgspec.json.format(msgspec.json.encode(sandbox), indent=1))
-    new.replace(path)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return sandbox_file(settings.data_dir)

@@ -1,0 +1,105 @@
+"""`lgsp agency endpoint`: where an agency's deliveries are pushed, and the secret that signs them."""
+
+import secrets
+from base64 import b64encode
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import click
+import msgspec
+
+from contracts.adapter import Endpoint
+from lgsp.commands.agency import agency, change, code_argument
+from lgsp.commands.common import Failed, json_option, with_settings
+from lgsp.core.directory import Agency
+
+if TYPE_CHECKING:
+    from lgsp.settings import Settings
+
+
+@agency.command()
+@json_option
+@code_argument
+@click.argument("url", required=False)
+@click.option("--adapter", default="webhook", show_default=True, help="How its system speaks.")
+@click.option("--timeout-s", type=click.FloatRange(1, 300), default=30.0, show_default=True, help="For one attempt.")
+@click.option("--max-in-flight", type=click.IntRange(1, 1000), default=8, show_default=True, help="Attempts at once.")
+@click.option("--on", "act", flag_value="on", help="Switch the endpoint on again.")
+@click.option("--off", "act", flag_value="off", help="Switch it off: deliveries wait and are retried.")
+@click.option("--remove", "act", flag_value="remove", help="From now on deliveries wait in the mailbox.")
+@click.option(
+    "--rotate", "act", flag_value="rotate", help="Make a new signing secret; the old one signs too until --end-rotation."
+)
+@click.option("--end-rotation", "act", flag_value="end_rotation", help="Only the newest secret signs from now on.")
+@with_settings
+def endpoint(
+    settings: "Settings",
+    code: str,
+    url: str | None,
+    adapter: str,
+    timeout_s: float,
+    max_in_flight: int,
+    act: str | None,
+    as_json: bool,
+) -> None:
+    """Địa chỉ nhận · Set where an agency's deliveries are pushed, or change something about it.
+
+    A first or new signing secret is printed, once.
+    """
+    if (url is None) == (act is None):
+        raise click.UsageError("Give a URL, or one of --on, --off, --remove, --rotate, --end-rotation.")
+    new = (
+        None
+        if url is None
+        else Endpoint(adapter=_adapter(adapter), url=_http(url), timeout_s=timeout_s, max_in_flight=max_in_flight)
+    )
+    made: list[str] = []
+
+    def changed(one: Agency) -> Agency:
+        after = _acted(one, act or "", made) if new is None else _with_secret(new, one.endpoint, made)
+        return msgspec.structs.replace(one, endpoint=after)
+
+    change(settings, code, changed, as_json, lambda: {"endpoint_secret": made[0]} if made else {})
+
+
+def _with_secret(new: Endpoint, old: Endpoint | None, made: list[str]) -> Endpoint:
+    """A new address keeps the secret and the retry schedule of the old one."""
+    if old is None or not old.secret:
+        return msgspec.structs.replace(new, secret=_new_secret(made))
+    return msgspec.structs.replace(new, secret=old.secret, retry_schedule_s=old.retry_schedule_s)
+
+
+def _acted(one: Agency, act: str, made: list[str]) -> Endpoint | None:
+    old = one.endpoint
+    if old is None:
+        raise Failed(f"{one.code} has no endpoint.", "give its URL")
+    match act:
+        case "remove":
+            return None
+        case "rotate":
+            return msgspec.structs.replace(old, secret=f"{_new_secret(made)} {old.secret}".strip())
+        case "end_rotation":
+            return msgspec.structs.replace(old, secret=old.secret.partition(" ")[0])
+        case _:
+            return msgspec.structs.replace(old, enabled=act == "on")
+
+
+def _new_secret(made: list[str]) -> str:
+    """As Standard Webhooks wants it: "whsec_" and base64."""
+    made.append(f"whsec_{b64encode(secrets.token_bytes(32)).decode()}")
+    return made[-1]
+
+
+def _adapter(name: str) -> str:
+    from adapters.registry import REGISTRY
+
+    if name not in REGISTRY:
+        raise Failed(f"There is no adapter {name}.", f"there are {', '.join(REGISTRY)}")
+    return name
+
+
+def _http(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise Failed(f"{url} is no address.", "give https://host/path")
+    return url
