@@ -47,12 +47,13 @@ async def accept(connection: Connection, batch: Sequence[Admitted], now_us: int,
     new = dict(zip(fresh, await _write(connection, list(fresh.values()), now_us, ready_lease_s), strict=True))
     answers: list[Accepted | Reused] = []
     for key, admitted in zip(keys, batch, strict=True):
-        if key in new:
-            answers.append(new[key])
-            known[key] = replace(new.pop(key), fresh=False, ready=())
+        first = known.get(key)
+        if first is None:
+            answers.append(known.setdefault(key, new[key]))
+        elif first.digest == admitted.digest:
+            answers.append(replace(first, fresh=False, ready=()))
         else:
-            first = known[key]
-            answers.append(first if first.digest == admitted.digest else Reused(sequence=first.sequence, digest=first.digest))
+            answers.append(Reused(sequence=first.sequence, digest=first.digest))
     return answers
 
 
