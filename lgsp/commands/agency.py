@@ -85,7 +85,9 @@ def show(settings: "Settings", code: str, as_json: bool) -> None:
 @code_argument
 @click.option("--name", "name_vi", required=True, help="Vietnamese name.")
 @click.option("--name-en", default="", help="English name.")
-@click.option("--level", type=click.Choice(get_args(Level)), default="other", show_default=True)
+@click.option(
+    "--level", type=click.Choice(get_args(Level)), default="other", show_default=True, help="What kind of agency it is."
+)
 @click.option("--parent", help="Code of the agency above.")
 @click.option("--alias", "aliases", multiple=True, metavar="CODE", help="Another code of the same agency; once for each.")
 @click.option("--may-send", "kinds", multiple=True, metavar="KIND", help='Grant: "case.file", "case.*" or "*"; once for each.')
