@@ -75,7 +75,6 @@ class WebhookDelivery:
             auto_decompress=False,
             trust_env=False,  # no proxy of the machine stands between the hub and an agency
             timeout=aiohttp.ClientTimeout(total=None),  # ours covers the whole attempt
-            skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),
         )
         return self._session
 
@@ -99,11 +98,14 @@ async def _beginning_of(response: aiohttp.ClientResponse, deadline: float) -> by
 
     A longer body costs its connection, a shorter one leaves it for the next delivery.
     """
+    content, limit = response.content, mapping.MAX_ANSWER_BYTES
+    if content.is_eof():  # all of it came with the status, as short answers do
+        return content.read_nowait(limit)
     found = bytearray()
     try:
         async with asyncio.timeout_at(min(deadline, asyncio.get_running_loop().time() + _BODY_PATIENCE_S)):
-            while len(found) < mapping.MAX_ANSWER_BYTES and not response.content.at_eof():
-                found += await response.content.read(mapping.MAX_ANSWER_BYTES - len(found))
+            while len(found) < limit and not content.at_eof():
+                found += await content.read(limit - len(found))
     except (aiohttp.ClientError, OSError, TimeoutError):
         return bytes(found)
     return bytes(found)

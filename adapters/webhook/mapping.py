@@ -61,6 +61,8 @@ def request_of(parcel: Parcel, keys: Sequence[bytes], now: float) -> Request:
     headers = {
         "Content-Type": "application/json",
         "User-Agent": USER_AGENT,
+        "Accept": "*/*",
+        "Accept-Encoding": "identity",
         "webhook-id": webhook_id,
         "webhook-timestamp": timestamp,
     }
