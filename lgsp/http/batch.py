@@ -153,13 +153,22 @@ async def _refused(error: Exception) -> bytes:
 async def _write(response: web.StreamResponse, answers: "asyncio.Queue[asyncio.Task[bytes] | None]") -> None:
     """Answers in the order of the lines; several at once where they are ready."""
     buffer = bytearray()
-    try:
-        while (task := await answers.get()) is not None:
-            if buffer and (not task.done() or len(buffer) >= _WRITE_BYTES):
-                await response.write(bytes(buffer))
-                buffer.clear()
-            buffer += await task
+
+    async def flush() -> None:
         if buffer:
             await response.write(bytes(buffer))
+            buffer.clear()
+
+    try:
+        while True:
+            if answers.empty() or len(buffer) >= _WRITE_BYTES:
+                await flush()
+            task = await answers.get()
+            if task is None:
+                break
+            if not task.done():
+                await flush()
+            buffer += await task
+        await flush()
     except ConnectionError:
         pass  # nobody reads any more; the submissions under way come to their end all the same
