@@ -7,51 +7,69 @@ end, however that one ends.
 import argparse
 import asyncio
 import json
+import os
 import signal
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 import uvloop
-from rich.console import Console
 
 from lgsp.demo.result import DemoResult
 from lgsp.demo.runner import DemoFailed, run_demo
 from lgsp.demo.sandbox import Sandbox
-from lgsp.demo.show import Screen
+from lgsp.demo.show import Screen, make_console
 
 
 def main() -> int:
     options = _options()
-    sandbox = msgspec.json.decode(options.sandbox.read_bytes(), type=Sandbox)
-    if options.stay:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the hub too, and the hub ends this process
     try:
-        return uvloop.run(_demo(sandbox, options))
+        sandbox = msgspec.json.decode(options.sandbox.read_bytes(), type=Sandbox)
+    except (OSError, msgspec.DecodeError) as error:
+        print(f"{options.sandbox}: {error}; `lgsp run --demo` makes it", file=sys.stderr)
+        return 2
+    try:
+        return uvloop.run(_stay(sandbox, options) if options.stay else _demo(sandbox, options, None))
     except DemoFailed as failed:
         print(f"{failed.vi}\n{failed.en}", file=sys.stderr)
         return 2
 
 
-async def _demo(sandbox: Sandbox, options: argparse.Namespace) -> int:
-    screen = Screen(Console(), quiet=options.json)
-
-    async def done(result: DemoResult) -> None:
-        if options.json:
-            print(json.dumps(result.plain(), ensure_ascii=False, indent=2), flush=True)
-        if options.stay:
-            await asyncio.to_thread(sys.stdin.buffer.read)
-
+async def _demo(sandbox: Sandbox, options: argparse.Namespace, stay: Callable[[DemoResult], None] | None) -> int:
     result = await run_demo(
         sandbox,
-        screen,
+        Screen(make_console(), quiet=options.json),
         cases=options.cases,
         duration_s=options.seconds,
         seed=options.seed,
         patience_s=options.patience,
-        when_done=done,
+        stay=stay,
     )
+    if stay is None and options.json:
+        _print(result)
     return result.exit_code
+
+
+async def _stay(sandbox: Sandbox, options: argparse.Namespace) -> int:
+    """Ctrl-C goes to everybody at the terminal, and the hub then ends this process by closing the pipe."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    demo = asyncio.create_task(_demo(sandbox, options, _print if options.json else lambda result: None))
+    asyncio.get_running_loop().add_reader(sys.stdin.fileno(), _cancel_at_end, demo)
+    with suppress(asyncio.CancelledError):
+        return await demo
+    return 0
+
+
+def _cancel_at_end(demo: "asyncio.Task[int]") -> None:
+    if not os.read(sys.stdin.fileno(), 4096):
+        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+        demo.cancel()
+
+
+def _print(result: DemoResult) -> None:
+    print(json.dumps(result.plain(), ensure_ascii=False, indent=2), flush=True)
 
 
 def _options() -> argparse.Namespace:

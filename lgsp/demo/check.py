@@ -173,15 +173,15 @@ def _learned(evidence: Evidence) -> Iterable[Check]:
             name=f"lesson_{lesson}",
             verdict="broken" if wrong else "kept",
             vi=vi,
-            en=en,
-            expected=f"{len(found)} × {code}",
-            found=f"{len(found) - len(wrong)} × {code}",
+            en=f"{en} ({code})",
+            expected=_number(len(found)),
+            found=_number(len(found) - len(wrong)),
             detail=_examples(wrong),
         )
 
 
 LESSONS: Mapping[str, tuple[str, str]] = {
-    "resent": ("Cố ý gửi lại: cùng một biên nhận", "Sent again on purpose: the same receipt"),
+    "resent": ("Cố ý gửi lại, nhận đúng biên nhận cũ", "Sent again on purpose"),
     "unknown_recipient": ("Cố ý gửi đến mã không tồn tại", "Sent on purpose to a code that does not exist"),
     "split_recipient": ("Cố ý gửi đến xã cũ đã chia tách", "Sent on purpose to a former commune that was split"),
     "wrong_sender": ("Cố ý gửi thay cơ quan khác", "Sent on purpose in another agency's name"),

@@ -58,6 +58,10 @@ class Ledger:
         self._ended_at = self.moved_at
 
     @property
+    def has_ended(self) -> bool:
+        return self._ended_at is not None
+
+    @property
     def now_s(self) -> float:
         """Seconds since the day began; stands still once it has ended."""
         return (self._ended_at or time.monotonic()) - self._started_at
@@ -119,7 +123,7 @@ class Ledger:
 
     def arrived(self, arrival: Arrival) -> None:
         """A copy reached a recipient. The second one under a delivery id is written down and dropped."""
-        if self._ended_at is not None:
+        if self.has_ended:
             if self.visitors is not None:
                 self.visitors(arrival)
             return

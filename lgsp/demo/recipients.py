@@ -75,8 +75,11 @@ def signed_by(secret: str, headers: Mapping[str, str], octets: bytes, now_s: flo
     return any(hmac.compare_digest(expected, given) for given in headers.get("webhook-signature", "").split())
 
 
-def push_app(sandbox: Sandbox, ledger: Ledger) -> web.Application:
-    """POST /push/<code>: verify, write down, answer. What a system does with a message comes after its answer."""
+def push_app(sandbox: Sandbox, ledger: Ledger, takeover: asyncio.Event) -> web.Application:
+    """POST /push/<code>: verify, write down, answer. What a system does with a message comes after its answer.
+
+    POST /takeover sets `takeover`: another demo wants the port, which it gets unless a day is under way.
+    """
 
     async def push(request: web.Request) -> web.Response:
         code = request.match_info["code"]
@@ -95,8 +98,18 @@ def push_app(sandbox: Sandbox, ledger: Ledger) -> web.Application:
         ledger.arrived(arrival)
         return web.Response(status=204)
 
+    async def leave(request: web.Request) -> web.Response:
+        given = request.headers.get("Authorization", "")
+        if not hmac.compare_digest(given.encode(), f"Bearer {sandbox.takeover_token}".encode()):
+            return web.Response(status=401)
+        if not ledger.has_ended:
+            return web.Response(status=409)
+        takeover.set()
+        return web.Response(status=204)
+
     app = web.Application(client_max_size=_MAX_PUSH_BYTES)
     app.router.add_post("/push/{code}", push)
+    app.router.add_post("/takeover", leave)
     return app
 
 

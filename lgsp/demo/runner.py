@@ -1,8 +1,9 @@
 """Runs a day against a hub, as an outsider: everything it knows of the hub came over HTTP."""
 
 import asyncio
+import gc
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import date, datetime
 
 from lgsp.demo.cases import VIETNAM
@@ -15,13 +16,12 @@ from lgsp.demo.province import TWO_LEVELS_SINCE, load_province
 from lgsp.demo.result import DemoResult, result_of
 from lgsp.demo.sandbox import Sandbox
 from lgsp.demo.show import Screen
-from lgsp.demo.systems import Systems, open_systems
+from lgsp.demo.systems import PortTaken, Systems, open_systems
 
 _TICK_S = 0.02  # finer than any step of the day; waking for each of 300 messages a second would cost more
 _BALANCE_TRIES, _BALANCE_PAUSE_S = 20, 0.5  # a hub counts its own books now and then
+_COME_BACK_S = 1.0
 PATIENCE_S = 60.0  # a hub may be killed and started again in the middle of the day
-
-WhenDone = Callable[[DemoResult], Awaitable[None]]
 
 
 class DemoFailed(Exception):
@@ -48,17 +48,18 @@ async def run_demo(
     seed: int | None = None,
     day: date | None = None,
     patience_s: float = PATIENCE_S,
-    when_done: WhenDone | None = None,
+    stay: Callable[[DemoResult], None] | None = None,
 ) -> DemoResult:
-    """One day, checked. `seed` None: another one every time, as message ids may not be used twice in one hub.
+    """One day, checked. `seed` None: another one every time, as message ids may not be used twice in one hub. Raises DemoFailed.
 
-    The systems go on answering until `when_done` returns. Raises DemoFailed.
+    `stay`: is given the result; then the systems go on answering until this is cancelled.
     """
     seed = secrets.randbelow(10**6) if seed is None else seed
     day = day or today()
     screen.say("Đang lập kế hoạch trong ngày ...", "Planning the day ...")
     province = load_province()
     plan = await asyncio.to_thread(plan_day, cases, seed=seed, duration_s=duration_s, day=day)
+    gc.freeze()  # the plan stays to the end: the collector need not walk through it again and again
     ledger = Ledger(plan, province, duration_s)
     screen.say(f"{len(sandbox.members)} hệ thống đăng nhập vào trục ...", f"{len(sandbox.members)} systems sign in ...")
     try:
@@ -67,17 +68,36 @@ async def run_demo(
             ledger.evidence.hub = await _balance(systems)
             result = result_of(ledger, day=day, seed=seed, trouble=trouble)
             screen.summary(result, ledger, sandbox)
-            if when_done is not None:
+            if stay is not None:
+                stay(result)
                 ledger.visitors = lambda arrival: screen.visited(arrival, ledger)
-                await when_done(result)
-    except HubUnreachable as error:
-        raise DemoFailed(f"Không vào được trục tại {sandbox.hub_url}: {error}", f"The hub lets nobody in: {error}") from error
-    except OSError as error:
-        raise DemoFailed(
-            f"Cổng {sandbox.listen_port} của các hệ thống mô phỏng đang bị chiếm: một lần chạy thử khác còn mở?",
-            f"Port {sandbox.listen_port} of the simulated systems is taken: is another demo still open? ({error.strerror})",
-        ) from error
+                await systems.takeover.wait()
+    except (HubUnreachable, PortTaken) as error:
+        raise _failed(error, sandbox) from error
+    if stay is not None:
+        await _come_back(sandbox, ledger, patience_s)
     return result
+
+
+async def _come_back(sandbox: Sandbox, ledger: Ledger, patience_s: float) -> None:
+    """Answers again whenever the demo that took over has gone. Until cancelled."""
+    while True:
+        try:
+            async with open_systems(sandbox, ledger, {}, patience_s, insist=False) as systems:
+                await systems.takeover.wait()
+        except (HubUnreachable, PortTaken):
+            await asyncio.sleep(_COME_BACK_S)
+
+
+def _failed(error: HubUnreachable | PortTaken, sandbox: Sandbox) -> DemoFailed:
+    if isinstance(error, PortTaken):
+        return DemoFailed(
+            f"Cổng {sandbox.listen_port} của các hệ thống mô phỏng đang bị chiếm; có thể một lần chạy thử khác chưa xong.",
+            f"The port of the simulated systems is taken; maybe another demo is not over yet ({error}).",
+        )
+    return DemoFailed(
+        f"Các hệ thống không vào được trục tại {sandbox.hub_url}.", f"The systems cannot get into the hub: {error}."
+    )
 
 
 async def _live(ledger: Ledger, systems: Systems, screen: Screen, patience_s: float) -> str:

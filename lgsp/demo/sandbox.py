@@ -28,11 +28,18 @@ class Member(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Sandbox(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything the demo must know to play against a hub; `members` by agency code. Holds secrets: keep it to yourself."""
+    """Everything the demo must know to play against a hub; `members` by agency code. Holds secrets: keep it to yourself.
+
+    `takeover_token`: with it one demo asks another one to leave the port to it.
+    """
 
     hub_url: str
     listen_port: int
+    takeover_token: str
     members: dict[str, Member]
+
+    def __repr__(self) -> str:
+        return f"Sandbox({self.hub_url!r}, {self.listen_port}, {len(self.members)} members)"
 
     @property
     def push_base_url(self) -> str:
@@ -43,7 +50,8 @@ def make_sandbox(hub_url: str, listen_port: int, earlier: Sandbox | None = None)
     """Secrets of an earlier sandbox are kept, so that what was handed out stays valid."""
     known = {} if earlier is None else earlier.members
     members = {agency.code: known.get(agency.code) or _member(agency, pushes) for agency, pushes in _members(load_province())}
-    return Sandbox(hub_url=hub_url, listen_port=listen_port, members=members)
+    token = secrets.token_urlsafe(32) if earlier is None else earlier.takeover_token
+    return Sandbox(hub_url=hub_url, listen_port=listen_port, takeover_token=token, members=members)
 
 
 def demo_agencies(sandbox: Sandbox) -> list[Agency]:

@@ -1,9 +1,11 @@
 """The day as one sees it: a live picture on a terminal, plain lines elsewhere, in the end the verdict and what to try next."""
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
@@ -12,7 +14,6 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from lgsp.demo.check import Check
 from lgsp.demo.evidence import Arrival
 from lgsp.demo.hub_client import Problem
 from lgsp.demo.ledger import Ledger
@@ -22,7 +23,13 @@ from lgsp.demo.story import clock, short_name
 
 _PICTURE_S, _LINE_S = 0.2, 5.0
 _TALE_LINES = 9
+_PIPE_WIDTH = 120
 _MARKS = {"kept": "[green]✓[/]", "broken": "[bold red]✗[/]", "told": "[dim]·[/]"}
+
+
+def make_console() -> Console:
+    """Standard output. A pipe has no width of its own: tables are not cut there."""
+    return Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
 
 
 class Screen:
@@ -162,13 +169,15 @@ def _short_refusal(problem: Problem) -> RenderableType:
 
 def verdict(result: DemoResult) -> RenderableType:
     """Every check with a tick or a cross."""
-    table = Table(title=_headline(result), title_justify="left", title_style="bold", header_style="dim", expand=False)
+    table = Table(title=_headline(result), title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("")
-    table.add_column("Kiểm tra / Check")
-    table.add_column("Phải có\nexpected", justify="right")
-    table.add_column("Thấy\nfound", justify="right")
+    table.add_column("Kiểm tra")
+    table.add_column("[dim]Check[/]")
+    table.add_column("Phải có\n[dim]expected[/]", justify="right")
+    table.add_column("Thấy\n[dim]found[/]", justify="right")
     for check in result.checks:
-        table.add_row(_MARKS[check.verdict], _question(check), check.expected, check.found)
+        english = f"[dim]{escape(check.en)}[/]" + (f"\n[red]{escape(check.detail)}[/]" if check.detail else "")
+        table.add_row(_MARKS[check.verdict], check.vi, english, check.expected, check.found)
     return table
 
 
@@ -179,11 +188,6 @@ def _headline(result: DemoResult) -> str:
     if broken:
         return f"✗ {broken} kiểm tra không đạt / {broken} checks failed"
     return "✓ Mọi cam kết được giữ / Every promise was kept"
-
-
-def _question(check: Check) -> str:
-    detail = f"\n[red]{escape(check.detail)}[/]" if check.detail else ""
-    return f"{check.vi}\n[dim]{check.en}[/]{detail}"
 
 
 def figures(result: DemoResult) -> RenderableType:
@@ -212,7 +216,7 @@ def refusal(problem: Problem) -> RenderableType:
     table.add_row("[dim]Ở đâu / where[/]", escape(problem.field))
     table.add_row("[dim]Chi tiết / detail[/]", escape(problem.detail))
     table.add_row("[dim]Cách sửa / remedy[/]", escape(problem.remedy_vi))
-    title = "Một lần từ chối có chủ ý / one refusal on purpose"
+    title = "Lần từ chối gần nhất / the last refusal"
     return Panel(table, title=title, title_align="left", border_style="dim", expand=False)
 
 

@@ -58,7 +58,7 @@ def says(message: PlannedMessage) -> str:
         case "postal.order":
             return _order(body)
         case "postal.event":
-            return f"bưu gửi {body['item_code']}: {EMSEVT[body['event_code']][0].lower()}"
+            return f"báo bưu gửi {body['item_code']}: {EMSEVT[body['event_code']][0].lower()}"
         case "postal.cancel":
             return f"hủy phát bưu gửi {body['item_code']}"
         case "postal.settlement":

@@ -1,6 +1,7 @@
 """All systems of the province in one program: put together here, opened and closed as one."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,13 +18,21 @@ from lgsp.demo.recipients import Pullers, push_app
 from lgsp.demo.sandbox import Sandbox, pulling
 from lgsp.demo.senders import Senders
 
+_TAKEOVER_S, _LISTEN_AGAIN_S = 5.0, 0.2
 _DIFFERENCE, _BY_STATE = "lgsp_balance_difference", "lgsp_deliveries"
+
+
+class PortTaken(Exception):
+    """Somebody else listens where the hub expects the simulated systems, and does not leave."""
 
 
 @dataclass(frozen=True, slots=True)
 class Systems:
+    """`takeover` is set when another demo wants to take their place."""
+
     hubs: Mapping[str, HubClient]
     senders: Senders
+    takeover: asyncio.Event
 
     async def balance(self) -> HubBalance | None:
         """What the hub says of itself; None when it does not."""
@@ -49,24 +58,56 @@ def balance_in(metrics: str) -> HubBalance | None:
 
 @asynccontextmanager
 async def open_systems(
-    sandbox: Sandbox, ledger: Ledger, lessons: Mapping[str, tuple[Lesson, ...]], patience_s: float
+    sandbox: Sandbox,
+    ledger: Ledger,
+    lessons: Mapping[str, tuple[Lesson, ...]],
+    patience_s: float,
+    *,
+    insist: bool = True,
 ) -> AsyncIterator[Systems]:
-    """Signed in, listening and polling. Raises HubUnreachable when the hub lets nobody in, OSError when the port is taken."""
+    """Signed in, listening and polling. `insist`: a demo that has the port and whose day is over is asked to leave it.
+
+    Raises HubUnreachable when the hub lets nobody in, PortTaken.
+    """
+    takeover = asyncio.Event()
     # No limit: each long poll holds a connection, and what is sent is bounded by its sender.
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
         hubs = {code: HubClient(session, sandbox.hub_url, member, patience_s) for code, member in sandbox.members.items()}
-        runner = web.AppRunner(push_app(sandbox, ledger), access_log=None)
+        runner = web.AppRunner(push_app(sandbox, ledger, takeover), access_log=None)
         await runner.setup()
         try:
-            await web.TCPSite(runner, "127.0.0.1", sandbox.listen_port).start()
+            await _listen(runner, sandbox, session, insist=insist)
             await asyncio.gather(*(hub.sign_in() for hub in hubs.values()))
             async with asyncio.TaskGroup() as tasks:
                 pulls = tasks.create_task(Pullers(hubs, ledger).run(pulling(sandbox)))
-                yield Systems(hubs, Senders(hubs, ledger, lessons, _batching(sandbox, ledger), tasks))
+                yield Systems(hubs, Senders(hubs, ledger, lessons, _batching(sandbox, ledger), tasks), takeover)
                 pulls.cancel()
                 await asyncio.wait({pulls})
         finally:
             await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, sandbox: Sandbox, session: aiohttp.ClientSession, *, insist: bool) -> None:
+    end = time.monotonic() + _TAKEOVER_S
+    asked = not insist
+    while True:
+        try:
+            await web.TCPSite(runner, "127.0.0.1", sandbox.listen_port).start()
+            return
+        except OSError as error:
+            if time.monotonic() > end:
+                raise PortTaken(f"port {sandbox.listen_port}: {error.strerror}") from error
+        asked = asked or await _ask_to_leave(sandbox, session)
+        await asyncio.sleep(_LISTEN_AGAIN_S)
+
+
+async def _ask_to_leave(sandbox: Sandbox, session: aiohttp.ClientSession) -> bool:
+    headers = {"Authorization": f"Bearer {sandbox.takeover_token}"}
+    try:
+        async with session.post(f"{sandbox.push_base_url}/takeover", headers=headers) as response:
+            return response.status == 204
+    except (aiohttp.ClientError, TimeoutError):
+        return False
 
 
 def _batching(sandbox: Sandbox, ledger: Ledger) -> frozenset[str]:
