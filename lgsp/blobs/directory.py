@@ -217,5 +217,6 @@ class _Writer:
 
 
 async def _nothing() -> AsyncIterator[bytes]:
-    for chunk in ():
+    empty: tuple[bytes, ...] = ()
+    for chunk in empty:
         yield chunk
