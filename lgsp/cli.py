@@ -17,12 +17,13 @@ from lgsp.commands.doctor import doctor
 from lgsp.commands.explain import explain
 from lgsp.commands.listen import listen
 from lgsp.commands.mailbox import mailbox
+from lgsp.commands.republish import republish
 from lgsp.commands.send import send
 from lgsp.commands.serve import gateway, run_hub, worker
 from lgsp.commands.trace import trace
 from lgsp.errors import LgspError, SettingsError
 
-COMMANDS = (run_hub, gateway, worker, demo, send, mailbox, listen, explain, trace, agency, contract, doctor)
+COMMANDS = (run_hub, gateway, worker, demo, send, mailbox, listen, explain, trace, agency, contract, republish, doctor)
 
 
 class WrongSettings(Failed):
