@@ -7,7 +7,9 @@ import pytest
 
 from lgsp.journal.sqlite import SqliteStore
 from lgsp.ports import Store
-from tests.compliance.journal_suite import *  # noqa: F403
+from tests.compliance.journal_suite import *  # noqa: F403  (the suite is what this module collects)
+from tests.compliance.lanes_suite import *  # noqa: F403
+from tests.compliance.records_suite import *  # noqa: F403
 
 Opener = Callable[[], Awaitable[Store]]
 

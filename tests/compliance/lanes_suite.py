@@ -1,0 +1,206 @@
+"""Lanes under chance: a store is driven beside a model that holds whole lanes in memory and asks `core.lanes.released`."""
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import pytest
+
+from lgsp.core.admission import Admitted
+from lgsp.core.lanes import Mode, entry_state, released
+from lgsp.core.lifecycle import State
+from lgsp.ports import Accepted, Ref, Settled, Settlement, Store
+from tests.compliance.builders import ALPHA, BETA, LEASE_S, NOW, admitted, hop
+
+LEASE = timedelta(seconds=LEASE_S)
+STEPS = 150
+PUSH_OUTCOMES = [State.DELIVERED, State.DELIVERED, State.REFUSED, State.DEAD, State.READY, State.AVAILABLE]
+MAILBOX_OUTCOMES = [State.DELIVERED, State.REFUSED]
+
+
+@dataclass
+class Parcel:
+    """A delivery as the model believes it to be."""
+
+    delivery_id: int
+    lane: int | None
+    mode: Mode
+    state: State
+    expires_at: datetime
+    due_at: datetime | None = None
+    attempt: int = 1
+
+
+@dataclass
+class Model:
+    """What the promises say, without a database."""
+
+    parcels: dict[int, Parcel] = field(default_factory=dict)
+    pushed: list[Parcel] = field(default_factory=list)  # pushes in the order in which an attempt ended them
+
+    @property
+    def open(self) -> list[Parcel]:
+        return [one for one in self.parcels.values() if not one.state.is_final]
+
+    def lane(self, lane: int) -> list[Parcel]:
+        return [one for one in self.open if one.lane == lane]
+
+    def accept(self, admitted: Admitted, now: datetime) -> set[tuple[int, int]]:
+        entered = []
+        for one in admitted.hops:
+            ahead = [] if one.lane is None else [other.state for other in self.lane(one.lane)]
+            parcel = Parcel(len(self.parcels) + 1, one.lane, one.mode, entry_state(one.mode, ahead), admitted.expires_at)
+            parcel.due_at = now + LEASE if parcel.state is State.READY else None
+            self.parcels[parcel.delivery_id] = parcel
+            entered.append(parcel)
+        return {(one.delivery_id, one.attempt) for one in entered if one.state is State.READY}
+
+    def settle(self, settlements: Iterable[Settlement], now: datetime) -> set[tuple[int, int]]:
+        """The refs that are released."""
+        ended = []
+        for settlement in settlements:
+            parcel = self.parcels[settlement.delivery_id]
+            if parcel.state in (State.READY, State.QUEUED) and settlement.attempt is not None and settlement.state.is_final:
+                self.pushed.append(parcel)
+            parcel.state = settlement.state
+            parcel.due_at = None
+            if settlement.state is State.READY:
+                parcel.attempt += 1
+                parcel.due_at = now + timedelta(seconds=settlement.delay_s)
+            if settlement.state.is_final and parcel.lane is not None:
+                ended.append(parcel.lane)
+        return {ref for lane in dict.fromkeys(ended) for ref in self._release(lane, now)}
+
+    def _release(self, lane: int, now: datetime) -> set[tuple[int, int]]:
+        waiting = self.lane(lane)
+        ready = set()
+        for parcel, state in zip(waiting, released([(one.state, one.mode) for one in waiting]), strict=True):
+            if parcel.state is not state and state is State.READY:
+                parcel.due_at = now + LEASE
+                ready.add((parcel.delivery_id, parcel.attempt))
+            parcel.state = state
+        return ready
+
+
+class Drive:
+    """One run: chance chooses a step, both sides take it, then they are compared."""
+
+    def __init__(self, store: Store, seed: int) -> None:
+        self.store = store
+        self.model = Model()
+        self.chance = random.Random(seed)
+        self.now = NOW
+        self.sent: list[Admitted] = []
+
+    async def step(self) -> None:
+        before = self.model.open
+        steps = [self.accept, self.accept, *[self.settle] * 6, self.mark_queued, self.take_due, self.expire, self.requeue]
+        await self.chance.choice(steps)()
+        self.now += timedelta(seconds=self.chance.choice([0, 1, 7, 20]))
+        await self.compare({one.delivery_id for one in (*before, *self.model.open)})
+
+    async def accept(self) -> None:
+        batch = [self._new(f"m{len(self.sent)}-{n}") for n in range(self.chance.randint(1, 4))]
+        expected = {ref for one in batch for ref in self.model.accept(one, self.now)}
+        resent = [self.chance.choice(self.sent)] if self.sent else []
+        answers = await self.store.accept([*resent, *batch], self.now, LEASE_S)
+        self.sent += batch
+        assert {ids(ref) for answer in answers if isinstance(answer, Accepted) for ref in answer.ready} == expected
+
+    async def settle(self) -> None:
+        moving = [one for one in self.model.open if one.state is not State.WAITING or self.chance.random() < 0.05]
+        settlements = [self._outcome(one) for one in self._some(moving)]
+        late = self._some(self.model.open)
+        stale = [Settlement(delivery_id=one.delivery_id, state=State.DEAD, attempt=one.attempt - 1) for one in late]
+        expected = self.model.settle(settlements, self.now)
+        answers = await self.store.settle([*stale, *settlements], self.now, LEASE_S)
+        assert [answer.applied for answer in answers] == [False] * len(stale) + [True] * len(settlements)
+        assert refs_of(answers) == expected
+
+    async def mark_queued(self) -> None:
+        chosen = self._some(self.model.open)
+        late = [Ref(one.delivery_id, one.attempt - 1, 0, 0) for one in self.model.open]
+        await self.store.mark_queued([*late, *(Ref(one.delivery_id, one.attempt, 0, 0) for one in chosen)])
+        for one in chosen:
+            if one.state is State.READY:
+                one.state, one.due_at = State.QUEUED, None
+
+    async def take_due(self) -> None:
+        due = [one for one in self.model.open if one.due_at is not None and one.due_at <= self.now]
+        taken = await self.store.take_due(self.now, 1000, LEASE_S)
+        assert {ids(ref) for ref in taken} == {(one.delivery_id, one.attempt) for one in due}
+        moments = [self.model.parcels[ref.delivery_id].due_at or NOW for ref in taken]
+        assert moments == sorted(moments)
+        for one in due:
+            one.due_at = self.now + LEASE
+
+    async def expire(self) -> None:
+        overdue = [one for one in self.model.open if one.expires_at <= self.now]
+        endings = [Settlement(delivery_id=one.delivery_id, state=State.EXPIRED) for one in overdue]
+        expected = self.model.settle(endings, self.now)
+        expired = await self.store.expire(self.now, 1000, LEASE_S)
+        assert {delivery_id for delivery_id, _ in expired} == {one.delivery_id for one in overdue}
+        assert refs_of(settled for _, settled in expired) == expected
+
+    async def requeue(self) -> None:
+        queued = [one for one in self.model.open if one.state is State.QUEUED]
+        assert await self.store.requeue_all(self.now) == len(queued)
+        for one in queued:
+            one.state, one.due_at = State.READY, self.now
+
+    async def compare(self, touched: set[int]) -> None:
+        for delivery_id in touched:
+            parcel, work = self.model.parcels[delivery_id], await self.store.fetch(delivery_id)
+            assert work is not None
+            assert (work.delivery_id, work.state, work.attempt) == (delivery_id, parcel.state, parcel.attempt)
+        assert await self.store.next_due() == min((one.due_at for one in self.model.open if one.due_at), default=None)
+        lanes = [one.lane for one in self.model.open if one.lane is not None and one.state in (State.READY, State.QUEUED)]
+        assert len(lanes) == len(set(lanes)), "two of one lane are on their way"
+
+    def _new(self, message_id: str) -> Admitted:
+        order_key = self.chance.choice([None, "a", "a", "b"])
+        to = self.chance.sample([ALPHA, BETA], self.chance.randint(1, 2))
+        hops = [hop(one, order_key, self.chance.choice(["push", "push", "mailbox"])) for one in to]
+        life = self.now - NOW + timedelta(seconds=self.chance.choice([20, 3600, 3600, 3600]))
+        return admitted(message_id, hops, order_key=order_key, life=life)
+
+    def _some(self, parcels: list[Parcel]) -> list[Parcel]:
+        return self.chance.sample(parcels, min(len(parcels), self.chance.randint(0, 4)))
+
+    def _outcome(self, parcel: Parcel) -> Settlement:
+        match parcel.state:
+            case State.WAITING:
+                state, attempt = State.CANCELLED, None
+            case State.AVAILABLE:
+                state, attempt = self.chance.choice(MAILBOX_OUTCOMES), None
+            case _:
+                state, attempt = self.chance.choice(PUSH_OUTCOMES), parcel.attempt
+        return Settlement(
+            delivery_id=parcel.delivery_id, state=state, attempt=attempt, delay_s=self.chance.choice([0.0, 5.0, 40.0])
+        )
+
+
+def ids(ref: Ref) -> tuple[int, int]:
+    return ref.delivery_id, ref.attempt
+
+
+def refs_of(answers: Iterable[Settled]) -> set[tuple[int, int]]:
+    return {ids(ref) for answer in answers for ref in answer.ready}
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_chance_breaks_no_lane(store: Store, seed: int) -> None:
+    """Whatever happens in whatever order: the store does what whole lanes say, pushes end in order, the balance agrees."""
+    drive = Drive(store, seed)
+    for _ in range(STEPS):
+        await drive.step()
+    balance = await store.balance()
+    parcels = drive.model.parcels.values()
+    assert balance.by_state == {state: n for state in State if (n := sum(one.state is state for one in parcels))}
+    assert balance.accepted_events == len(parcels)
+    assert balance.ended_events == {state: n for state, n in balance.by_state.items() if state.is_final}
+    for lane in {one.lane for one in parcels} - {None}:
+        ended = [one.delivery_id for one in drive.model.pushed if one.lane == lane]
+        assert ended == sorted(ended)
+    assert len(drive.model.pushed) > 20, "the run tried too little"
