@@ -330,6 +330,8 @@ INSERT INTO agencies SELECT 'agency ' || n, '{{}}' FROM generate_series(1, {PARK
 INSERT INTO credentials SELECT 'client ' || n, 'agency ' || n, 'x', false FROM generate_series(1, {PARKED}) n;
 """
 _TWO = "'{7,20007}'"
+_MOVES = f"{_TWO}, '{{10,10}}', '{{1,1}}', '{{NULL,NULL}}', '{{5,5}}', '{{a,b}}', '{{c,d}}'"
+_EVENTS = f"'{{5,5}}', '{{dead,dead}}', {_TWO}, {_TWO}, '{{1,1}}', '{{a,b}}', '{{c,d}}', '{{3,NULL}}'"
 HOT = {
     "known": (accept.KNOWN, "'{S,S}', '{m7,nobody}'"),
     "accepted deliveries": (accept.DELIVERIES, "'{7}', '{7}', '{1}'"),
@@ -337,7 +339,7 @@ HOT = {
     "access": (accept.GRANT_ACCESS, "'{one file}', '{agency 7}', '{1}'"),
     "numbers": (accept.TAKE_NUMBERS, "2, 3"),
     "standing": (settle.STANDING, _TWO),
-    "move": (settle.MOVE, f"{_TWO}, '{{10,10}}', '{{1,1}}', '{{NULL,NULL}}', '{{5,5}}', '{{a,b}}', '{{c,d}}'"),
+    "record": (settle.RECORD, f"{_MOVES}, {_EVENTS}"),
     "waiting": (lanes.WAITING, "'{1,2,3}', 1"),
     "release": (lanes.RELEASE, f"{_TWO}, '{{1,3}}', '{{5,NULL}}'"),
     "expired": (settle.EXPIRED, "5, 500"),

@@ -17,11 +17,12 @@ async def migrate(dsn: str, *, timeout_s: float) -> None:
 
     Raises JournalUnavailable, or JournalMismatch when the schema is newer than this program or was changed by hand.
     """
+    known = migrations("postgres")
     with outages_as_unavailable():
         settings = session_settings(timeout_s) | {"statement_timeout": "0", "lock_timeout": str(round(timeout_s * 1000))}
         connection = await asyncpg.connect(dsn, timeout=timeout_s, server_settings=settings)
         try:
-            while await _run_next(connection, migrations("postgres")):
+            while await _run_next(connection, known):
                 pass
         finally:
             connection.terminate()  # nothing is open on it, and a server that went away must not hold us

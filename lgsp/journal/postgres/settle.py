@@ -14,14 +14,20 @@ from lgsp.journal.codec import EventRow
 from lgsp.journal.moves import applies, change
 from lgsp.journal.postgres.accept import accept
 from lgsp.journal.postgres.database import Connection
-from lgsp.journal.postgres.lanes import insert_events, release
+from lgsp.journal.postgres.lanes import release
 from lgsp.ports import Accepted, Ref, Settled, Settlement
 
 STANDING = """
 SELECT d.delivery_id, d.sequence, d.recipient, d.lane, d.state, d.attempt
 FROM unnest($1::bigint[]) AS s (delivery_id) JOIN deliveries d ON d.delivery_id = s.delivery_id"""
 
-MOVE = """
+# One round trip for both: events in the order of their arrays, then the new values of the deliveries.
+RECORD = """
+WITH told AS (
+    INSERT INTO events (at, name, sequence, delivery_id, attempt, reason, detail, took_ms)
+    SELECT * FROM unnest($8::bigint[], $9::text[], $10::bigint[], $11::bigint[],
+        $12::integer[], $13::text[], $14::text[], $15::integer[])
+)
 UPDATE deliveries d
 SET state = m.state, attempt = m.attempt, due_at = m.due_at, ended_at = m.ended_at, reason = m.reason, detail = m.detail
 FROM unnest($1::bigint[], $2::smallint[], $3::integer[], $4::bigint[], $5::bigint[], $6::text[], $7::text[])
@@ -65,8 +71,7 @@ async def settle(connection: Connection, batch: Sequence[Settlement], now_us: in
     outcomes = [_apply(standing.get(settlement.delivery_id), settlement, now_us) for settlement in batch]
     applied = [one for one in outcomes if isinstance(one, _Applied)]
     if applied:
-        await _move(connection, {one.settlement.delivery_id: one.delivery for one in applied}.values())
-        await insert_events(connection, [one.event for one in applied])
+        await _record(connection, {one.settlement.delivery_id: one.delivery for one in applied}.values(), applied)
         await _release_lanes(connection, applied, now_us, ready_lease_s)
         await _accept_notices(connection, applied, now_us, ready_lease_s)
     return [
@@ -113,9 +118,10 @@ def _apply(delivery: _Standing | None, settlement: Settlement, now_us: int) -> _
     return _Applied(settlement, delivery, event)
 
 
-async def _move(connection: Connection, moved: Iterable[_Standing]) -> None:
-    rows = [(one.delivery_id, one.state, one.attempt, one.due_at, one.ended_at, one.reason, one.detail) for one in moved]
-    await connection.execute(MOVE, *(list(column) for column in zip(*rows, strict=True)))
+async def _record(connection: Connection, moved: Iterable[_Standing], applied: Sequence[_Applied]) -> None:
+    deliveries = [(one.delivery_id, one.state, one.attempt, one.due_at, one.ended_at, one.reason, one.detail) for one in moved]
+    events = [one.event for one in applied]
+    await connection.execute(RECORD, *zip(*deliveries, strict=True), *zip(*events, strict=True))
 
 
 async def _release_lanes(connection: Connection, applied: Sequence[_Applied], now_us: int, ready_lease_s: float) -> None:
