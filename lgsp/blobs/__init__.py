@@ -1,1 +1,1 @@
-"""Attachments: the files beside the bodies."""
+"""Where attachments are kept: `directory` in a folder, local or shared."""

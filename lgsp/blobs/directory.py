@@ -1,222 +1,193 @@
-"""`lgsp.ports.Blobs` on a directory: content-addressed, streamed with a running digest, never more than a piece in memory."""
+"""Attachments in a folder: `sha256/ab/cd/<hex>` for blobs, `uploads/<id>/` for uploads, `incoming/` for `put`.
 
-import asyncio
+Local or shared by several hosts: it needs rename, hard links, fsync and flock, as local file systems and NFS have them.
+"""
+
+import contextlib
 import hashlib
 import os
+import re
 import secrets
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import ExitStack
 from datetime import datetime
+from io import FileIO
 from pathlib import Path
-from typing import Literal
 
 from contracts.agency import AgencyCode
 from contracts.errors import ContractError
 from lgsp.blobs import files
-from lgsp.blobs.files import Layout, Meta
-from lgsp.log import get_logger
+from lgsp.blobs.files import PIECE_BYTES, in_thread
+from lgsp.blobs.uploads import Appending, Checksum, Digests, UploadFolder, blob_path
 from lgsp.ports import BlobInfo, Upload
 
-log = get_logger()
-
-_WRITE_BYTES = 512 * 1024
-_READ_BYTES = 256 * 1024
-_REMEMBERED = 1000  # running digests of uploads under way; a forgotten one is computed again from the file
-
-Checksum = tuple[Literal["sha1", "sha256"], bytes]
+_UPLOAD_ID = re.compile(r"[0-9A-Za-z_-]{43}")  # 32 unguessable bytes; nothing a path could be made of
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 class DirectoryBlobs:
-    """`max_bytes`: the largest attachment."""
+    """Any number of processes may share the folder. Raises Unavailable when the disk is full or gone."""
 
     def __init__(self, root: Path, *, max_bytes: int) -> None:
         self._root = root
-        self._layout = Layout(root)
+        self._uploads = root / "uploads"
+        self._incoming = root / "incoming"
         self._max_bytes = max_bytes
-        self._running: dict[str, tuple[int, hashlib._Hash]] = {}  # upload id -> offset, digest up to there
+        self._digests = Digests()
+        for folder in (self._uploads, self._incoming):
+            files.make_folder(folder.absolute())
 
     async def create_upload(self, owner: AgencyCode, length_bytes: int, metadata: dict[str, str], now: datetime) -> Upload:
-        if length_bytes > self._max_bytes:
-            raise ContractError("attachment.too_large", "Upload-Length", f"{length_bytes} bytes, {self._max_bytes} allowed")
-        upload_id = secrets.token_urlsafe(24)
-        meta = Meta(owner=owner, length_bytes=length_bytes, created_at=now, metadata=metadata)
-        await asyncio.to_thread(files.create, self._layout, upload_id, meta)
-        if length_bytes == 0:
-            return await self.append(upload_id, 0, _nothing(), None)
-        return files.as_upload(upload_id, meta, 0)
+        """Raises ContractError "attachment.too_large" for more than `max_bytes`."""
+        if not 0 <= length_bytes <= self._max_bytes:
+            raise ContractError("attachment.too_large", "", f"0 to {self._max_bytes} bytes")
+        upload = Upload(
+            upload_id=secrets.token_urlsafe(32),
+            owner=owner,
+            length_bytes=length_bytes,
+            offset_bytes=0,
+            created_at=now,
+            metadata=metadata,
+        )
+        await in_thread(self._folder(upload.upload_id).create, upload)
+        return upload
 
     async def upload(self, upload_id: str) -> Upload | None:
-        try:
-            return await asyncio.to_thread(files.standing, self._layout, upload_id)
-        except ContractError:
-            return None
+        return await in_thread(self._folder(upload_id).load) if _UPLOAD_ID.fullmatch(upload_id) else None
 
     async def append(self, upload_id: str, offset_bytes: int, chunks: AsyncIterator[bytes], checksum: Checksum | None) -> Upload:
-        folder = self._layout.upload(upload_id)
-        with ExitStack() as stack:
-            stack.enter_context(files.locked(folder))
-            before = await asyncio.to_thread(files.standing, self._layout, upload_id)
-            if before is None:
-                raise ContractError("upload.unknown", "", "no such upload")
-            if before.offset_bytes != offset_bytes:
-                detail = f"the upload stands at {before.offset_bytes}"
-                raise ContractError("upload.offset_mismatch", "Upload-Offset", detail)
-            if before.digest is not None:
-                return before
-            writer = _Writer(folder / "data", offset_bytes, await self._digest_until(upload_id, folder, offset_bytes))
-            try:
-                await self._receive(writer, before.length_bytes, chunks, checksum)
-            finally:  # after an interruption the file alone knows how far it got: nothing is remembered
-                await writer.close()
-            self._remember(upload_id, writer.offset_bytes, writer.digest)
-            return await self._standing_after(upload_id, folder, writer)
+        appending = Appending(self._known(upload_id), checksum, self._digests)
+        buffer = bytearray()
+        try:
+            await in_thread(appending.open, offset_bytes)
+            async for chunk in chunks:
+                buffer += chunk
+                if len(buffer) >= PIECE_BYTES:
+                    piece = bytes(buffer)
+                    buffer.clear()
+                    await in_thread(appending.write, piece)
+        except BaseException:
+            await in_thread(appending.break_off, bytes(buffer))
+            raise
+        else:
+            return await in_thread(appending.finish, bytes(buffer))
+        finally:
+            await in_thread(appending.close)
 
     async def cancel_upload(self, upload_id: str) -> None:
-        folder = self._layout.upload(upload_id)
-        with files.locked(folder):
-            self._running.pop(upload_id, None)
-            await asyncio.to_thread(shutil.rmtree, folder)
+        """Raises ContractError "upload.unknown", or "upload.locked" while a chunk is being written."""
+        await in_thread(_cancel, self._known(upload_id))
 
     async def stat(self, digest: str) -> BlobInfo | None:
-        try:
-            size_bytes = (await asyncio.to_thread(self._layout.blob(digest).stat)).st_size
-        except (ContractError, FileNotFoundError):
-            return None
-        return BlobInfo(digest=digest, size_bytes=size_bytes)
+        return await in_thread(self._stat, digest) if _DIGEST.fullmatch(digest) else None
 
     async def read(self, digest: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+        if not _DIGEST.fullmatch(digest):
+            raise ContractError("attachment.unknown")
+        file = await in_thread(_open_at, blob_path(self._root, digest), start)
         try:
-            file = await asyncio.to_thread(self._layout.blob(digest).open, "rb")
-        except FileNotFoundError:
-            raise ContractError("attachment.unknown", "", "no such attachment") from None
-        with file:
-            await asyncio.to_thread(file.seek, start)
-            left = None if end is None else end - start
-            while left is None or left > 0:
-                chunk = await asyncio.to_thread(file.read, _READ_BYTES if left is None else min(left, _READ_BYTES))
-                if not chunk:
-                    return
-                left = None if left is None else left - len(chunk)
-                yield chunk
+            left = (1 << 62) if end is None else end - start
+            while left > 0 and (piece := await in_thread(file.read, min(PIECE_BYTES, left))):
+                left -= len(piece)
+                yield piece
+        finally:
+            file.close()
 
     async def put(self, chunks: AsyncIterator[bytes]) -> BlobInfo:
-        folder = self._layout.upload(secrets.token_urlsafe(24))
-        await asyncio.to_thread(folder.mkdir)
-        try:
-            await asyncio.to_thread((folder / "data").touch)
-            writer = _Writer(folder / "data", 0, hashlib.sha256())
-            try:
-                async for chunk in chunks:
-                    if writer.offset_bytes + len(chunk) > self._max_bytes:
-                        raise ContractError("attachment.too_large", "", f"more than {self._max_bytes} bytes")
-                    await writer.write(chunk)
-            finally:
-                await writer.close()
-            digest = "sha256:" + writer.digest.hexdigest()
-            await asyncio.to_thread(files.move_into_place, self._layout, folder / "data", digest)
-        finally:
-            await asyncio.to_thread(shutil.rmtree, folder)
-        return BlobInfo(digest=digest, size_bytes=writer.offset_bytes)
-
-    async def sweep_uploads(self, older_than: datetime) -> int:
-        return await asyncio.to_thread(files.sweep, self._layout, older_than)
-
-    async def free_bytes(self) -> int | None:
-        return (await asyncio.to_thread(shutil.disk_usage, self._root)).free
-
-    async def _receive(
-        self, writer: "_Writer", length_bytes: int, chunks: AsyncIterator[bytes], checksum: Checksum | None
-    ) -> None:
-        """With a checksum all or nothing; without one, what arrived before the connection broke stays."""
-        begin = writer.mark()
-        check = hashlib.new(checksum[0], usedforsecurity=False) if checksum is not None else None
+        """Raises ContractError "attachment.too_large" for more than `max_bytes`."""
+        incoming = self._incoming / secrets.token_urlsafe(32)
+        running, size_bytes = hashlib.sha256(), 0
+        file = await in_thread(FileIO, incoming, "xb")
         try:
             async for chunk in chunks:
-                if writer.offset_bytes + len(chunk) > length_bytes:
-                    await writer.back_to(begin)
-                    raise ContractError("attachment.too_large", "Upload-Length", f"more than the {length_bytes} bytes announced")
-                if check is not None:
-                    check.update(chunk)
-                await writer.write(chunk)
-        except BaseException:
-            if check is not None:
-                await writer.back_to(begin)
-            raise
-        if check is not None and checksum is not None and not secrets.compare_digest(check.digest(), checksum[1]):
-            await writer.back_to(begin)
-            raise ContractError("upload.checksum_mismatch", "Upload-Checksum", "these bytes are not those that were sent")
-
-    async def _standing_after(self, upload_id: str, folder: Path, writer: "_Writer") -> Upload:
-        meta = await asyncio.to_thread(files.read_meta, folder)
-        assert meta is not None
-        if writer.offset_bytes == meta.length_bytes:
-            self._running.pop(upload_id, None)
-            digest = "sha256:" + writer.digest.hexdigest()
-            meta = await asyncio.to_thread(files.complete, self._layout, folder, meta, digest)
-            log.info("blob.stored", digest=digest, size_bytes=meta.length_bytes, agency=meta.owner)
-        return files.as_upload(upload_id, meta, writer.offset_bytes)
-
-    async def _digest_until(self, upload_id: str, folder: Path, offset_bytes: int) -> "hashlib._Hash":
-        at, digest = self._running.pop(upload_id, (-1, None))
-        if digest is not None and at == offset_bytes:
-            return digest
-        return await asyncio.to_thread(files.digest_of, folder / "data")
-
-    def _remember(self, upload_id: str, offset_bytes: int, digest: "hashlib._Hash") -> None:
-        if len(self._running) >= _REMEMBERED:
-            self._running.pop(next(iter(self._running)))
-        self._running[upload_id] = (offset_bytes, digest)
-
-
-class _Writer:
-    """Appends to a file in large pieces, in threads; the digest runs along."""
-
-    def __init__(self, path: Path, offset_bytes: int, digest: "hashlib._Hash") -> None:
-        self._file = path.open("r+b", buffering=0)
-        self._file.seek(offset_bytes)
-        self._pending = bytearray()
-        self.offset_bytes = offset_bytes
-        self.digest = digest
-
-    async def write(self, chunk: bytes) -> None:
-        self._pending += chunk
-        self.offset_bytes += len(chunk)
-        if len(self._pending) >= _WRITE_BYTES:
-            await self._flush()
-
-    def mark(self) -> "tuple[int, hashlib._Hash]":
-        """Where a later `back_to` returns; to be taken before anything was written."""
-        return self.offset_bytes, self.digest.copy()
-
-    async def back_to(self, mark: "tuple[int, hashlib._Hash]") -> None:
-        """Forgets everything written since the mark."""
-        self._pending.clear()
-        self.offset_bytes, self.digest = mark[0], mark[1].copy()
-        await asyncio.to_thread(self._file.truncate, self.offset_bytes)
-        self._file.seek(self.offset_bytes)
-
-    async def close(self) -> None:
-        """What was written is on disk when it returns."""
-        try:
-            await self._flush()
-            await asyncio.to_thread(os.fsync, self._file.fileno())
+                size_bytes += len(chunk)
+                if size_bytes > self._max_bytes:
+                    raise ContractError("attachment.too_large", "", f"0 to {self._max_bytes} bytes")
+                await in_thread(_write_hashed, file, running, chunk)
+            digest = "sha256:" + running.hexdigest()
+            await in_thread(os.fsync, file.fileno())
+            await in_thread(files.publish, incoming, blob_path(self._root, digest))
         finally:
-            self._file.close()
+            file.close()
+            incoming.unlink(missing_ok=True)
+        return BlobInfo(digest=digest, size_bytes=size_bytes)
 
-    async def _flush(self) -> None:
-        pending, self._pending = self._pending, bytearray()
-        if pending:
-            await asyncio.to_thread(self._write_and_hash, pending)
+    async def sweep_uploads(self, older_than: datetime) -> int:
+        """Also takes away records of finished uploads and what crashes left behind; only unfinished uploads are counted."""
+        return await in_thread(self._sweep, older_than)
 
-    def _write_and_hash(self, octets: bytearray) -> None:
-        view = memoryview(octets)
-        while view:
-            view = view[self._file.write(view) :]
-        self.digest.update(octets)
+    async def free_bytes(self) -> int | None:
+        return (await in_thread(shutil.disk_usage, self._root)).free
+
+    def _folder(self, upload_id: str) -> UploadFolder:
+        return UploadFolder(self._uploads / upload_id, self._root)
+
+    def _known(self, upload_id: str) -> UploadFolder:
+        if not _UPLOAD_ID.fullmatch(upload_id):
+            raise ContractError("upload.unknown")
+        return self._folder(upload_id)
+
+    def _stat(self, digest: str) -> BlobInfo | None:
+        try:
+            return BlobInfo(digest=digest, size_bytes=blob_path(self._root, digest).stat().st_size)
+        except FileNotFoundError:
+            return None
+
+    def _sweep(self, older_than: datetime) -> int:
+        removed = 0
+        for path in self._uploads.iterdir():
+            removed += _sweep_one(UploadFolder(path, self._root), older_than)
+        for path in self._incoming.iterdir():
+            with contextlib.suppress(FileNotFoundError):  # just published
+                if path.stat().st_mtime < older_than.timestamp():
+                    path.unlink()
+        return removed
 
 
-async def _nothing() -> AsyncIterator[bytes]:
-    empty: tuple[bytes, ...] = ()
-    for chunk in empty:
-        yield chunk
+def _cancel(folder: UploadFolder) -> None:
+    lock = folder.lock()
+    try:
+        if folder.load() is None:
+            raise ContractError("upload.unknown")
+        folder.remove()
+    finally:
+        os.close(lock)
+
+
+def _sweep_one(folder: UploadFolder, older_than: datetime) -> bool:
+    """Whether an unfinished upload was removed. One that is being written to is left alone."""
+    try:
+        lock = folder.lock()
+    except ContractError:
+        return False
+    try:
+        upload = _readable(folder)
+        since = upload.created_at.timestamp() if upload is not None else folder.path.stat().st_mtime
+        if since >= older_than.timestamp():
+            return False
+        folder.remove()
+        return upload is not None and upload.digest is None
+    finally:
+        os.close(lock)
+
+
+def _readable(folder: UploadFolder) -> Upload | None:
+    """None for a folder without a usable record: left by a crash, or damaged."""
+    try:
+        return folder.load()
+    except OSError:
+        return None
+
+
+def _open_at(blob: Path, start: int) -> FileIO:
+    try:
+        file = FileIO(blob)
+    except FileNotFoundError:
+        raise ContractError("attachment.unknown") from None
+    file.seek(start)
+    return file
+
+
+def _write_hashed(file: FileIO, running: "hashlib._Hash", octets: bytes) -> None:
+    files.write_all(file.fileno(), octets)
+    running.update(octets)
