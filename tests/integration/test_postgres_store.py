@@ -64,8 +64,10 @@ async def test_the_store_recovers_by_itself_when_the_server_comes_back(postgres_
         await asyncio.gather(*(store.fetch(1) for _ in range(8)))  # fills the pool
         getattr(postgres_server, how)()
         during = (store.accept([admitted("during")], NOW, LEASE_S), store.fetch(1), store.ping(), store.balance())
-        results = await asyncio.gather(*during, return_exceptions=True)
-        results += await asyncio.gather(store.ping(), store.fetch(1), return_exceptions=True)
+        results = [
+            *await asyncio.gather(*during, return_exceptions=True),
+            *await asyncio.gather(store.ping(), store.fetch(1), return_exceptions=True),
+        ]
         assert [type(result) for result in results] == [JournalUnavailable] * 6
         postgres_server.start()
         await until_it_answers(store)

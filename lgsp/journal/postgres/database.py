@@ -14,7 +14,7 @@ from lgsp.errors import JournalUnavailable
 # in commit order, and lanes have no races. PostgreSQL holds it until the commit is on disk. ASCII "lgsp-hub".
 WRITE_LOCK = 0x6C6773702D687562
 
-_BEGIN_WRITE = f"BEGIN; SELECT pg_advisory_xact_lock({WRITE_LOCK})"
+BEGIN_WRITE = f"BEGIN; SELECT pg_advisory_xact_lock({WRITE_LOCK})"
 # Counting whole tables is the one thing that a sequential scan does best.
 _BEGIN_SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL enable_seqscan = on"
 
@@ -91,7 +91,7 @@ class Database:
     async def writing(self) -> AsyncIterator[Connection]:
         """One transaction under the global write lock; on disk when the block was left without an exception."""
         async with self._lent() as connection:
-            await connection.execute(_BEGIN_WRITE)
+            await connection.execute(BEGIN_WRITE)
             yield connection
             await connection.execute("COMMIT")
 

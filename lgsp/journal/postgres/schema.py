@@ -3,7 +3,7 @@
 import asyncpg
 
 from lgsp.journal.migrate import Applied, Migration, migrations, pending
-from lgsp.journal.postgres.database import WRITE_LOCK, Connection, outages_as_unavailable, session_settings
+from lgsp.journal.postgres.database import BEGIN_WRITE, Connection, outages_as_unavailable, session_settings
 
 _TABLE = """
 CREATE TABLE schema_migrations (
@@ -29,7 +29,7 @@ async def migrate(dsn: str, *, timeout_s: float) -> None:
 
 
 async def _run_next(connection: Connection, known: list[Migration]) -> bool:
-    await connection.execute(f"BEGIN; SELECT pg_advisory_xact_lock({WRITE_LOCK})")
+    await connection.execute(BEGIN_WRITE)
     steps = pending(known, await _applied(connection))
     if steps:
         await connection.execute(steps[0].sql)
