@@ -106,7 +106,7 @@ class UploadFolder:
 
 
 class Appending:
-    """Bytes on their way to the end of an upload: `open`, `write` any number of times, `finish` or `break_off`, always `close`."""
+    """Bytes on their way to the end of an upload: `open`, `write` as often as needed, `finish` or `break_off`, always `close`."""
 
     def __init__(self, folder: UploadFolder, checksum: Checksum | None, digests: Digests) -> None:
         self._folder = folder
