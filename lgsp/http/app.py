@@ -40,10 +40,13 @@ def make_app(services: Services) -> web.Application:
     """Everything the hub answers over HTTP. Serve it by `lgsp.http.server.make_runner`, which carries the limits on heads."""
     tokens = AccessTokens(services.token_key, services.settings.hub_code, services.settings.token_life_s, services.clock)
     authenticator = AgencyAuthenticator(tokens, services.directory_store, services.directory, services.clock)
-    routes = _routes(services, tokens)
+    mailboxes = Mailboxes(services)
+    routes = _routes(services, tokens, mailboxes)
     settings = services.settings
     routes = (*routes, openapi_route(routes, settings.hub_name, settings.base_url))
-    return _application(routes, authenticator)
+    app = _application(routes, authenticator)
+    app.on_shutdown.append(mailboxes.close)
+    return app
 
 
 def make_health_app(services: Services) -> web.Application:
@@ -59,13 +62,13 @@ def _application(routes: tuple[Route, ...], authenticator: Authenticator | None)
     return app
 
 
-def _routes(services: Services, tokens: AccessTokens) -> tuple[Route, ...]:
+def _routes(services: Services, tokens: AccessTokens, mailboxes: Mailboxes) -> tuple[Route, ...]:
     return (
         *TokenEndpoint(services, tokens).routes(),
         *Envelopes(services).routes(),
         *Batches(services).routes(),
         *Statuses(services).routes(),
-        *Mailboxes(services).routes(),
+        *mailboxes.routes(),
         *Uploads(services).routes(),
         *Attachments(services).routes(),
         *Cases(services).routes(),

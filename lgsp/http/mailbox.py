@@ -1,5 +1,6 @@
 """/v1/mailbox: pull delivery. List (long poll), fetch, acknowledge."""
 
+import asyncio
 from typing import Annotated
 
 import msgspec
@@ -79,10 +80,15 @@ _decoder = msgspec.json.Decoder(AcknowledgeRequest)
 class Mailboxes:
     def __init__(self, services: Services) -> None:
         self._mailbox = services.mailbox
+        self._closing = asyncio.Event()
         longest_s = services.settings.long_poll_max_s
         self._wait_s = Query(
             "wait_s", Annotated[float, Meta(ge=0, le=longest_s)], 0.0, "long poll: wait so many seconds for the first"
         )
+
+    async def close(self, app: web.Application) -> None:
+        """Ends long polls; a signal handler of the application's shutdown."""
+        self._closing.set()
 
     def routes(self) -> tuple[Route, ...]:
         return (
@@ -141,8 +147,21 @@ class Mailboxes:
 
     async def page(self, request: web.Request, caller: Agency) -> web.Response:
         after, limit, wait_s = AFTER.read(request), LIMIT.read(request), self._wait_s.read(request)
-        entries = await self._mailbox.list(caller.code, after, limit, wait_s)
+        entries = await self._wait_for_entries(caller, after, limit, wait_s)
         return json_response(MailboxPage(entries=entries, next_after=entries[-1].delivery_id if entries else after))
+
+    async def _wait_for_entries(self, caller: Agency, after: int, limit: int, wait_s: float) -> list[MailboxEntry]:
+        """Ends early, and empty, when the hub stops: a restart does not wait for those who wait."""
+        if wait_s == 0:
+            return await self._mailbox.list(caller.code, after, limit, 0.0)
+        listing = asyncio.create_task(self._mailbox.list(caller.code, after, limit, wait_s))
+        closing = asyncio.create_task(self._closing.wait())
+        try:
+            await asyncio.wait({listing, closing}, return_when=asyncio.FIRST_COMPLETED)
+            return listing.result() if listing.done() else []
+        finally:
+            listing.cancel()
+            closing.cancel()
 
     async def fetch(self, request: web.Request, caller: Agency) -> web.Response:
         work = await self._work(request, caller)

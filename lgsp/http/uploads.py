@@ -193,10 +193,7 @@ class Uploads:
         offset_bytes = tus.count(request, "Upload-Offset")
         checksum = tus.checksum(request)
         self._check_chunk(request, offset_bytes, upload.length_bytes)
-        if offset_bytes == upload.offset_bytes == upload.length_bytes and upload.digest is not None:
-            after = upload  # repeated after an answer that was lost
-        else:
-            after = await self._blobs.append(upload.upload_id, offset_bytes, paced(request), checksum)
+        after = await self._blobs.append(upload.upload_id, offset_bytes, paced(request), checksum)
         await self._remember(after)
         return web.Response(status=204, headers=tus.progress(after))
 

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import json
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -90,7 +90,7 @@ class HttpHub:
         async with self.client.request(
             method, URL(self.url + path, encoded=True), headers=self.headers(agency) | (headers or {}), **options
         ) as response:
-            return Reply(response.status, dict(response.headers), await response.read())
+            return Reply(response.status, response.headers, await response.read())
 
     async def send(self, envelope: dict[str, Any] | bytes, *, agency: str | None = COMMUNE, **headers: str) -> "Reply":
         octets = envelope if isinstance(envelope, bytes) else json.dumps(envelope, ensure_ascii=False).encode()
@@ -106,7 +106,7 @@ class HttpHub:
 @dataclass(frozen=True, slots=True)
 class Reply:
     status: int
-    headers: dict[str, str]
+    headers: Mapping[str, str]  # whatever the case of their names
     octets: bytes
 
     @property

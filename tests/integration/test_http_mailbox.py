@@ -1,0 +1,152 @@
+"""Receiving over HTTP: long poll, the document of a delivery, acknowledgement in batches, the timeline of a case."""
+
+import asyncio
+import json
+import time
+import unicodedata
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from tests.integration.http_hub import COMMUNE, LAND_OFFICE, STRANGER, HttpHub, http_hub
+from tests.integration.test_http_envelopes import assert_problem
+
+
+@pytest.fixture
+async def hub(tmp_path: Path) -> AsyncIterator[HttpHub]:
+    async with http_hub(tmp_path, long_poll_max_s=5.0) as running:
+        yield running
+
+
+async def page(hub: HttpHub, query: str = "", agency: str = LAND_OFFICE) -> dict[str, Any]:
+    reply = await hub.call("GET", f"/v1/mailbox{query}", agency=agency)
+    assert reply.status == 200, reply.octets
+    answer: dict[str, Any] = reply.json
+    return answer
+
+
+async def test_a_delivery_is_listed_fetched_and_acknowledged_once(hub: HttpHub) -> None:
+    """The document has the delivery and the envelope with its body octet for octet; acknowledging twice is harmless."""
+    octets = json.dumps(hub.envelope(), indent=1, ensure_ascii=False).encode()
+    await hub.send(octets)
+    (entry,) = (await page(hub))["entries"]
+    fetched = await hub.call("GET", f"/v1/mailbox/{entry['delivery_id']}", agency=LAND_OFFICE)
+    assert fetched.json["delivery"]["recipient"] == LAND_OFFICE
+    sent_body = octets[octets.index(b'"body":') + 7 : octets.rindex(b"}")].strip()
+    assert sent_body in fetched.octets
+    raw = await hub.call("GET", f"/v1/mailbox/{entry['delivery_id']}/body", agency=LAND_OFFICE)
+    assert raw.octets == sent_body
+    body = {"items": [{"delivery_id": entry["delivery_id"]}, {"delivery_id": 999}]}
+    first, second = [await hub.call("POST", "/v1/mailbox/acknowledge", agency=LAND_OFFICE, json=body) for _ in range(2)]
+    unknown = {"delivery_id": 999, "applied": False, "state": None}
+    assert first.json["results"] == [{"delivery_id": entry["delivery_id"], "applied": True, "state": "delivered"}, unknown]
+    assert second.json["results"] == [{"delivery_id": entry["delivery_id"], "applied": False, "state": "delivered"}, unknown]
+    assert (await page(hub))["entries"] == []
+
+
+async def test_a_refusal_by_the_recipient_reaches_the_sender(hub: HttpHub) -> None:
+    """The reason in words stands in the status that the sender reads."""
+    sent = await hub.send(hub.envelope())
+    item = {"delivery_id": sent.json["deliveries"][0]["delivery_id"], "result": "refused", "reason": "Thiếu chữ ký"}
+    await hub.call("POST", "/v1/mailbox/acknowledge", agency=LAND_OFFICE, json={"items": [item]})
+    (delivery,) = (await hub.call("GET", sent.headers["Location"])).json["deliveries"]
+    assert (delivery["state"], delivery["reason"], delivery["detail"]) == (
+        "refused",
+        "delivery.refused_by_recipient",
+        "Thiếu chữ ký",
+    )
+
+
+async def test_pages_follow_each_other(hub: HttpHub) -> None:
+    """`next_after` leads through all entries, in order, and stays where it is when nothing is left."""
+    for _ in range(5):
+        await hub.send(hub.envelope())
+    seen, after = [], 0
+    while entries := (answer := await page(hub, f"?after={after}&limit=2"))["entries"]:
+        seen += [entry["message_id"] for entry in entries]
+        after = answer["next_after"]
+    assert seen == [f"m-{number}" for number in range(5)]
+    assert (await page(hub, f"?after={after}"))["next_after"] == after
+
+
+async def test_a_long_poll_wakes_when_something_arrives(hub: HttpHub) -> None:
+    """It answers with the arrival, long before its limit."""
+    started = time.monotonic()
+    polling = asyncio.create_task(page(hub, "?wait_s=5"))
+    await hub.send(hub.envelope())
+    assert len((await polling)["entries"]) == 1
+    assert time.monotonic() - started < 4
+
+
+async def test_a_long_poll_ends_empty_at_its_limit(hub: HttpHub) -> None:
+    """Nothing came: an empty page after the time asked for, not before and not much later."""
+    started = time.monotonic()
+    assert (await page(hub, "?wait_s=0.5"))["entries"] == []
+    assert 0.4 < time.monotonic() - started < 4
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["after=-1", "after=x", "after=99999999999999999999", "limit=0", "limit=1001", "wait_s=6", "wait_s=nan", "limit=1&limit=2"],
+)
+async def test_a_wrong_parameter_is_named(hub: HttpHub, query: str) -> None:
+    """422 with the parameter as the field."""
+    reply = await hub.call("GET", f"/v1/mailbox?{query}", agency=LAND_OFFICE)
+    assert_problem(reply, 422, "request.field_invalid", query.split("=")[0])
+
+
+@pytest.mark.parametrize(
+    ("octets", "status", "code", "field"),
+    [
+        (b"{", 400, "request.malformed", None),
+        (b'{"items": []}', 422, "request.field_invalid", "/items"),
+        (b'{"items": [{"delivery_id": "1"}]}', 422, "request.field_invalid", "/items/0/delivery_id"),
+        (b'{"items": [{"delivery_id": 1}, {"delivery_id": 0}]}', 422, "request.field_invalid", "/items/1/delivery_id"),
+        (b'{"items": [{"delivery_id": 99999999999999999999}]}', 422, "request.field_invalid", None),
+        (b'{"items": [{"delivery_id": 1, "result": "eaten"}]}', 422, "request.field_invalid", "/items/0/result"),
+        (b'{"items": [{"delivery_id": 1, "reason": "a\\u0000b"}]}', 422, "request.field_invalid", "/items/0/reason"),
+        (b'{"items": [{"delivery_id": 1, "reason": "' + b"x" * 501 + b'"}]}', 422, "request.field_invalid", "/items/0/reason"),
+        (b'{"item": []}', 422, "request.field_invalid", None),
+        (b" " * 4_000_000, 413, "request.too_large", None),
+    ],
+)
+async def test_a_wrong_acknowledgement_is_refused_as_a_whole(
+    hub: HttpHub, octets: bytes, status: int, code: str, field: str | None
+) -> None:
+    """Nothing of a request that is wrong somewhere is carried out."""
+    sent = await hub.send(hub.envelope())
+    assert sent.json["deliveries"][0]["delivery_id"] == 1
+    headers = {"Content-Type": "application/json"}
+    reply = await hub.call("POST", "/v1/mailbox/acknowledge", agency=LAND_OFFICE, data=octets, headers=headers)
+    assert_problem(reply, status, code, field)
+    assert len((await page(hub))["entries"]) == 1
+
+
+async def test_a_case_is_found_by_any_identifier_in_any_normal_form(hub: HttpHub) -> None:
+    """Composed, decomposed, other case: one timeline over all envelopes of the case, oldest first, each with its events."""
+    number = "Số 12/Hồ sơ đất đai"
+    identifiers = [{"scheme": "notation", "value": unicodedata.normalize("NFD", number)}]
+    sent = [await hub.send(hub.envelope(identifiers=identifiers)) for _ in range(3)]
+    assert [reply.status for reply in sent] == [202] * 3
+    for spelled in (number, unicodedata.normalize("NFD", number), number.upper()):
+        for agency in (COMMUNE, LAND_OFFICE):
+            case = (await hub.call("GET", f"/v1/cases/{quote(spelled, safe='')}", agency=agency)).json
+            assert [one["envelope"]["sequence"] for one in case["envelopes"]] == [reply.json["sequence"] for reply in sent]
+            assert all(one["events"] for one in case["envelopes"])
+            assert case["truncated"] is False
+    reply = await hub.call("GET", f"/v1/cases/{quote(number, safe='')}", agency=STRANGER)
+    assert_problem(reply, 404, "access.not_a_party", "identifier")
+
+
+async def test_a_stopping_hub_does_not_wait_for_long_polls(tmp_path: Path) -> None:
+    """Whoever polls gets an empty page at once, and the server ends."""
+    async with http_hub(tmp_path, long_poll_max_s=300.0) as hub:
+        polling = asyncio.create_task(page(hub, "?wait_s=300"))
+        async with asyncio.timeout(10):
+            while not any("Mailbox.list" in repr(task.get_coro()) for task in asyncio.all_tasks()):  # noqa: ASYNC110 - no event tells
+                await asyncio.sleep(0.01)
+        await hub.app.shutdown()
+        assert (await asyncio.wait_for(polling, 10))["entries"] == []
