@@ -13,6 +13,7 @@ from lgsp.ports import Broker, Consignment, Journal, Ref, Subscription, Work
 log = get_logger()
 
 _PAUSE_WHEN_DOWN_S = 1.0
+_LINGER_S = 0.002
 
 
 class Dispatcher:
@@ -30,7 +31,9 @@ class Dispatcher:
         self._journal = journal
         self._broker = broker
         self._attempt = attempt
-        self._hydrations: Group[Ref, Work | None] = Group(self._hydrate, max_batch=max_batch, capacity=2 * max_held + max_batch)
+        self._hydrations: Group[Ref, Work | None] = Group(
+            self._hydrate, max_batch=max_batch, capacity=2 * max_held + max_batch, linger_s=_LINGER_S
+        )
         self._max_held = max_held
         self._held = 0
         self._less_held = asyncio.Event()

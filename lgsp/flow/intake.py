@@ -25,6 +25,8 @@ from lgsp.ports import Accepted, EnvelopeRecord, Journal, Records, Reused
 
 log = get_logger()
 
+_LINGER_S = 0.004
+
 
 class Stopping(Overloaded):
     """The hub is going down: nothing new comes in."""
@@ -67,7 +69,9 @@ class Intake:
         self._limits = limits
         self._clock = clock
         self._ready_lease_s = ready_lease_s
-        self._group: Group[Admitted, Accepted | Reused] = Group(self._commit, max_batch=max_batch, capacity=capacity)
+        self._group: Group[Admitted, Accepted | Reused] = Group(
+            self._commit, max_batch=max_batch, capacity=capacity, linger_s=_LINGER_S
+        )
         self._open = True
         metrics.watch_intake(lambda: self._group.held)
 

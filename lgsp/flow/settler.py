@@ -8,6 +8,8 @@ from lgsp.flow.group import Group
 from lgsp.flow.outbox import Outbox
 from lgsp.ports import Journal, Settled, Settlement
 
+_LINGER_S = 0.004
+
 
 class Settler:
     def __init__(
@@ -24,7 +26,7 @@ class Settler:
         self._outbox = outbox
         self._clock = clock
         self._ready_lease_s = ready_lease_s
-        self._group = Group(self._commit, max_batch=max_batch, capacity=capacity)
+        self._group = Group(self._commit, max_batch=max_batch, capacity=capacity, linger_s=_LINGER_S)
 
     async def settle(self, settlements: Sequence[Settlement]) -> Sequence[Settled]:
         """On disk when it returns. Raises JournalUnavailable or Overloaded; then nothing or everything may have happened,

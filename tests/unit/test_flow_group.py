@@ -104,3 +104,21 @@ async def test_a_caller_that_gives_up_does_not_disturb_the_others() -> None:
     assert sorted(item for batch in store.batches for item in batch) == [1, 2]
     await group.idle()
     assert group.held == 0
+
+
+async def test_a_busy_group_lingers_and_a_lone_caller_is_served_at_once() -> None:
+    """After a commit for several callers the next one waits for company; a commit for one caller makes nobody wait."""
+    store = Store()
+    group = Group(store.commit, max_batch=100, capacity=1000, linger_s=0.05)
+    for n in (14, 15, 16):
+        await group.submit((n,))
+    assert [len(batch) for batch in store.batches] == [1, 1, 1]
+
+    async def arrive(ticks: int, n: int) -> None:
+        for _ in range(ticks):
+            await asyncio.sleep(0)
+        await group.submit((n,))
+
+    await asyncio.gather(*(arrive(n % 7, n) for n in range(20, 60)))
+    assert sum(len(batch) for batch in store.batches) == 43
+    assert len(store.batches) <= 6
