@@ -9,6 +9,7 @@ import msgspec
 
 from contracts.agency import AgencyCode
 from lgsp.commands.client import sandbox_file
+from lgsp.core.directory import Agency
 from lgsp.demo.sandbox import Sandbox, demo_agencies, make_sandbox
 from lgsp.http.client_secret import check_secret, hash_secret
 from lgsp.ports import Credential, DirectoryStore
@@ -22,8 +23,11 @@ async def seed_demo(store: DirectoryStore, settings: Settings) -> Sandbox:
     path = sandbox_file(settings.data_dir)
     earlier = read_sandbox(path)
     sandbox = make_sandbox(settings.base_url, _free_port(earlier), earlier)
-    await store.save_credentials(await _credentials(sandbox, store))
-    await _save_agencies(sandbox, store)
+    # Agencies first, as credentials belong to them; and only what differs, as every change makes a new version of the directory.
+    if agencies := await _changed_agencies(sandbox, store):
+        await store.save_agencies(agencies)
+    if credentials := await _new_credentials(sandbox, store):
+        await store.save_credentials(credentials)
     _write_private(path, msgspec.json.format(msgspec.json.encode(sandbox), indent=2))
     return sandbox
 
@@ -36,7 +40,7 @@ def read_sandbox(path: Path) -> Sandbox | None:
         return None
 
 
-async def _credentials(sandbox: Sandbox, store: DirectoryStore) -> list[Credential]:
+async def _new_credentials(sandbox: Sandbox, store: DirectoryStore) -> list[Credential]:
     """Of those whose secret the store does not know yet."""
     found = []
     for code, member in sandbox.members.items():
@@ -47,12 +51,9 @@ async def _credentials(sandbox: Sandbox, store: DirectoryStore) -> list[Credenti
     return found
 
 
-async def _save_agencies(sandbox: Sandbox, store: DirectoryStore) -> None:
-    """Only what differs: every change makes a new version of the directory."""
+async def _changed_agencies(sandbox: Sandbox, store: DirectoryStore) -> list[Agency]:
     known = (await store.directory()).agencies
-    changed = [agency for agency in demo_agencies(sandbox) if known.get(agency.code) != agency]
-    if changed:
-        await store.save_agencies(changed)
+    return [agency for agency in demo_agencies(sandbox) if known.get(agency.code) != agency]
 
 
 def _free_port(earlier: Sandbox | None) -> int:

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date, datetime
 
 from lgsp.demo.cases import VIETNAM
@@ -20,7 +21,7 @@ from lgsp.demo.systems import PortTaken, Systems, open_systems
 
 _TICK_S = 0.02  # finer than any step of the day; waking for each of 300 messages a second would cost more
 _BALANCE_TRIES, _BALANCE_PAUSE_S = 20, 0.5  # a hub counts its own books now and then
-_COME_BACK_S = 1.0
+_COME_BACK_S = 2.0  # long enough for the other one to find the port free
 PATIENCE_S = 60.0  # a hub may be killed and started again in the middle of the day
 
 
@@ -82,11 +83,10 @@ async def run_demo(
 async def _come_back(sandbox: Sandbox, ledger: Ledger, patience_s: float) -> None:
     """Answers again whenever the demo that took over has gone. Until cancelled."""
     while True:
-        try:
+        await asyncio.sleep(_COME_BACK_S)
+        with suppress(HubUnreachable, PortTaken):
             async with open_systems(sandbox, ledger, {}, patience_s, insist=False) as systems:
                 await systems.takeover.wait()
-        except (HubUnreachable, PortTaken):
-            await asyncio.sleep(_COME_BACK_S)
 
 
 def _failed(error: HubUnreachable | PortTaken, sandbox: Sandbox) -> DemoFailed:

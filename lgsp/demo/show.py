@@ -231,7 +231,13 @@ def next_steps(result: DemoResult, sandbox: Sandbox) -> RenderableType:
     table.add_row(f"lgsp mailbox --as {_a_puller(sandbox)}", "[dim]hộp thư của một xã / the mailbox of a commune[/]")
     table.add_row(f"{sandbox.hub_url}/openapi.json", "[dim]mọi giao diện / every interface[/]")
     table.add_row(f"{sandbox.hub_url}/metrics", "[dim]số đo / figures for Prometheus[/]")
-    return Panel(table, title="Xem tiếp / look next", title_align="left", border_style="cyan", expand=False)
+    return Panel(
+        table,
+        title="Xem tiếp, khi trục đang chạy / look next, while the hub runs",
+        title_align="left",
+        border_style="cyan",
+        expand=False,
+    )
 
 
 def _a_puller(sandbox: Sandbox) -> str:
