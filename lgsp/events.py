@@ -75,7 +75,6 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "pid": "process id",
         "queue": "name of a queue",
         "queues": "number of queues",
-        "problems": "everything that is wrong with the settings",
         "reason": "code from the catalogue; empty for success",
         "recipient": "directory code of the recipient",
         "refs": "deliveries published",
@@ -86,7 +85,6 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "roles": "gateway, worker",
         "sender": "directory code of the sender",
         "sequence": "place in the hub's order of acceptance",
-        "settings_file": "path of the settings file; empty when only defaults and environment were used",
         "shard": "shard queue",
         "size_bytes": "size of a file",
         "state": "state of the delivery afterwards (lgsp.core.lifecycle)",
@@ -106,8 +104,7 @@ def _event(name: str, level: Level, when: str, required: str = "", optional: str
 
 _TABLE: tuple[LogEvent, ...] = (
     # --- the process ------------------------------------------------------------------------------------------------------
-    _event("settings.loaded", "info", "once at start, before anything is opened", "settings_file", "journal roles version"),
-    _event("settings.refused", "error", "the settings are wrong; the process ends with status 2", "problems"),
+    _event("settings.loaded", "info", "once at start, before anything is opened", "journal roles version"),
     _event("hub.started", "info", "the process serves", "roles address pid version", "journal took_ms detail"),
     _event("hub.stopping", "info", "asked to stop (SIGTERM, SIGINT): no new work, the rest is drained", "open", "detail"),
     _event("hub.stopped", "info", "drained, everything closed", "took_ms", "open detail"),

@@ -65,7 +65,8 @@ def _renderer(people: bool, out: TextIO) -> list[Processor]:
 
 
 def _serialized(line: MutableMapping[str, Any], **_: Any) -> bytes:
-    return _encode(line)
+    """When, how bad and what stand first, for people who read it without tools."""
+    return _encode({"timestamp": line.pop("timestamp"), "level": line.pop("level"), "event": line.pop("event"), **line})
 
 
 def _add_trace_id(logger: Any, method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

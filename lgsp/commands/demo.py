@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from lgsp.commands.agency import in_store
 from lgsp.commands.client import sandbox_file
@@ -40,7 +41,7 @@ def demo(
 
 def play(settings: "Settings", *, cases: int, duration_s: float, seed: int | None, keep_running: bool, as_json: bool) -> None:
     """The hub in this process, the agencies' systems in another one. Raises Failed when the day does not come out well."""
-    path = enrol(settings)
+    path = enrol(settings, pushes=True)
     command = [sys.executable, "-m", "lgsp.demo", "--sandbox", str(path), "--cases", str(cases), "--seconds", str(duration_s)]
     command += [] if seed is None else ["--seed", str(seed)]
     command += ["--json"] if as_json else []
@@ -88,10 +89,11 @@ async def _ended(process: asyncio.subprocess.Process, by_closing: bool) -> int |
         return None
 
 
-def enrol(settings: "Settings") -> Path:
+def enrol(settings: "Settings", *, pushes: bool) -> Path:
     """Registers the invented agencies; the path of the file with their credentials, readable by this user only.
 
-    Raises Failed when the directory holds agencies of its own: a demo has no business there.
+    `pushes` False: all of them receive in their mailboxes, for without the demo nobody answers at their addresses. Raises Failed
+    when the directory holds agencies of its own: a demo has no business there.
     """
     from lgsp.commands.demo_seed import seed_demo
     from lgsp.demo.province import load_province
@@ -108,6 +110,9 @@ def enrol(settings: "Settings") -> Path:
                 "play with another one: LGSP_DATA_DIR=/tmp/lgsp-demo lgsp run --demo",
             )
         await seed_demo(store, settings)
+        if not pushes:
+            agencies = (await store.directory()).agencies.values()
+            await store.save_agencies([msgspec.structs.replace(one, endpoint=None) for one in agencies if one.endpoint])
 
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     in_store(settings, work)

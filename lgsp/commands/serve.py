@@ -36,7 +36,7 @@ def run_hub(settings: "Settings", port: int | None, sandbox: bool, with_demo: bo
     if sandbox:
         from lgsp.commands.demo import enrol
 
-        say(f"Thử với · Try: --as CODE, credentials in {enrol(settings)}", "cyan")
+        say(f"Thử với · Try: --as CODE, credentials in {enrol(settings, pushes=False)}", "cyan")
     serve(settings, ("gateway", "worker"))
 
 
@@ -74,7 +74,8 @@ def serve(
 
     log.configure(settings.log_format, settings.log_level, stream=log_to)
     journal = "postgresql" if settings.sqlite_path is None else "sqlite"
-    log.get_logger().info("settings.loaded", journal=journal, roles=sorted(roles), version=__version__)
+    logger = log.get_logger()
+    logger.info("settings.loaded", journal=journal, roles=sorted(roles), version=__version__)
     try:
         uvloop.run(bootstrap.serve(settings, roles, on_ready=on_ready))
     except OSError as error:

@@ -12,15 +12,22 @@ from pathlib import Path
 from typing import Any
 
 import aio_pika
+import click
+import prometheus_client
 import pytest
 import yaml
 from aiormq.exceptions import ChannelAccessRefused
 
+from contracts.problems import CATALOGUE
+from lgsp import metrics
+from lgsp.cli import cli
+from lgsp.events import EVENTS
 from lgsp.settings import Settings
 from tests.servers import RabbitServer
 from tests.servers.process import wait_until
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
+RUNBOOK = (DEPLOY / "RUNBOOK.md").read_text(encoding="utf-8")
 EXAMPLE = DEPLOY / "settings.example.toml"
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
 NAMES = {field.name for field in fields(Settings)}
@@ -228,3 +235,47 @@ def test_rabbitmq_configuration_is_keys_and_values() -> None:
     pairs = dict(line.split(" = ", 1) for line in config.splitlines() if line and not line.startswith("#"))
     (mounted,) = compose()["services"]["rabbitmq"]["secrets"]
     assert pairs["definitions.local.path"] == mounted["target"]
+
+
+def test_the_runbook_names_commands_and_options_that_exist() -> None:
+    """Every `lgsp ...` and `lgspctl ...` of the runbook can be typed."""
+    found = re.findall(r"(?:lgspctl|(?<![\w/-])lgsp) ([a-z][^`\n#|;&]*)", RUNBOOK)
+    assert len(found) > 20
+    for line in found:
+        words = [word for word in line.split() if word != "-"]
+        command: click.Command = cli
+        while isinstance(command, click.Group) and words:
+            assert words[0] in command.commands, line
+            command = command.commands[words.pop(0)]
+        options = {option for parameter in command.params for option in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= options | {"--json"}, line
+
+
+def test_the_runbook_names_events_metrics_and_settings_that_exist() -> None:
+    """What operators are told to look for is what the program says."""
+    assert metrics.ACCEPTED  # registered on import
+    names = {sample.name for metric in prometheus_client.REGISTRY.collect() for sample in metric.samples} | {
+        metric.name for metric in prometheus_client.REGISTRY.collect()
+    }
+    for metric in re.findall(r"`(lgsp_[a-z_]+)(?:\{[^`]*\})?`", RUNBOOK):
+        assert metric in names or metric.startswith(("lgsp_postgres", "lgsp_rabbitmq", "lgsp_data")), metric
+    events = re.findall(r"`([a-z]+\.[a-z]+)`", RUNBOOK)
+    for name in events:
+        assert name in EVENTS or name in CATALOGUE or name.endswith((".json", ".key", ".yaml", ".toml", ".py")), name
+    for name in re.findall(r"`([a-z]+(?:_[a-z]+)+)`", RUNBOOK):
+        assert name in NAMES or name.startswith("lgsp_") or name in ("journal_url", "amqp_url", "synchronous_commit"), name
+
+
+def test_every_chapter_of_the_runbook_begins_in_vietnamese() -> None:
+    """Who is in a hurry reads the summary."""
+    for chapter in RUNBOOK.split("\n## ")[1:]:
+        assert chapter.split("\n")[2].startswith("> "), chapter[:40]
+
+
+def test_the_script_for_operators_names_settings_that_exist() -> None:
+    """lgspctl is proper sh and sets what the units set."""
+    script = DEPLOY / "lgspctl"
+    subprocess.run(["sh", "-n", script], check=True, timeout=10)
+    for variable in set(re.findall(r"LGSP_[A-Z_]+", script.read_text(encoding="utf-8"))):
+        assert variable == "LGSP_SETTINGS" or setting_of(variable) in NAMES, variable
+    assert script.stat().st_mode & 0o111

@@ -1,0 +1,302 @@
+"""The command line against a real hub process: from registering an agency to following its case."""
+
+import http.server
+import json
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.webhook.mapping import keys_of, signature_of
+from contracts import wire
+from tests.integration.cli_hub import Hub, answers
+from tests.servers.ports import free_port
+from tests.servers.process import log_tail, wait_until
+
+DESK, OFFICE = "H01.101", "H01.15"
+OFFICES = (f"H01.{number}" for number in range(102, 200))
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """An empty directory with a hub that serves it."""
+    hub = Hub(tmp_path)
+    with hub.serving("run"):
+        yield hub
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    """A hub with the invented agencies, all of which receive in their mailboxes."""
+    hub = Hub(tmp_path_factory.mktemp("sandbox"))
+    with hub.serving("run", "--sandbox"):
+        yield hub
+
+
+@pytest.fixture
+def office() -> str:
+    """A commune of the sandbox that no other test has used: its mailbox is empty."""
+    return next(OFFICES)
+
+
+def told(hub: Hub, *arguments: object, **environ: str) -> Any:
+    """What a command prints as JSON; it must have succeeded."""
+    result = hub.run(*arguments, "--json", **environ)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def identity(hub: Hub, code: str) -> dict[str, str]:
+    """The environment that `agency credential` tells the agency to use."""
+    shown = hub.run("agency", "credential", code).stdout
+    return dict(line.split("=", 1) for line in shown.splitlines() if line.startswith("LGSP_"))
+
+
+def register(hub: Hub) -> tuple[dict[str, str], dict[str, str]]:
+    told(hub, "agency", "add", DESK, "--name", "Xã Mỹ Hòa", "--level", "commune", "--may-send", "case.*")
+    told(hub, "agency", "add", OFFICE, "--name", "Sở Tư pháp", "--level", "department")
+    return identity(hub, DESK), identity(hub, OFFICE)
+
+
+def knows(hub: Hub, code: str, environ: dict[str, str]) -> bool:
+    """Whether the hub has followed the directory so far that the agency may ask."""
+    return hub.run("mailbox", **environ).exit_code == 0
+
+
+def test_from_registering_an_agency_to_the_end_of_its_case(hub: Hub) -> None:
+    """add -> credential -> send -> mailbox -> fetch -> acknowledge -> trace, each with what the one before has printed."""
+    desk, office = register(hub)
+    assert wait_until(lambda: knows(hub, OFFICE, office), 10)
+    receipt = told(hub, "send", "case.file/1", "--example", "--to", OFFICE, **desk)
+    assert (receipt["sender"], receipt["sequence"]) == (DESK, 1)
+    (entry,) = told(hub, "mailbox", **office)["entries"]
+    assert (entry["sender"], entry["kind"], entry["message_id"]) == (DESK, "case.file/1", receipt["message_id"])
+    document = told(hub, "mailbox", "--fetch", entry["delivery_id"], **office)
+    case_number = document["envelope"]["body"]["case_number"]
+    (result,) = told(hub, "mailbox", "--ack", entry["delivery_id"], **office)["results"]
+    assert (result["applied"], result["state"]) == (True, "delivered")
+    assert told(hub, "mailbox", **office)["entries"] == []
+    for environ in (desk, office):
+        (found,) = told(hub, "trace", case_number, **environ)["envelopes"]
+        assert [event["name"] for event in found["events"]] == ["accepted", "available", "delivered"]
+    (single,) = told(hub, "trace", f"{DESK}/{receipt['message_id']}", **desk)["envelopes"]
+    assert single["envelope"]["digest"] == receipt["digest"]
+    shown = hub.run("trace", case_number, **office).stdout
+    assert "đã giao · delivered" in shown
+    assert "trong hộp thư · in the mailbox" in shown
+
+
+def test_a_whole_envelope_sent_twice_gets_the_same_receipt(sandbox: Hub, office: str, tmp_path: Path) -> None:
+    """A file with an envelope is sent octet for octet; the second time is a resend."""
+    file = tmp_path / "envelope.json"
+    envelope = {
+        "message_id": "m-1",
+        "sender": DESK,
+        "recipients": [office],
+        "kind": "case.file/1",
+        "created_at": "2026-11-20T08:00:00+07:00",
+        "body": json.loads(sandbox.run("contract", "show", "case.file/1", "--example").stdout),
+    }
+    file.write_text(json.dumps(envelope))
+    first = told(sandbox, "send", file, "--as", DESK)
+    assert told(sandbox, "send", file, "--as", DESK) == first
+    file.write_text(json.dumps(envelope | {"priority": 2}))
+    refused = sandbox.run("send", file, "--as", DESK, "--json")
+    assert refused.exit_code == 1
+    assert json.loads(refused.stdout)["code"] == "envelope.id_reused"
+
+
+def test_a_body_in_a_file_arrives_octet_for_octet(sandbox: Hub, office: str, tmp_path: Path) -> None:
+    """JSON with its own spacing and XML: what the recipient writes into a file is what the sender read from one."""
+    for name, options in (("body.json", ()), ("body.xml", ("--xml",))):
+        body = tmp_path / name
+        body.write_text(sandbox.run("contract", "show", "case.file/1", "--example", *options).stdout)
+        told(sandbox, "send", body, "--kind", "case.file/1", "--to", office, "--as", DESK)
+        (entry,) = told(sandbox, "mailbox", "--as", office)["entries"]
+        fetched = tmp_path / "fetched"
+        assert sandbox.run("mailbox", "--as", office, "--fetch", entry["delivery_id"], "--output", fetched).exit_code == 0
+        assert fetched.read_bytes().strip() == body.read_bytes().strip()
+        told(sandbox, "mailbox", "--as", office, "--ack", entry["delivery_id"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("case.file/1", "--to", "H01.NOWHERE"), "route.unknown_recipient"),
+        (("postal.event/1", "--to", OFFICE), "grant.kind_not_allowed"),
+    ],
+)
+def test_a_refusal_is_shown_with_its_remedy_and_explained_before(
+    sandbox: Hub, office: str, arguments: tuple[str, ...], code: str
+) -> None:
+    """`send` shows code and remedy in both languages, `explain` says the same without sending; both with status 1."""
+    for command in ("send", "explain"):
+        result = sandbox.run(command, "--example", *arguments, "--as", DESK)
+        assert result.exit_code == 1
+        assert code in result.stderr
+        assert result.stderr.count("→") == 2
+    told_no = sandbox.run("explain", "--example", *arguments, "--as", DESK, "--json")
+    assert json.loads(told_no.stdout)["refusal"]["code"] == code
+
+
+def test_explain_tells_the_way_without_sending(sandbox: Hub, office: str) -> None:
+    """An envelope that would be accepted shows every check and its hops; nothing reaches the mailbox."""
+    answer = told(sandbox, "explain", "case.file/1", "--example", "--to", office, "--as", DESK)
+    assert answer["accepted"] is True
+    assert [hop["recipient"] for hop in answer["hops"]] == [office]
+    assert "✓" in sandbox.run("explain", "case.file/1", "--example", "--to", office, "--as", DESK).stdout
+    assert told(sandbox, "mailbox", "--as", office)["entries"] == []
+
+
+def test_wrong_credentials_are_told_apart_from_refusals(sandbox: Hub) -> None:
+    """A wrong secret ends with 1 and how to identify oneself; an agency without credentials in the sandbox likewise."""
+    result = sandbox.run("mailbox", "--client-id", f"demo-{DESK}", "--client-secret", "wrong")
+    assert result.exit_code == 1
+    assert "--client-secret" in result.stderr
+    assert sandbox.run("mailbox", "--as", "H99").exit_code == 1
+
+
+def test_what_is_refused_leaves_the_mailbox_and_the_sender_reads_why(sandbox: Hub, office: str) -> None:
+    """--refuse with a reason ends the delivery; the reason stands in the sender's timeline. A foreign id fails."""
+    receipt = told(sandbox, "send", "case.file/1", "--example", "--to", office, "--as", DESK)
+    (delivery,) = receipt["deliveries"]
+    told(sandbox, "mailbox", "--as", office, "--refuse", delivery["delivery_id"], "--reason", "thiếu chữ ký")
+    (found,) = told(sandbox, "trace", f"{DESK}/{receipt['message_id']}", "--as", DESK)["envelopes"]
+    assert "thiếu chữ ký" in json.dumps(found["events"], ensure_ascii=False)
+    assert sandbox.run("mailbox", "--as", office, "--ack", 99).exit_code == 1
+
+
+def test_listen_forwards_signed_and_acknowledges_what_was_taken(sandbox: Hub, office: str) -> None:
+    """A 2xx ends the delivery; a failure keeps it and holds back later ones of the same case."""
+    told(sandbox, "send", "case.file/1", "--example", "--to", office, "--as", DESK)
+    told(sandbox, "send", "case.progress/1", "--example", "--to", office, "--order-key", "x", "--as", DESK)
+    told(sandbox, "send", "case.result/1", "--example", "--to", office, "--order-key", "x", "--as", DESK)
+    with Hook(statuses=[200, 500]) as hook:
+        lines = listened(sandbox, office, hook)
+        assert [(line["status"], line["acknowledged"]) for line in lines[:2]] == [(200, True), (500, False)]
+        assert wire_kinds(hook) == ["case.file/1", "case.progress/1", "case.progress/1", "case.result/1"]
+        assert told(sandbox, "mailbox", "--as", office)["entries"] == []
+    headers, body = hook.requests[0]
+    expected = signature_of(headers["webhook-id"], headers["webhook-timestamp"], body, keys_of(SECRET))
+    assert headers["webhook-signature"] == expected
+
+
+def listened(hub: Hub, office: str, hook: "Hook") -> list[dict[str, Any]]:
+    result = hub.run("listen", "--as", office, "--forward-to", hook.url, "--secret", SECRET, "--once", "--json")
+    assert result.exit_code == 0, result.output
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def wire_kinds(hook: "Hook") -> list[str]:
+    return [wire.parse(json.dumps(json.loads(body)["envelope"]).encode()).kind for _, body in hook.requests]
+
+
+class Hook:
+    """A developer's server: answers with the statuses given, then with 204."""
+
+    def __init__(self, statuses: list[int]) -> None:
+        self.requests: list[tuple[dict[str, str], bytes]] = []
+        hook = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                hook.requests.append(({name.lower(): value for name, value in self.headers.items()}, body))
+                self.send_response(statuses.pop(0) if statuses else 204)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                return
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/hook"
+
+    def __enter__(self) -> "Hook":
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_hub_that_is_told_to_stop_ends_in_order(tmp_path: Path, number: signal.Signals) -> None:
+    """SIGTERM and Ctrl-C: everything is closed, the last line says so, and the status is 0."""
+    hub = Hub(tmp_path)
+    with hub.serving("run") as process:
+        process.send_signal(number)
+        assert process.wait(30) == 0, log_tail(hub.log("run"))
+    events = [json.loads(line)["event"] for line in hub.log("run").read_text().splitlines()]
+    assert events[0] == "settings.loaded"
+    assert "hub.stopped" in events
+
+
+def test_what_was_accepted_is_there_after_a_restart(tmp_path: Path) -> None:
+    """The sandbox's credentials and the mailbox survive a stop."""
+    hub = Hub(tmp_path)
+    with hub.serving("run", "--sandbox"):
+        receipt = told(hub, "send", "case.file/1", "--example", "--to", OFFICE, "--as", DESK)
+    with hub.serving("run", "--sandbox"):
+        (entry,) = told(hub, "mailbox", "--as", OFFICE)["entries"]
+        assert entry["message_id"] == receipt["message_id"]
+
+
+def test_an_address_that_is_taken_is_said_so(hub: Hub, tmp_path: Path) -> None:
+    """A second hub on the same port ends with status 1 and what to do."""
+    other = Hub(tmp_path / "other", port=hub.port)
+    (tmp_path / "other").mkdir()
+    with other.start("run") as process:
+        assert process.wait(30) == 1
+    assert "--port" in other.log("run").read_text()
+    assert answers(hub.port)
+
+
+def test_doctor_sees_a_running_hub(hub: Hub) -> None:
+    """Beside a hub that runs doctor finds nothing broken."""
+    assert told(hub, "doctor")["well"] is True
+
+
+@pytest.mark.slow
+def test_the_demo_passes_its_own_checks(tmp_path: Path) -> None:
+    """A small day: status 0, every check kept, no process left behind, and a log without errors."""
+    hub = Hub(tmp_path)
+    with hub.start("demo", "--cases", "20", "--duration", "1", "--seed", "7", "--json") as process:
+        assert process.wait(120) == 0, log_tail(hub.log("demo"))
+    report = json.loads(hub.log("demo").read_text())
+    assert report["passed"] is True
+    assert report["figures"]["cases"] == 20
+    levels = {json.loads(line)["level"] for line in (tmp_path / "var" / "hub.log").read_text().splitlines()}
+    assert "error" not in levels
+    assert not subprocess.run(["pgrep", "-f", str(tmp_path)], capture_output=True, check=False).stdout
+    assert (tmp_path / "var" / "sandbox.json").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.slow
+def test_gateway_and_worker_are_processes_of_their_own(
+    tmp_path: Path, amqp_url: str, rabbit_prefix: str, postgres_dsn: str
+) -> None:
+    """Production: on RabbitMQ and PostgreSQL each role is ready, a push goes through both, and each ends in order."""
+    environ = {"LGSP_AMQP_URL": amqp_url, "LGSP_JOURNAL_URL": postgres_dsn, "LGSP_BROKER_PREFIX": rabbit_prefix.rstrip("-")}
+    hub = Hub(tmp_path, environ)
+    worker_port = free_port()
+    with Hook(statuses=[]) as hook:
+        desk, _ = register(hub)
+        told(hub, "agency", "endpoint", OFFICE, hook.url)
+        with (
+            hub.serving("gateway") as gateway,
+            hub.serving("worker", port=worker_port, LGSP_METRICS_PORT=str(worker_port)) as worker,
+        ):
+            assert wait_until(lambda: answers(hub.port, "/readyz") and answers(worker_port, "/readyz"), 30)
+            told(hub, "send", "case.file/1", "--example", "--to", OFFICE, **desk)
+            assert wait_until(lambda: bool(hook.requests), 30), log_tail(hub.log("worker"))
+            assert told(hub, "republish")["deliveries"] in (0, 1)
+            for process in (gateway, worker):
+                process.terminate()
+                assert process.wait(40) == 0
