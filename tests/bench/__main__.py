@@ -2,6 +2,7 @@
 
 import sys
 import tempfile
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from tests.bench.processes import BenchFailed, Child
 from tests.bench.report import Row
 from tests.bench.targets import World
 from tests.bench.throughput import Plan, Runner
-from tests.servers import PostgresServer, RabbitServer, ServerMissing
+from tests.servers import PostgresServer, RabbitServer, ServerFailed, ServerMissing
 
 RESULTS = Path("build/bench.json")
 PARTS = ("relay", "single", "batch100", "memory", "stages")
@@ -47,6 +48,7 @@ def main(
     """Measure the hub against the bare relay, in the same run. Results for programs go to build/bench.json."""
     console = Console(width=None if sys.stdout.isatty() else _WIDTH)
     parts = set(only or PARTS)
+    rows: list[Row] = []
     plan = Plan(
         rounds=rounds or (2 if quick else 5),
         seconds=seconds or (1.5 if quick else 3.0),
@@ -56,42 +58,54 @@ def main(
     console.print(report.describe_machine(), highlight=False)
     try:
         earlier = report.read(compare) if compare else None
-        rows = _stages(console, parts, quick) + _with_servers(console, parts, setup or _SETUPS, plan, quick)
-    except (BenchFailed, ServerMissing, msgspec.DecodeError) as error:
+        _measure(console, parts, setup or (_SETUPS[:2] if quick else _SETUPS), plan, quick, rows)
+    except (BenchFailed, ServerFailed, ServerMissing, msgspec.DecodeError) as error:
         raise click.ClickException(str(error)) from error
-    report.write(rows, output)
-    console.print(f"{len(rows)} values in {output}", highlight=False)
+    finally:
+        report.write(rows, output)
+        console.print(f"{len(rows)} values in {output}", highlight=False)
     if earlier is not None:
         report.print_comparison(console, earlier, rows)
 
 
-def _stages(console: Console, parts: set[str], quick: bool) -> list[Row]:
-    if "stages" not in parts:
-        return []
-    with console.status("what each step costs"):
-        rows = stages.measure(rounds=3 if quick else 7)
-    stages.show(console, rows)
+def _measure(console: Console, parts: set[str], setups: Sequence[str], plan: Plan, quick: bool, rows: list[Row]) -> None:
+    """Adds to `rows` as it goes, so that what was measured before a failure is kept."""
+    if "stages" in parts:
+        with console.status("what each step costs"):
+            rows += stages.measure(rounds=3 if quick else 7)
+        stages.show(console, rows)
+    if parts != {"stages"}:
+        with ExitStack() as stack, console.status("starting servers") as status:
+            world, load = _open_world(stack)
+            if parts & {"relay", "single", "batch100"}:
+                rows += _throughput(console, world, load, parts, setups, plan, status.update)
+            if "memory" in parts:
+                status.update("memory: a large attachment")
+                grown = _memory(console, world, setups)
+                rows += grown
+                memory.check(grown)
+
+
+def _throughput(
+    console: Console,
+    world: World,
+    load: Child,
+    parts: set[str],
+    setups: Sequence[str],
+    plan: Plan,
+    tell: Callable[[str], None],
+) -> list[Row]:
+    runners = _runners(world, parts, setups)
+    throughput.measure(load, runners, plan, tell)
+    rows = throughput.rows_of(runners)
+    report.print_throughput(console, rows)
+    report.print_rounds(console, rows)
     return rows
 
 
-def _with_servers(console: Console, parts: set[str], setups: tuple[str, ...], plan: Plan, quick: bool) -> list[Row]:
-    if not parts & {"relay", "single", "batch100", "memory"}:
-        return []
-    rows: list[Row] = []
-    with ExitStack() as stack, console.status("starting servers") as status:
-        world, load = _open_world(stack)
-        if parts & {"relay", "single", "batch100"}:
-            runners = _runners(world, parts, setups)
-            throughput.measure(load, runners, plan, status.update)
-            rows += throughput.rows_of(runners)
-            report.print_throughput(console, rows)
-            report.print_rounds(console, rows)
-        if "memory" in parts:
-            status.update("memory: a large attachment")
-            found = memory.measure(world, [one for one in setups if ", " not in one], size_mib=250)
-            report.print_rows(console, "Memory: growth while a large attachment passes through", found)
-            memory.check(found)
-            rows += found
+def _memory(console: Console, world: World, setups: Sequence[str]) -> list[Row]:
+    rows = memory.measure(world, [one for one in setups if ", " not in one], size_mib=250)
+    report.print_rows(console, f"Memory: growth of the process, less than {memory.LIMIT_MIB} MiB promised", rows)
     return rows
 
 
@@ -104,7 +118,7 @@ def _open_world(stack: ExitStack) -> tuple[World, Child]:
     return world, load
 
 
-def _runners(world: World, parts: set[str], setups: tuple[str, ...]) -> list[Runner]:
+def _runners(world: World, parts: set[str], setups: Sequence[str]) -> list[Runner]:
     """The relay first; hubs serve both scenarios."""
     relays = [targets.start_relay(world, "1 process"), targets.start_relay(world, "2 processes")]
     runners = [Runner(scenario="relay", target=relay, path="/") for relay in relays]

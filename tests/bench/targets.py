@@ -84,7 +84,7 @@ def start_relay(world: World, setup: str) -> Target:
 
 def start_hub(world: World, setup: str) -> Target:
     """`setup`: "embedded", "production", or "production, 2 processes" (gateway and worker)."""
-    name = setup.replace(", ", "-").replace(" ", "-")
+    name = f"{setup.replace(', ', '-').replace(' ', '-')}-{secrets.token_hex(2)}"
     environ = {
         "LGSP_DATA_DIR": str(world.folder / name),
         "LGSP_LISTEN_PORT": str(free_port()),
