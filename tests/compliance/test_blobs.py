@@ -234,6 +234,29 @@ async def test_two_cannot_write_at_once(store: Blobs, open_store: Open, apart: b
     assert (await other.append(upload_id, 3, sending(b"def"), None)).digest == digest_of(b"abcdef")
 
 
+async def test_processes_may_take_turns(store: Blobs, open_store: Open) -> None:
+    """Chunks of one upload may meet different processes: each goes on from what the others wrote."""
+    other = open_store()
+    upload_id = await new_upload(store, 8)
+    await store.append(upload_id, 0, sending(b"00"), None)
+    await other.append(upload_id, 2, sending(b"11"), None)
+    await other.append(upload_id, 4, sending(b"22"), None)
+    upload = await store.append(upload_id, 6, sending(b"33"), None)
+    assert upload.digest == digest_of(b"00112233")
+
+
+async def test_a_chunk_that_failed_late_does_not_spoil_the_digest(store: Blobs) -> None:
+    """After a long chunk of which only the beginning counts, the rest gives the digest of what was kept."""
+    octets = os.urandom(CHECKPOINT_BYTES + PIECE_BYTES * 3)
+    upload_id = await new_upload(store, len(octets))
+    with refused("attachment.too_large"):
+        await store.append(upload_id, 0, sending(octets[:-PIECE_BYTES], b"x" * PIECE_BYTES, b"x" * PIECE_BYTES), None)
+    kept = await offset_of(store, upload_id)
+    assert 0 < kept < len(octets)
+    done = await store.append(upload_id, kept, sending(octets[kept:]), None)
+    assert done.digest == digest_of(octets)
+
+
 @pytest.mark.parametrize("size", [4, PIECE_BYTES * 2])
 async def test_more_than_announced_is_refused(store: Blobs, size: int) -> None:
     """Bytes beyond the length do not count, and the upload can still be finished properly."""
