@@ -1,6 +1,6 @@
 """Admitted envelopes for the journal's tests, as admission would make them, with few words."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from contracts.agency import AgencyCode
@@ -8,6 +8,7 @@ from contracts.envelope import Attachment, Envelope, Identifier
 from lgsp.core.admission import Admitted
 from lgsp.core.lanes import Mode, lane_of, shard_of
 from lgsp.core.routing import Hop
+from lgsp.ports import Store
 
 NOW = datetime(2026, 11, 22, 1, 2, 3, 456789, tzinfo=UTC)
 SENDER = AgencyCode("H01.15.20")
@@ -15,6 +16,8 @@ ALPHA = AgencyCode("H01.01")
 BETA = AgencyCode("000.00.15.H01")
 LEASE_S = 15.0
 SHARDS = 8
+
+Opener = Callable[[], Awaitable[Store]]  # opens the same store once more, as another process would
 
 
 def hop(recipient: str, order_key: str | None = None, mode: Mode = "push", addressed_as: str | None = None) -> Hop:

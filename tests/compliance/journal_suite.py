@@ -5,7 +5,6 @@ Beside it: records_suite.py (Records and DirectoryStore) and lanes_suite.py (lan
 
 import asyncio
 import unicodedata
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta, timezone
 
 import msgspec
@@ -16,9 +15,8 @@ from lgsp.core.admission import Admitted
 from lgsp.core.lifecycle import State
 from lgsp.errors import IllegalMove
 from lgsp.ports import Accepted, Ref, Reused, Settled, Settlement, Store
-from tests.compliance.builders import ALPHA, BETA, LEASE_S, NOW, SENDER, admitted, hop
+from tests.compliance.builders import ALPHA, BETA, LEASE_S, NOW, SENDER, Opener, admitted, hop
 
-Opener = Callable[[], Awaitable[Store]]
 LEASE = timedelta(seconds=LEASE_S)
 SECOND = timedelta(seconds=1)
 

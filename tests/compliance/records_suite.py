@@ -2,7 +2,6 @@
 
 import asyncio
 import unicodedata
-from collections.abc import Awaitable, Callable
 from datetime import date, timedelta, timezone
 
 import msgspec
@@ -13,9 +12,8 @@ from contracts.envelope import Attachment, Identifier
 from lgsp.core.directory import Agency, Alias, Grant
 from lgsp.core.lifecycle import State
 from lgsp.ports import Credential, DeliveryRecord, EnvelopeRecord, MailboxEntry, Settlement, Store
-from tests.compliance.builders import ALPHA, BETA, LEASE_S, NOW, SENDER, admitted, hop
+from tests.compliance.builders import ALPHA, BETA, LEASE_S, NOW, SENDER, Opener, admitted, hop
 
-Opener = Callable[[], Awaitable[Store]]
 LEASE = timedelta(seconds=LEASE_S)
 FILE = Attachment(digest="sha256:" + "a" * 64, size_bytes=12, name="Đơn đề nghị.pdf")
 OTHER_FILE = Attachment(digest="sha256:" + "b" * 64, size_bytes=7)

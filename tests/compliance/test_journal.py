@@ -1,17 +1,17 @@
 """Every store keeps every promise of `lgsp.ports`: the suite below runs once per store."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from lgsp.journal.postgres import PostgresStore
 from lgsp.journal.sqlite import SqliteStore
 from lgsp.ports import Store
+from tests.compliance.builders import Opener
 from tests.compliance.journal_suite import *  # noqa: F403  (the suite is what this module collects)
 from tests.compliance.lanes_suite import *  # noqa: F403
 from tests.compliance.records_suite import *  # noqa: F403
-
-Opener = Callable[[], Awaitable[Store]]
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -24,8 +24,6 @@ def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
             return SqliteStore.open(path, timeout_s=10)
 
         return open_sqlite
-    from lgsp.journal.postgres import PostgresStore
-
     dsn: str = request.getfixturevalue("postgres_dsn")
 
     async def open_postgres() -> Store:
@@ -43,7 +41,7 @@ async def store(open_store: Opener) -> AsyncIterator[Store]:
 
 
 @pytest.fixture
-async def reopen(store: Store, open_store: Opener) -> AsyncIterator[Callable[[], Awaitable[Store]]]:
+async def reopen(store: Store, open_store: Opener) -> AsyncIterator[Opener]:
     """Closes the store and opens it again."""
     later: list[Store] = []
 

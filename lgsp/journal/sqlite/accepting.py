@@ -34,12 +34,12 @@ _RANGE = (
 )
 
 # For each state of an open delivery whether the lane has one: four look-ups however long the lane is, one if it is empty.
-OCCUPIED = "SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM deliveries WHERE lane = value AND state < 10)"
+OCCUPIED = "SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM deliveries WHERE lane = value AND ended_at IS NULL)"
 OPEN_STATES = """
-SELECT 0 WHERE EXISTS (SELECT 1 FROM deliveries WHERE lane = ?1 AND state < 10 AND state = 0) UNION ALL
-SELECT 1 WHERE EXISTS (SELECT 1 FROM deliveries WHERE lane = ?1 AND state < 10 AND state = 1) UNION ALL
-SELECT 2 WHERE EXISTS (SELECT 1 FROM deliveries WHERE lane = ?1 AND state < 10 AND state = 2) UNION ALL
-SELECT 3 WHERE EXISTS (SELECT 1 FROM deliveries WHERE lane = ?1 AND state < 10 AND state = 3)"""
+SELECT 0 WHERE EXISTS (SELECT 1 FROM deliveries WHERE lane = ?1 AND ended_at IS NULL AND state = 0) UNION ALL
+SELECT 1 WHERE EXISTS (SELECT 1 FROM deliveries WHERE lane = ?1 AND ended_at IS NULL AND state = 1) UNION ALL
+SELECT 2 WHERE EXISTS (SELECT 1 FROM deliveries WHERE lane = ?1 AND ended_at IS NULL AND state = 2) UNION ALL
+SELECT 3 WHERE EXISTS (SELECT 1 FROM deliveries WHERE lane = ?1 AND ended_at IS NULL AND state = 3)"""
 
 _Key = tuple[str, str]  # sender, message id
 _encode_json = msgspec.json.Encoder().encode

@@ -19,12 +19,12 @@ WHERE delivery_id IN (SELECT value FROM json_each(?))"""
 _CHANGE = "UPDATE deliveries SET state = ?, attempt = ?, due_at = ?, ended_at = ?, reason = ?, detail = ? WHERE delivery_id = ?"
 _RELEASE = "UPDATE deliveries SET state = ?, due_at = ? WHERE delivery_id = ?"
 HELD_BACK = (
-    "SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM deliveries WHERE lane = value AND state < 10 AND state = 0)"
+    "SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM deliveries WHERE lane = value AND ended_at IS NULL AND state = 0)"
 )
 WAITING = """
 SELECT delivery_id, attempt, shard, priority, mode, sequence FROM deliveries
-WHERE lane = ? AND state < 10 AND state = 0 ORDER BY delivery_id"""
-EXPIRED = "SELECT delivery_id FROM deliveries WHERE state < 10 AND expires_at <= ? ORDER BY expires_at, delivery_id LIMIT ?"
+WHERE lane = ? AND ended_at IS NULL AND state = 0 ORDER BY delivery_id"""
+EXPIRED = "SELECT delivery_id FROM deliveries WHERE ended_at IS NULL AND expires_at <= ? ORDER BY expires_at, delivery_id LIMIT ?"
 _HEADER = "SELECT header FROM envelopes WHERE sequence = ?"
 
 

@@ -1,6 +1,7 @@
 -- Times are microseconds since 1970 UTC. States and modes are the numbers of lgsp.core.lifecycle and lgsp.journal.codec.
 -- Sequences and delivery ids are given by the program inside the transaction: dense, in commit order.
--- Queries must repeat the WHERE of a partial index word for word, or SQLite does not use it.
+-- Queries must repeat the WHERE of a partial index word for word, or SQLite does not use it. Open deliveries are found by
+-- `ended_at IS NULL`: with `state < 10` SQLite takes the range even where an equality on state stands beside it.
 
 CREATE TABLE envelopes (
     sequence          INTEGER PRIMARY KEY,
@@ -39,17 +40,17 @@ CREATE TABLE deliveries (
     attempt      INTEGER NOT NULL,  -- the one to be made, the first is 1
     due_at       INTEGER,  -- of READY ones: from then on the sweeper may publish
     expires_at   INTEGER NOT NULL,
-    ended_at     INTEGER,
+    ended_at     INTEGER,  -- NULL while it is open, that is, state < 10
     reason       TEXT NOT NULL DEFAULT '',
     detail       TEXT NOT NULL DEFAULT ''
 ) STRICT;
 
 -- With the state inside, the head of a lane is found in one step however long the lane is.
-CREATE INDEX deliveries_lane ON deliveries (lane, state) WHERE state < 10 AND lane IS NOT NULL;
+CREATE INDEX deliveries_lane ON deliveries (lane, state) WHERE ended_at IS NULL AND lane IS NOT NULL;
 CREATE INDEX deliveries_due ON deliveries (due_at) WHERE state = 1;
 CREATE INDEX deliveries_queued ON deliveries (state) WHERE state = 2;
 CREATE INDEX deliveries_mailbox ON deliveries (recipient, delivery_id) WHERE state = 3;
-CREATE INDEX deliveries_expiry ON deliveries (expires_at) WHERE state < 10;
+CREATE INDEX deliveries_expiry ON deliveries (expires_at) WHERE ended_at IS NULL;
 
 CREATE TABLE events (
     event_id    INTEGER PRIMARY KEY,
