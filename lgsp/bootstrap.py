@@ -1,15 +1,17 @@
 """Puts the hub together: the only place that names concrete classes. Settings in, a running hub out."""
 
 import asyncio
+import fcntl
 import os
 import random
 import secrets
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Literal
 
 from aiohttp import web
@@ -41,6 +43,8 @@ Role = Literal["gateway", "worker"]
 BOTH: frozenset[Role] = frozenset({"gateway", "worker"})
 
 log = get_logger()
+
+_LAST_ANSWERS_S = 5.0  # for answers still being written after everything was drained
 
 
 def utc_now() -> datetime:
@@ -106,7 +110,8 @@ class Hub:
     stop: asyncio.Event
 
     async def run(self) -> None:
-        """Moves envelopes until `stop` is set, then drains: intake first, attempts next, the outbox last."""
+        """Moves envelopes until `stop` is set, then drains: intake first, attempts next, the outbox last; all within one
+        shutdown_grace_s (a journal that does not answer may take its own time-out longer)."""
         background = [
             asyncio.create_task(loop) for loop in (self.directory.run(), self.outbox.run(), self.sweeper.run(), self._tidy())
         ]
@@ -114,11 +119,13 @@ class Hub:
         try:
             await self._until_stop({working, *background})
         finally:
+            log.info("hub.stopping")
             self.stop.set()
+            deadline = time.monotonic() + self.settings.shutdown_grace_s
             await self.intake.close()
             await asyncio.gather(working, return_exceptions=True)
             await self.settler.idle()
-            await self.outbox.drained(self.settings.shutdown_grace_s)
+            await self.outbox.drained(deadline - time.monotonic())
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
@@ -160,10 +167,29 @@ async def open_hub(
         for adapter in adapters.values():
             stack.push_async_callback(adapter.close)
         if not broker.survives_restart:
+            stack.enter_context(_alone(settings.data_dir))
             await store.requeue_all(clock())
         directory = DirectoryCache(store)
         await directory.refresh()
         yield _assemble(settings, frozenset(roles), store, broker, adapters, directory, clock)
+
+
+@contextmanager
+def _alone(data_dir: Path) -> Iterator[None]:
+    """With the broker inside the process there is one process per journal: two would deliver everything twice.
+
+    Raises SettingsError.
+    """
+    data_dir.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(data_dir / "hub.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SettingsError([f"data_dir: another hub is running on {data_dir}; stop it, or name another data_dir"]) from None
+        yield
+    finally:
+        os.close(descriptor)
 
 
 async def _open_broker(settings: Settings, roles: Collection[Role]) -> Broker:
@@ -302,7 +328,7 @@ async def _listening(hub: Hub) -> AsyncIterator[str]:
         yield ""
         return
     services = services_of(hub)
-    runner = make_runner(make_app(services) if gateway else make_health_app(services), shutdown_grace_s=settings.shutdown_grace_s)
+    runner = make_runner(make_app(services) if gateway else make_health_app(services), shutdown_grace_s=_LAST_ANSWERS_S)
     await runner.setup()
     try:
         site = web.TCPSite(
