@@ -63,7 +63,8 @@ def write_addressing(envelope: Envelope) -> dict[str, str]:
         "traceparent": envelope.traceparent,
         "tracestate": envelope.tracestate,
     }
-    return {name: value for name, value in given.items() if value is not None}
+    # An envelope posted as JSON may hold control characters in tracestate, which no header can carry; it may be dropped.
+    return {name: value for name, value in given.items() if value is not None and value.isprintable()}
 
 
 def _moment(moment: datetime) -> str:

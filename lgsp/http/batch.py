@@ -16,7 +16,7 @@ from lgsp.http.answers import encode, streaming_headers
 from lgsp.http.envelopes import envelope_limit_bytes, from_json
 from lgsp.http.problems import refusal_of, unforeseen
 from lgsp.http.reading import check_plain, check_type, paced
-from lgsp.http.routes import Answer, Body, Route
+from lgsp.http.routes import Answer, Body, Lines, Route
 from lgsp.http.services import Services
 from lgsp.http.trace import TRACE, Trace
 from lgsp.log import get_logger
@@ -65,8 +65,8 @@ class Batches:
                     " line and not read."
                 ),
                 agency=self.post,
-                body=Body(media={NDJSON: WireEnvelope}, description="One envelope a line"),
-                answers={200: Answer(description="One line for each line", media={NDJSON: BatchLine})},
+                body=Body(media={NDJSON: Lines(WireEnvelope)}, description="One envelope a line"),
+                answers={200: Answer(description="One line for each line", media={NDJSON: Lines(BatchLine)})},
                 refusals=("request.media_type_unsupported", "request.too_large"),
             ),
         )

@@ -1,9 +1,12 @@
 """POST /v1/envelopes: the hot path. One envelope in, its receipt out once it is on disk."""
 
+from datetime import datetime
+from typing import Annotated
 from urllib.parse import quote
 
 import msgspec
 from aiohttp import web
+from msgspec import Meta
 
 from contracts import wire
 from contracts.envelope import Envelope
@@ -29,10 +32,10 @@ RAW_HEADERS = (
     Header(name="Lgsp-Sender", description="Raw bodies: code of the sender"),
     Header(name="Lgsp-Recipients", description="Raw bodies: codes, comma separated"),
     Header(name="Lgsp-Kind", description="Raw bodies: e.g. document.packet/1"),
-    Header(name="Lgsp-Created-At", description="Raw bodies: RFC 3339 with time zone"),
-    Header(name="Lgsp-Expires-At", description="Raw bodies: RFC 3339 with time zone"),
+    Header(name="Lgsp-Created-At", description="Raw bodies: RFC 3339 with time zone", schema=datetime),
+    Header(name="Lgsp-Expires-At", description="Raw bodies: RFC 3339 with time zone", schema=datetime),
     Header(name="Lgsp-Order-Key", description="Raw bodies: percent-encoded UTF-8"),
-    Header(name="Lgsp-Priority", description="Raw bodies: 0 to 4"),
+    Header(name="Lgsp-Priority", description="Raw bodies: 0 to 4", schema=Annotated[int, Meta(ge=0, le=4)]),
     Header(name="Lgsp-Correlation-Id", description="Raw bodies: message id of what this one answers"),
     Header(name="Lgsp-Identifiers", description="Raw bodies: scheme=value, value percent-encoded, comma separated"),
 )

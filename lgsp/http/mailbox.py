@@ -1,7 +1,7 @@
 """/v1/mailbox: pull delivery. List (long poll), fetch, acknowledge."""
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from aiohttp import web
@@ -22,6 +22,7 @@ from lgsp.ports import MailboxEntry, Work
 
 MAX_ACKNOWLEDGED = 1000
 _MAX_REASON_CHARS = 500
+_PLAIN_TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"  # control characters but tab and line ends: what journals cannot keep
 _MAX_ACKNOWLEDGE_BYTES = MAX_ACKNOWLEDGED * (6 * _MAX_REASON_CHARS + 100)
 # What is not yet, or no longer, the recipient's: waiting for its turn, recalled, expired.
 _OPEN_TO_RECIPIENT = frozenset({State.AVAILABLE, State.DELIVERED, State.REFUSED})
@@ -53,8 +54,16 @@ class DeliveryDocument(msgspec.Struct, frozen=True, kw_only=True):
     envelope: wire.WireEnvelope
 
 
+class AcknowledgeItem(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The recipient has it ("delivered"), or will not take it ("refused", with a reason in words that its sender reads)."""
+
+    delivery_id: Annotated[int, Meta(ge=1, le=MAX_ID)]
+    result: Literal["delivered", "refused"] = "delivered"
+    reason: Annotated[str, Meta(max_length=_MAX_REASON_CHARS, pattern=_PLAIN_TEXT)] = ""
+
+
 class AcknowledgeRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    items: Annotated[list[Acknowledgement], Meta(min_length=1, max_length=MAX_ACKNOWLEDGED)]
+    items: Annotated[list[AcknowledgeItem], Meta(min_length=1, max_length=MAX_ACKNOWLEDGED)]
 
 
 class Acknowledged(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,9 +184,9 @@ class Mailboxes:
     async def acknowledge(self, request: web.Request, caller: Agency) -> web.Response:
         check_type(request, JSON)
         items = decoded(await read_body(request, _MAX_ACKNOWLEDGE_BYTES), _decoder).items
-        for place, item in enumerate(items):
-            _check(item, f"/items/{place}")
-        settled = await self._mailbox.acknowledge(caller.code, items)
+        settled = await self._mailbox.acknowledge(
+            caller.code, [Acknowledgement(delivery_id=item.delivery_id, result=item.result, reason=item.reason) for item in items]
+        )
         results = [
             Acknowledged(delivery_id=item.delivery_id, applied=one.applied, state=None if one.state is None else one.state.label)
             for item, one in zip(items, settled, strict=True)
@@ -204,10 +213,3 @@ def document(work: Work) -> bytes:
         addressed_as=work.addressed_as,
     )
     return b'{"delivery":' + encode(head) + b',"envelope":' + wire.render(work.envelope) + b"}"
-
-
-def _check(item: Acknowledgement, field: str) -> None:
-    if not 0 < item.delivery_id <= MAX_ID:
-        raise ContractError("request.field_invalid", f"{field}/delivery_id", f"1 to {MAX_ID}")
-    if len(item.reason) > _MAX_REASON_CHARS or not item.reason.isprintable():
-        raise ContractError("request.field_invalid", f"{field}/reason", f"at most {_MAX_REASON_CHARS} printable characters")

@@ -10,7 +10,7 @@ from aiohttp import web
 from contracts.problems import CATALOGUE
 from lgsp import __version__
 from lgsp.http.problems import PROBLEM_TYPE, Problem
-from lgsp.http.routes import JSON, Answer, Body, Route
+from lgsp.http.routes import JSON, Answer, Body, Lines, Route
 
 PATH = "/openapi.json"
 
@@ -50,6 +50,14 @@ def document(routes: Iterable[Route], title: str, url: str) -> dict[str, Any]:
     described = {_name(kind): schema for kind, schema in zip(types, schemas, strict=True)}
 
     def schema_of(kind: Any) -> Schema:
+        if isinstance(kind, Lines):
+            described_line = described[_name(kind.of)]
+            return {
+                "type": "string",
+                "description": "one such document a line",
+                "contentMediaType": JSON,
+                "contentSchema": described_line,
+            }
         return _BINARY if kind is None else described[_name(kind)]
 
     paths: dict[str, dict[str, Any]] = {}
@@ -75,7 +83,8 @@ def document(routes: Iterable[Route], title: str, url: str) -> dict[str, Any]:
 
 
 def _unique(kinds: Iterable[Any]) -> list[Any]:
-    return list({_name(kind): kind for kind in kinds if kind is not None}.values())
+    plain = (kind.of if isinstance(kind, Lines) else kind for kind in kinds if kind is not None)
+    return list({_name(kind): kind for kind in plain}.values())
 
 
 def _name(kind: Any) -> str:

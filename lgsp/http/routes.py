@@ -15,6 +15,13 @@ AgencyHandler = Callable[[web.Request, Agency], Awaitable[web.StreamResponse]]
 JSON = "application/json"
 
 
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """In the place of a type: text with one such JSON document a line (NDJSON)."""
+
+    of: Any
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
     """A request header. `schema` is a type that msgspec can describe."""

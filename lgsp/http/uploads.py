@@ -1,8 +1,10 @@
 """/v1/attachments: resumable upload by tus 1.0, for files too large for a body and lines too weak for one attempt."""
 
 import re
+from typing import Annotated, Literal
 
 from aiohttp import web
+from msgspec import Meta
 
 from contracts.errors import ContractError
 from lgsp.core.directory import Agency
@@ -16,9 +18,13 @@ _UPLOAD = "/v1/attachments/uploads/{upload_id}"
 _PATHS = {"upload_id": "from the Location of the creation"}
 _ID = re.compile(r"[0-9A-Za-z_-]{1,128}")
 
-_RESUMABLE = Header(name="Tus-Resumable", description="1.0.0", required=True)
-_OFFSET = Header(name="Upload-Offset", description="where this chunk begins, in bytes", required=True)
-_CHECKSUM = Header(name="Upload-Checksum", description="of this chunk: sha1 or sha256, a space, base64")
+_Count = Annotated[int, Meta(ge=0, le=10**18 - 1)]
+_Override = Literal["PATCH", "DELETE", "HEAD"]
+_Checksum = Annotated[str, Meta(pattern="^(sha1 [A-Za-z0-9+/]{27}=|sha256 [A-Za-z0-9+/]{43}=)$")]
+
+_RESUMABLE = Header(name="Tus-Resumable", description="version of the protocol", schema=Literal["1.0.0"], required=True)
+_OFFSET = Header(name="Upload-Offset", description="where this chunk begins, in bytes", schema=_Count, required=True)
+_CHECKSUM = Header(name="Upload-Checksum", description="of this chunk: sha1 or sha256, a space, base64", schema=_Checksum)
 _PROGRESS = {
     "Tus-Resumable": "1.0.0",
     "Upload-Offset": "bytes that are safe",
@@ -78,7 +84,7 @@ class Uploads:
                 agency=self.create,
                 headers=(
                     _RESUMABLE,
-                    Header(name="Upload-Length", description="size of the whole file in bytes", required=True),
+                    Header(name="Upload-Length", description="size of the whole file in bytes", schema=_Count, required=True),
                     Header(name="Upload-Metadata", description="key and base64 value, comma separated"),
                     _CHECKSUM,
                 ),
@@ -134,8 +140,8 @@ class Uploads:
                 paths=_PATHS,
                 headers=(
                     _RESUMABLE,
-                    Header(name="X-HTTP-Method-Override", description="PATCH, DELETE or HEAD", required=True),
-                    Header(name="Upload-Offset", description="with PATCH: where this chunk begins"),
+                    Header(name="X-HTTP-Method-Override", description="the method meant", schema=_Override, required=True),
+                    Header(name="Upload-Offset", description="with PATCH: where this chunk begins", schema=_Count),
                     _CHECKSUM,
                 ),
                 body=Body(media={tus.CHUNK: None}, required=False),

@@ -47,6 +47,18 @@ async def test_a_delivery_is_listed_fetched_and_acknowledged_once(hub: HttpHub) 
     assert (await page(hub))["entries"] == []
 
 
+async def test_a_body_is_fetched_whatever_its_addressing_holds(hub: HttpHub) -> None:
+    """What a JSON envelope can say and a header cannot breaks neither the answer nor its other headers."""
+    sent = await hub.send(
+        hub.envelope(traceparent="00-" + "a" * 32 + "-" + "b" * 16 + "-01", tracestate="a=1\r\nSet-Cookie: x=y")
+    )
+    if sent.status != 202:
+        assert_problem(sent, 422, "envelope.field_invalid", "/tracestate")
+        return
+    reply = await hub.call("GET", f"/v1/mailbox/{sent.json['deliveries'][0]['delivery_id']}/body", agency=LAND_OFFICE)
+    assert reply.status == 200 and "Set-Cookie" not in reply.headers
+
+
 async def test_a_refusal_by_the_recipient_reaches_the_sender(hub: HttpHub) -> None:
     """The reason in words stands in the status that the sender reads."""
     sent = await hub.send(hub.envelope())
