@@ -284,6 +284,19 @@ async def test_what_is_no_http_or_too_long_is_answered_400(hub: HttpHub) -> None
         assert status.split()[1] in (b"400", b"431"), (head[:40], status)
 
 
+async def test_a_body_that_trickles_in_is_given_up(hub: HttpHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """408 once the pace is lost; nothing is stored."""
+    monkeypatch.setattr("lgsp.http.reading._GRACE_S", 0.2)
+    host, port = hub.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    head = f"POST /v1/envelopes HTTP/1.1\r\nHost: x\r\nAuthorization: {hub.headers()['Authorization']}\r\n"
+    writer.write(head.encode() + b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+    answer = await asyncio.wait_for(reader.readuntil(b"}"), 10)
+    writer.close()
+    assert b" 408 " in answer.splitlines()[0] and b'"code":"request.timeout"' in answer
+    assert await hub.stored() == 0
+
+
 async def test_broken_chunks_are_answered_400(hub: HttpHub) -> None:
     """A chunk size that is none: a problem document, nothing stored."""
     host, port = hub.url.removeprefix("http://").split(":")

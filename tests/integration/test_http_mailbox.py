@@ -11,6 +11,8 @@ from urllib.parse import quote
 
 import pytest
 
+from adapters.webhook.mapping import document_of
+from contracts.adapter import Parcel
 from tests.integration.http_hub import COMMUNE, LAND_OFFICE, STRANGER, HttpHub, http_hub
 from tests.integration.test_http_envelopes import assert_problem
 
@@ -19,6 +21,22 @@ from tests.integration.test_http_envelopes import assert_problem
 async def hub(tmp_path: Path) -> AsyncIterator[HttpHub]:
     async with http_hub(tmp_path, long_poll_max_s=5.0) as running:
         yield running
+
+
+async def pushed(hub: HttpHub, delivery_id: int) -> bytes:
+    """The document that a webhook would have been sent."""
+    work = await hub.hub.store.fetch(delivery_id)
+    assert work is not None
+    return document_of(
+        Parcel(
+            delivery_id=work.delivery_id,
+            attempt=work.attempt,
+            recipient=work.recipient,
+            addressed_as=work.addressed_as,
+            sequence=work.sequence,
+            envelope=work.envelope,
+        )
+    )
 
 
 async def page(hub: HttpHub, query: str = "", agency: str = LAND_OFFICE) -> dict[str, Any]:
@@ -37,6 +55,7 @@ async def test_a_delivery_is_listed_fetched_and_acknowledged_once(hub: HttpHub) 
     assert fetched.json["delivery"]["recipient"] == LAND_OFFICE
     sent_body = octets[octets.index(b'"body":') + 7 : octets.rindex(b"}")].strip()
     assert sent_body in fetched.octets
+    assert fetched.octets == await pushed(hub, entry["delivery_id"])
     raw = await hub.call("GET", f"/v1/mailbox/{entry['delivery_id']}/body", agency=LAND_OFFICE)
     assert raw.octets == sent_body
     body = {"items": [{"delivery_id": entry["delivery_id"]}, {"delivery_id": 999}]}
