@@ -11,9 +11,9 @@ from lgsp.core.directory import Agency
 from lgsp.demo.enrolment import directory_entry
 from lgsp.demo.province import DemoAgency, Province, load_province
 
-_PUSH_EVERY = 3  # of the communes, every third one runs a server; the others pull
+_PUSH_EVERY = 2  # of the communes, every second one runs a server; the others pull
 _TIMEOUT_S = 10.0
-_IN_FLIGHT = 16
+_IN_FLIGHT = 32  # the case-status database hears of everything: more than a hundred deliveries a second
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
