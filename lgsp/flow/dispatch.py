@@ -12,7 +12,7 @@ from lgsp.ports import Broker, Consignment, Journal, Ref, Subscription, Work
 
 log = get_logger()
 
-_PAUSE_WHEN_DOWN_S = 1.0
+_PAUSE_S = 1.0
 _LINGER_S = 0.002
 
 
@@ -37,8 +37,8 @@ class Dispatcher:
         self._max_held = max_held
         self._held = 0
         self._less_held = asyncio.Event()
-        self._in_flight: set[tuple[int, int]] = set()  # (delivery id, attempt)
-        self._running: set[asyncio.Task[None]] = set()
+        self._in_flight: dict[tuple[int, int], asyncio.Task[bool]] = {}  # (delivery id, attempt) -> who sees to it
+        self._running: set[asyncio.Task[bool]] = set()
 
     async def run(self, stop: asyncio.Event, grace_s: float) -> None:
         """Works until `stop`, then lets what is under way finish, at most `grace_s`."""
@@ -60,7 +60,7 @@ class Dispatcher:
             await self._less_held.wait()
         self._held += refs
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _ended(self, task: asyncio.Task[bool]) -> None:
         self._running.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("error.unexpected", component="dispatch", exc_info=error)
@@ -72,27 +72,34 @@ class Dispatcher:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    async def _handle(self, consignment: Consignment) -> None:
-        """Hydrate, attempt, acknowledge. Whatever goes wrong in between, the broker delivers again."""
+    async def _handle(self, consignment: Consignment) -> bool:
+        """Hydrate, attempt, acknowledge; whatever goes wrong in between, the broker delivers again. Whether it was acknowledged.
+
+        A second copy of what is under way here needs no second attempt. But its ack has to wait for the first one's: on a
+        connection that broke since, the first copy's counts for nothing, and the second is all that the broker knows.
+        """
         refs = {(ref.delivery_id, ref.attempt): ref for ref in consignment.refs}
-        mine = refs.keys() - self._in_flight  # a second copy of what is under way here needs no second attempt
-        self._in_flight |= mine
+        elsewhere = {self._in_flight[key] for key in refs if key in self._in_flight}
+        mine = [key for key in refs if key not in self._in_flight]
+        self._in_flight.update(dict.fromkeys(mine, _this_task()))
+        settled = False
         try:
             works = await self._hydrations.submit([refs[key] for key in mine])
             await self._attempt_all([work for work in works if work is not None])
+            settled = await _all_acknowledged(elsewhere)
         except Unavailable as error:
-            log.error("journal.lost", detail=str(error), wait_s=_PAUSE_WHEN_DOWN_S)
-            await asyncio.sleep(_PAUSE_WHEN_DOWN_S)
-            await consignment.again()
-        except BaseException:
-            await consignment.again()
+            log.error("journal.lost", detail=str(error), wait_s=_PAUSE_S)
+            await asyncio.sleep(_PAUSE_S)
+        except Exception:
+            await asyncio.sleep(_PAUSE_S)  # given back it comes again at once, and goes wrong again
             raise
-        else:
-            await consignment.done()
         finally:
-            self._in_flight -= mine
+            for key in mine:
+                del self._in_flight[key]
             self._held -= len(consignment.refs)
             self._less_held.set()
+            await (consignment.done() if settled else consignment.again())
+        return settled
 
     async def _hydrate(self, refs: Sequence[Ref]) -> Sequence[Work | None]:
         found = {(work.delivery_id, work.attempt): work for work in await self._journal.hydrate(refs)}
@@ -113,3 +120,16 @@ class Dispatcher:
 async def _stop_when(stop: asyncio.Event, subscription: Subscription) -> None:
     await stop.wait()
     await subscription.stop()
+
+
+def _this_task() -> asyncio.Task[bool]:
+    task = asyncio.current_task()
+    assert task is not None
+    return task
+
+
+async def _all_acknowledged(handlings: set[asyncio.Task[bool]]) -> bool:
+    """Waits for them. No ring can form: each was there before the one that waits for it."""
+    if handlings:
+        await asyncio.wait(handlings)
+    return all(not one.cancelled() and one.exception() is None and one.result() for one in handlings)
