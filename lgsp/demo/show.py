@@ -157,7 +157,9 @@ def _counter(vi: str, en: str, value: str, rest: str = "") -> RenderableType:
 def _tale(ledger: Ledger) -> RenderableType:
     assert ledger.case is not None
     lines = ledger.tale[-_TALE_LINES:]
-    text = Text("\n").join([Text.assemble((line.clock, "yellow"), "  ", line.text) for line in lines])
+    text = Text("\n", no_wrap=True, overflow="ellipsis").join(
+        Text.assemble((one.clock, "yellow"), "  ", one.text) for one in lines
+    )
     text.append("\n" * (_TALE_LINES - len(lines)))  # the picture keeps its height
     title = f"Theo dõi hồ sơ {ledger.case.number} · {ledger.case.field.name}"
     return Panel(text, title=title, title_align="left", border_style="dim")
