@@ -8,7 +8,7 @@ import secrets
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -72,16 +72,21 @@ async def open_store(settings: Settings) -> AsyncIterator[Store]:
 
 
 def token_key(settings: Settings) -> bytes:
-    """The key that signs access tokens, 32 bytes; made on first use, readable by the owner only."""
+    """The key that signs access tokens, 32 bytes; made on first use, readable by the owner only.
+
+    It appears under its name whole or not at all: another gateway may start at the same moment, and this one may die.
+    """
     path = settings.token_key_path
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        pass
-    else:
-        with os.fdopen(descriptor, "wb") as file:
+    if not path.exists():
+        draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(secrets.token_bytes(32))
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            path.hardlink_to(draft)
+        draft.unlink()
     key = path.read_bytes()
     if len(key) < 32:
         raise SettingsError(

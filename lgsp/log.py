@@ -60,7 +60,9 @@ def _processors(strict: bool) -> list[Processor]:
 
 def _renderer(people: bool, out: TextIO) -> list[Processor]:
     if people:
-        return [structlog.dev.ConsoleRenderer(colors=out.isatty(), pad_event_to=20)]
+        # Plain: the one it takes by itself prints local variables, and among them are bodies and secrets.
+        plain = structlog.dev.plain_traceback
+        return [structlog.dev.ConsoleRenderer(colors=out.isatty(), pad_event_to=20, exception_formatter=plain)]
     return [structlog.processors.format_exc_info, _withhold, structlog.processors.JSONRenderer(serializer=_serialized)]
 
 

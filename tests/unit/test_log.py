@@ -65,6 +65,20 @@ def test_a_person_who_watches_reads_text() -> None:
     assert not screen.text().startswith("{")
 
 
+def test_a_person_who_watches_sees_where_it_went_wrong_and_no_values() -> None:
+    """A traceback on a terminal shows no local variables: bodies and secrets are among them."""
+    screen = Screen(watched=True)
+    log.configure("console", "info", stream=screen)
+    secret = "citizen"
+    try:
+        raise ZeroDivisionError
+    except ZeroDivisionError as error:
+        log.get_logger().error("error.unexpected", component="test", exc_info=error)
+    assert "ZeroDivisionError" in screen.text()
+    assert "test_log.py" in screen.text()
+    assert secret not in screen.text().replace(f'"{secret}"', "")
+
+
 def test_lines_below_the_level_are_not_written() -> None:
     """log_level = "warning" silences information."""
     screen = Screen(watched=False)
