@@ -6,7 +6,7 @@
   `lessons` adds what goes wrong on purpose;
 - when: `day` puts it all on a clock and says what must have come out at the end, `pace` lets messages go;
 - how: `hub_client` speaks to the hub, `senders` and `recipients` are the agencies' systems, `systems` opens all of them;
-- then: `ledger` and `evidence` hold what happened, `check` judges it, `story` and `show` tell it, `runner` does one after another.
+- then: `ledger` and `evidence` hold what happened, `check` judges it, `story` and `show` tell it, `runner` runs it all.
 
 `units` to `day`, `pace`, `lessons`, `check` and `story` decide from their arguments and do no I/O but reading the units.
 """
