@@ -23,6 +23,7 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+(?:; ?[a-z0-9-]+=[\x21-\x7e]+)*", re.IGNORECASE)
 # W3C Trace Context, section 3.2: version 00, trace id and parent id are not all zero.
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_TRACESTATE = re.compile(r"[\x20-\x7e]{0,512}")
 
 
 def _reject(field: str, detail: str) -> ContractError:
@@ -116,8 +117,8 @@ def checked(envelope: Envelope, prefix: str = "") -> Envelope:
         raise _reject(f"{prefix}/correlation_id", "1 to 128 printable ASCII characters without spaces")
     if envelope.traceparent is not None and not _TRACEPARENT.fullmatch(envelope.traceparent):
         raise _reject(f"{prefix}/traceparent", "W3C Trace Context, version 00")
-    if envelope.tracestate is not None and (len(envelope.tracestate) > 512 or not envelope.tracestate.isascii()):
-        raise _reject(f"{prefix}/tracestate", "at most 512 ASCII characters")
+    if envelope.tracestate is not None and not _TRACESTATE.fullmatch(envelope.tracestate):
+        raise _reject(f"{prefix}/tracestate", "at most 512 printable ASCII characters")
     for place, attachment in enumerate(envelope.attachments):
         _check_attachment(attachment, f"{prefix}/attachments/{place}")
     return msgspec.structs.replace(

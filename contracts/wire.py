@@ -51,6 +51,8 @@ def parse(octets: bytes, *, traceparent: str | None = None, tracestate: str | No
         raise ContractError("envelope.field_invalid", _pointer(path), detail) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ContractError("envelope.malformed", "", str(error)[:200]) from None
+    except RecursionError:
+        raise ContractError("envelope.malformed", "", "nested too deep") from None
     if wire.sender == "":
         raise ContractError("envelope.field_invalid", "/sender", "must not be empty")
     return checked(

@@ -25,7 +25,8 @@ MAX_RETRY_AFTER_S = 24 * 3600.0
 _MAX_REASON_CHARS = 300
 _MAX_REMOTE_REF_CHARS = 128
 _SECRET_PREFIX = "whsec_"  # noqa: S105 - what every secret of the standard begins with
-_TRY_LATER = frozenset({408, 425, 429})
+# 401, 403, 404, 405, 407: what a proxy or a wrong deployment says, hardly ever the system that was to read the message.
+_TRY_LATER = frozenset({401, 403, 404, 405, 407, 408, 425, 429})
 
 _TAG = re.compile(r"<[^>]{0,500}>")
 _json_encode = msgspec.json.Encoder().encode

@@ -101,6 +101,8 @@ class Batches:
                 task = tasks.create_task(self._submit(line, trace, caller))
                 task.add_done_callback(lambda _: room.release())
                 answers.put_nowait(task)
+                if b'"attachments"' in line:  # its admission asks the journal: the lines behind it must not overtake it
+                    await asyncio.wait((task,))
         except (ContractError, web.RequestPayloadError) as error:
             answers.put_nowait(tasks.create_task(_refused(error)))
         except ConnectionError:

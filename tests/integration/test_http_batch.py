@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.integration.http_hub import HttpHub, http_hub
+from tests.integration.test_http_attachments import FILE, upload
 from tests.integration.test_http_envelopes import assert_problem
 
 PATH = "/v1/envelopes:batch"
@@ -40,6 +41,15 @@ async def test_every_line_is_answered_in_its_place(hub: HttpHub) -> None:
     receipts = [answer["receipt"]["message_id"] for answer in answers if "receipt" in answer]
     assert receipts == [envelope["message_id"] for envelope in good]
     assert await hub.stored() == 120
+
+
+async def test_lines_of_one_case_are_accepted_in_their_order_with_or_without_files(hub: HttpHub) -> None:
+    """A line with an attachment takes longer to decide; those behind it do not overtake it."""
+    attached = [{"digest": await upload(hub), "size_bytes": len(FILE)}]
+    sent = [hub.envelope(order_key="one case", **({"attachments": attached} if n % 3 == 1 else {})) for n in range(60)]
+    octets = b"\n".join(json.dumps(envelope).encode() for envelope in sent)
+    answers = lines((await hub.call("POST", PATH, data=octets, headers=NDJSON)).octets)
+    assert [answer["receipt"]["sequence"] for answer in answers] == list(range(1, 61))
 
 
 async def test_a_batch_again_gets_the_same_receipts(hub: HttpHub) -> None:

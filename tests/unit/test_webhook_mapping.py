@@ -143,7 +143,7 @@ def test_any_2xx_is_delivered(status: int) -> None:
     assert outcome(status, lgsp_remote_ref="x" * 500) == Delivered(remote_ref="x" * 128)
 
 
-@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 599])
+@pytest.mark.parametrize("status", [401, 403, 404, 405, 407, 408, 425, 429, 500, 502, 503, 504, 599])
 def test_trouble_that_passes_is_tried_again(status: int) -> None:
     """Too early, too many, server errors: Retry, not before Retry-After."""
     assert outcome(status) == Retry("delivery.server_error", f"HTTP {status}")
