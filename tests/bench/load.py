@@ -82,7 +82,8 @@ class Run:
             try:
                 await asyncio.wait_for(self._all_arrived.wait(), self._order.drain_s)
             except TimeoutError:
-                self._failure = f"{self._accepted} accepted, {self._delivered} arrived within {self._order.drain_s} s"
+                late = f"{self._accepted} accepted, {self._delivered} arrived within {self._order.drain_s} s"
+                self._failure = f"{late}, {self._strays} of other rounds" if self._strays else late
         for wire in wires:
             wire.transport.close()
         return self._result()

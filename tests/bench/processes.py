@@ -19,18 +19,18 @@ class BenchFailed(Exception):
 
 
 class Child:
-    """A Python program of ours. Its standard output is ours to read or goes to /dev/null, its errors go to a file."""
+    """A Python program of ours. What it prints we read (`talks`) or it goes to a file; its errors always go to a file."""
 
     def __init__(
-        self, arguments: Sequence[str], folder: Path, name: str, *, talks: bool, environ: Mapping[str, str] = {}
+        self, arguments: Sequence[str], folder: Path, name: str, *, talks: bool, environ: Mapping[str, str] | None = None
     ) -> None:
         self.name = name
-        self._errors = folder / f"{name}.err"
-        with self._errors.open("wb") as errors:
+        self._errors, self._log = folder / f"{name}.err", folder / f"{name}.log"
+        with self._errors.open("wb") as errors, self._log.open("wb") as log:
             self.process: subprocess.Popen[str] = subprocess.Popen(
                 [sys.executable, *arguments],
                 stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE if talks else subprocess.DEVNULL,
+                stdout=subprocess.PIPE if talks else log,
                 stderr=errors,
                 env={**_clean_environment(), **(environ or {})},
                 text=True,
@@ -59,6 +59,11 @@ class Child:
             self.process.wait(_START_S)
             raise BenchFailed(f"{self.name} ended with {self.process.returncode}\n{log_tail(self._errors)}")
         return line.strip()
+
+    def complaints(self) -> str:
+        """The last lines of its log above level info, and the end of its errors."""
+        lines = [line for line in self._log.read_text().splitlines() if '"level":"info"' not in line]
+        return "\n".join([*lines[-5:], log_tail(self._errors)]).strip()
 
     def check(self) -> None:
         """Raises BenchFailed when it ended."""

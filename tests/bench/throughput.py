@@ -91,12 +91,12 @@ def _one_round(load: Child, runner: Runner, order: Round) -> Mapping[str, float]
 
 
 def _check(runner: Runner, result: Result) -> None:
-    if result.failure:
-        raise BenchFailed(f"{runner.name}: {result.failure}")
+    wrong = result.failure
     if result.delivered != result.accepted or result.repeated or not result.accepted:
-        raise BenchFailed(
-            f"{runner.name}: {result.accepted} accepted, {result.delivered} delivered, {result.repeated} of them again"
-        )
+        wrong = wrong or f"{result.accepted} accepted, {result.delivered} delivered, {result.repeated} of them again"
+    if wrong:
+        said = "".join(f"\n{child.name}: {child.complaints()}" for child in runner.target.children)
+        raise BenchFailed(f"{runner.name}: {wrong}{said}")
 
 
 def _cpu(load: Child, target: Target) -> dict[str, float]:

@@ -107,3 +107,11 @@ def test_a_child_that_died_is_reported_with_its_last_words(tmp_path: Path) -> No
         pytest.raises(BenchFailed, match="no port left"),
     ):
         child.hear()
+
+
+def test_what_a_hub_complained_about_is_shown_without_its_ordinary_lines(tmp_path: Path) -> None:
+    """The log of a hub that lost something says why, between thousands of lines that say nothing."""
+    say = """print('{"level":"info"}'); print('{"level":"error","event":"journal.lost"}', flush=True)"""
+    with Child(["-c", say], tmp_path, "hub", talks=False) as child:
+        child.process.wait(30)
+        assert child.complaints() == '{"level":"error","event":"journal.lost"}'
