@@ -124,7 +124,7 @@ class Hub:
         try:
             await self._until_stop({working, *background})
         finally:
-            log.info("hub.stopping")
+            log.info("hub.stopping", open=self.intake.under_way + self.dispatcher.under_way)
             self.stop.set()
             deadline = time.monotonic() + self.settings.shutdown_grace_s
             await self.intake.close()

@@ -40,6 +40,11 @@ class Dispatcher:
         self._in_flight: dict[tuple[int, int], asyncio.Task[bool]] = {}  # (delivery id, attempt) -> who sees to it
         self._running: set[asyncio.Task[bool]] = set()
 
+    @property
+    def under_way(self) -> int:
+        """References taken from the broker and not yet acknowledged."""
+        return self._held
+
     async def run(self, stop: asyncio.Event, grace_s: float) -> None:
         """Works until `stop`, then lets what is under way finish, at most `grace_s`."""
         subscription = await self._broker.subscribe()

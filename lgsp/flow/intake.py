@@ -75,6 +75,11 @@ class Intake:
         self._open = True
         metrics.watch_intake(lambda: self._group.held)
 
+    @property
+    def under_way(self) -> int:
+        """Envelopes that wait for their commit."""
+        return self._group.held
+
     async def submit(self, envelope: Envelope, caller: Agency) -> Answer:
         """Takes the envelope over: on disk when this returns.
 
