@@ -26,7 +26,7 @@ from tests.crash.sink import Sink, content_of, pull
 _OPEN_CASES = 6  # of one desk
 _DESKS = 2  # of one sender
 _THINKS_S = 0.15  # a desk, between two requests, at most
-_MAX_OPEN = 400  # deliveries promised and not arrived: then the desks wait
+_MAX_OPEN = 400
 _LOOK_S = 0.005
 
 
@@ -50,13 +50,14 @@ class _Case:
 
 
 class Load:
-    """Desks send until `stop`; recipients take until the context ends."""
+    """Desks send until `stop`; recipients take until the context ends. At `max_open` deliveries on their way the desks wait."""
 
-    def __init__(self, chance: Random, *, faults: bool) -> None:
+    def __init__(self, chance: Random, *, faults: bool, max_open: int = _MAX_OPEN) -> None:
         self.history = History()
         self.sink = Sink(self.arrived, Random(chance.random()) if faults else None)
         self.receipt_times: list[float] = []
         self._chance = chance
+        self._max_open = max_open
         self._numbers = count(1)
         self._stopping = False
         self._promised = 0
@@ -101,7 +102,7 @@ class Load:
             await self._turn(code, client, cases, chance)
             cases = [case for case in cases if case.left]
             await asyncio.sleep(chance.uniform(0, _THINKS_S))
-            await until(lambda: self._stopping or self.open < _MAX_OPEN, "deliveries going on", 120)
+            await until(lambda: self._stopping or self.open < self._max_open, "deliveries going on", 120)
 
     async def _turn(self, code: AgencyCode, client: Client, cases: list[_Case], chance: Random) -> None:
         """One message by itself, or some of some cases in a batch; now and then the same again, for the same receipt."""

@@ -26,7 +26,7 @@ async def outage(folder: Path, rabbit: RabbitServer, prefix: str, dsn: str, down
     """Down at start and for `down_s` in the middle."""
     await asyncio.to_thread(rabbit.stop)
     setup = production(folder, dsn, rabbit.url, prefix, gateways=1, workers=1)
-    load = Load(chance("outage"), faults=False)
+    load = Load(chance("outage"), faults=False, max_open=100_000)
     async with hub_under_load(setup, load) as members:
         await _receipts(load, 200)
         assert not _pushed(load)

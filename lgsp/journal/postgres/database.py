@@ -30,6 +30,8 @@ _OUTAGES: tuple[type[BaseException], ...] = (
     asyncpg.LockNotAvailableError,
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.ReadOnlySQLTransactionError,
+    # What asyncpg says of an idle connection on which the server took leave and whose end has not yet arrived.
+    asyncpg.InternalClientError,
 )
 
 
