@@ -18,10 +18,10 @@ from aiohttp import web
 
 from adapters.registry import REGISTRY
 from contracts.adapter import DeliveryAdapter
-from lgsp import __version__
+from lgsp import __version__, metrics
 from lgsp.core.admission import Limits
 from lgsp.core.notices import NoticeRules
-from lgsp.errors import SettingsError
+from lgsp.errors import JournalUnavailable, SettingsError
 from lgsp.flow.attempt import Attempts
 from lgsp.flow.bell import Bell
 from lgsp.flow.directory import DirectoryCache
@@ -44,6 +44,9 @@ BOTH: frozenset[Role] = frozenset({"gateway", "worker"})
 
 log = get_logger()
 
+_LOOK_AGAIN_S = 0.5
+_LOOK_AGAIN_ALONE_S = 2.0  # one process: the bell says nearly everything
+_COUNT_EVERY_S, _COUNT_SHARE = 5.0, 0.02  # counting reads whole tables: at most this share of the time goes into it
 _LAST_ANSWERS_S = 5.0  # for answers still being written after everything was drained
 
 
@@ -118,7 +121,8 @@ class Hub:
         """Moves envelopes until `stop` is set, then drains: intake first, attempts next, the outbox last; all within one
         shutdown_grace_s (a journal that does not answer may take its own time-out longer)."""
         background = [
-            asyncio.create_task(loop) for loop in (self.directory.run(), self.outbox.run(), self.sweeper.run(), self._tidy())
+            asyncio.create_task(loop)
+            for loop in (self.directory.run(), self.outbox.run(), self.sweeper.run(), self._tidy(), self._count())
         ]
         working = asyncio.create_task(self._work())
         try:
@@ -158,6 +162,16 @@ class Hub:
                 log.info("upload.expired", uploads=removed)
             await asyncio.sleep(600)
 
+    async def _count(self) -> None:
+        """The gauges that come from the journal: deliveries by state, and whether its two sources agree."""
+        while True:
+            started = time.monotonic()
+            try:
+                metrics.balanced(await self.store.balance())
+            except JournalUnavailable as error:
+                log.error("journal.lost", detail=str(error))
+            await asyncio.sleep(max(_COUNT_EVERY_S, (time.monotonic() - started) / _COUNT_SHARE))
+
 
 @asynccontextmanager
 async def open_hub(
@@ -173,7 +187,7 @@ async def open_hub(
             stack.push_async_callback(adapter.close)
         if not broker.survives_restart:
             stack.enter_context(_alone(settings.data_dir))
-            await store.requeue_all(clock())
+            await store.requeue_all(clock(), settings.ready_lease_s)
         directory = DirectoryCache(store)
         await directory.refresh()
         yield _assemble(settings, frozenset(roles), store, broker, adapters, directory, clock)
@@ -272,7 +286,7 @@ def _assemble(
             max_batch=settings.commit_batch,
             capacity=settings.intake_capacity,
         ),
-        mailbox=Mailbox(store, settler, bell, clock),
+        mailbox=Mailbox(store, settler, bell, look_again_s=_LOOK_AGAIN_S if broker.survives_restart else _LOOK_AGAIN_ALONE_S),
         sweeper=Sweeper(
             store, broker, outbox, clock, interval_s=settings.sweep_interval_s, batch=settings.sweep_batch, ready_lease_s=lease_s
         ),

@@ -6,6 +6,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from contracts.problems import CATALOGUE
 from lgsp.core.lifecycle import State
+from lgsp.ports import Balance
 
 ACCEPTED = Counter("lgsp_envelopes_accepted_total", "Envelopes accepted (a resend is not counted again)")
 RESENT = Counter("lgsp_envelopes_resent_total", "Resends of the same bytes, answered with the same receipt")
@@ -38,6 +39,7 @@ BALANCE_DIFFERENCE = Gauge(
 )
 
 _settled = {state: SETTLED.labels(state.label) for state in State}
+_deliveries = {state: DELIVERIES.labels(state.label) for state in State}
 _refused = {code: REFUSED.labels(code) for code in CATALOGUE}
 
 
@@ -47,6 +49,13 @@ def settled(state: State) -> None:
 
 def refused(code: str) -> None:
     _refused[code].inc()
+
+
+def balanced(balance: Balance) -> None:
+    """Takes over a count of the journal."""
+    for state in State:
+        _deliveries[state].set(balance.by_state.get(state, 0))
+    BALANCE_DIFFERENCE.set(balance.difference)
 
 
 def watch_intake(held: Callable[[], float]) -> None:

@@ -151,6 +151,13 @@ class Balance(NamedTuple):
     accepted_events: int  # deliveries that events say were accepted
     ended_events: dict[State, int]  # and how they ended, according to events
 
+    @property
+    def difference(self) -> int:
+        """0, or promise 2 is broken: deliveries, and endings by state, that one source knows and the other does not."""
+        final = {state: count for state, count in self.by_state.items() if state.is_final}
+        endings = {state: final.get(state, 0) - self.ended_events.get(state, 0) for state in State if state.is_final}
+        return abs(self.accepted_events - sum(self.by_state.values())) + sum(abs(one) for one in endings.values())
+
 
 class Credential(msgspec.Struct, frozen=True, kw_only=True):
     """A client id and the scrypt hash of its secret."""
@@ -197,8 +204,9 @@ class Journal(Protocol):
         """READY deliveries that are due, oldest due first; their due time moves `lease_s` ahead: nobody else takes them."""
         ...
 
-    async def requeue_all(self, now: datetime) -> int:
-        """The broker lost its memory: QUEUED -> READY, due now. How many."""
+    async def requeue_all(self, now: datetime, lease_s: float = 0.0) -> int:
+        """The broker lost its memory: QUEUED -> READY, due now; and whatever is READY and due within `lease_s`, because nobody
+        is left who held the lease. How many."""
         ...
 
     async def expire(self, now: datetime, limit: int, ready_lease_s: float) -> list[tuple[int, Settled]]:

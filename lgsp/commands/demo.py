@@ -50,6 +50,7 @@ def play(settings: "Settings", *, cases: int, duration_s: float, seed: int | Non
     log_path = settings.data_dir / "hub.log"
     if not as_json:
         say(f"Trục · Hub {settings.base_url}, nhật ký · log {log_path}", "cyan")
+    log_path.touch(mode=0o640)
     with log_path.open("a", encoding="utf-8") as log_to:  # the screen belongs to the demo
         serve(settings, ("gateway", "worker"), on_ready=day.live, log_to=log_to)
     if day.status not in (0, None):

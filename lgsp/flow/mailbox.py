@@ -1,8 +1,7 @@
 """Pull delivery: the recipient lists, fetches and acknowledges. For systems behind firewalls, and communes without servers."""
 
 import time
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -12,8 +11,6 @@ from lgsp.core.lifecycle import State
 from lgsp.flow.bell import Bell
 from lgsp.flow.settler import Settler
 from lgsp.ports import MailboxEntry, Records, Settled, Settlement, Work
-
-_LOOK_AGAIN_S = 0.5  # what another process put into the mailbox is seen this late at most
 
 
 class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -25,11 +22,13 @@ class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
 
 
 class Mailbox:
-    def __init__(self, records: Records, settler: Settler, bell: Bell, clock: Callable[[], datetime]) -> None:
+    """`look_again_s`: what another process put into a mailbox, where the bell of this one is not heard, is seen this late."""
+
+    def __init__(self, records: Records, settler: Settler, bell: Bell, *, look_again_s: float) -> None:
         self._records = records
         self._settler = settler
         self._bell = bell
-        self._clock = clock
+        self._look_again_s = look_again_s
 
     async def list(self, recipient: AgencyCode, after: int, limit: int, wait_s: float) -> list[MailboxEntry]:
         """Waiting deliveries with an id above `after`, oldest first; when there are none, waits up to `wait_s` for the first."""
@@ -39,7 +38,7 @@ class Mailbox:
             left_s = end - time.monotonic()
             if entries or left_s <= 0:
                 return entries
-            await self._bell.wait(recipient, min(left_s, _LOOK_AGAIN_S))
+            await self._bell.wait(recipient, min(left_s, self._look_again_s))
 
     async def fetch(self, recipient: AgencyCode, delivery_id: int) -> Work | None:
         """A delivery of this recipient, also after it was acknowledged; None for any other."""

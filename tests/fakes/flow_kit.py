@@ -228,7 +228,7 @@ async def rig(
             hub=HUB, journal=journal, records=journal, directory=directory, outbox=outbox, bell=bell, limits=limits, clock=clock,
             ready_lease_s=LEASE_S, max_batch=50, capacity=capacity,
         ),
-        mailbox=Mailbox(journal, settler, bell, clock),
+        mailbox=Mailbox(journal, settler, bell, look_again_s=0.5),
         sweeper=Sweeper(journal, broker, outbox, clock, interval_s=0.01, batch=100, ready_lease_s=LEASE_S),
         dispatcher=Dispatcher(journal, broker, attempts.make, max_held=64, max_batch=50),
         stop=asyncio.Event(),

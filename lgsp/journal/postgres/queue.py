@@ -46,6 +46,7 @@ WITH due AS MATERIALIZED (
 SELECT t.delivery_id, t.attempt, t.shard, t.priority, e.header
 FROM taken t JOIN envelopes e ON e.sequence = t.sequence ORDER BY t.was_due_at, t.delivery_id"""
 
+UNLEASE = "UPDATE deliveries SET due_at = $1 WHERE state = 1 AND due_at > $1 AND due_at <= $2"
 REQUEUE_ALL = "UPDATE deliveries SET state = 1, due_at = $1 WHERE state = 2"
 
 NEXT_DUE = "SELECT due_at FROM deliveries WHERE state = 1 ORDER BY due_at LIMIT 1"
@@ -78,10 +79,11 @@ async def take_due(connection: Connection, now_us: int, limit: int, until_us: in
     ]
 
 
-async def requeue_all(connection: Connection, now_us: int) -> int:
-    """As `Journal.requeue_all`, within the transaction under way."""
-    status = await connection.execute(REQUEUE_ALL, now_us)
-    return int(status.removeprefix("UPDATE "))
+async def requeue_all(connection: Connection, now_us: int, until_us: int) -> int:
+    """As `Journal.requeue_all`, within the transaction under way; `until_us`: leases that end by then are void."""
+    leased = await connection.execute(UNLEASE, now_us, until_us)
+    queued = await connection.execute(REQUEUE_ALL, now_us)
+    return sum(int(status.removeprefix("UPDATE ")) for status in (leased, queued))
 
 
 def _work(

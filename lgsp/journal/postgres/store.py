@@ -72,9 +72,9 @@ class PostgresStore:
         async with self._database.connection() as connection:
             return await queue.take_due(connection, micros(now), limit, micros(now) + span_us(lease_s))
 
-    async def requeue_all(self, now: datetime) -> int:
+    async def requeue_all(self, now: datetime, lease_s: float = 0.0) -> int:
         async with self._database.writing() as connection:
-            return await queue.requeue_all(connection, micros(now))
+            return await queue.requeue_all(connection, micros(now), micros(now) + span_us(lease_s))
 
     async def expire(self, now: datetime, limit: int, ready_lease_s: float) -> list[tuple[int, Settled]]:
         async with self._database.writing() as connection:

@@ -11,6 +11,7 @@ SELECT d.delivery_id, d.attempt, d.shard, d.priority, e.header FROM deliveries d
 WHERE d.state = 1 AND d.due_at <= ? ORDER BY d.due_at, d.delivery_id LIMIT ?"""
 NEXT_DUE = "SELECT due_at FROM deliveries WHERE state = 1 ORDER BY due_at LIMIT 1"
 REQUEUE = "UPDATE deliveries INDEXED BY deliveries_queued SET state = 1, due_at = ? WHERE state = 2"
+UNLEASE = "UPDATE deliveries INDEXED BY deliveries_due SET due_at = ? WHERE state = 1 AND due_at > ? AND due_at <= ?"
 _LEASE = "UPDATE deliveries SET due_at = ? WHERE delivery_id = ?"
 _QUEUED = "UPDATE deliveries SET state = 2, due_at = NULL WHERE delivery_id = ? AND attempt = ? AND state = 1"
 
@@ -31,9 +32,10 @@ def mark_queued(connection: sqlite3.Connection, refs: Sequence[Ref]) -> None:
     connection.executemany(_QUEUED, [(ref.delivery_id, ref.attempt) for ref in refs])
 
 
-def requeue_all(connection: sqlite3.Connection, now_us: int) -> int:
+def requeue_all(connection: sqlite3.Connection, now_us: int, lease_s: float) -> int:
     """As `Journal.requeue_all`."""
-    return connection.execute(REQUEUE, (now_us,)).rowcount
+    leased = connection.execute(UNLEASE, (now_us, now_us, now_us + span_us(lease_s))).rowcount
+    return leased + connection.execute(REQUEUE, (now_us,)).rowcount
 
 
 def next_due(connection: sqlite3.Connection) -> int | None:

@@ -118,8 +118,8 @@ class SqliteStore:
     async def take_due(self, now: datetime, limit: int, lease_s: float) -> list[Ref]:
         return await self._writer.run(due.take_due, micros(now), limit, lease_s)
 
-    async def requeue_all(self, now: datetime) -> int:
-        return await self._writer.run(due.requeue_all, micros(now))
+    async def requeue_all(self, now: datetime, lease_s: float = 0.0) -> int:
+        return await self._writer.run(due.requeue_all, micros(now), lease_s)
 
     async def expire(self, now: datetime, limit: int, ready_lease_s: float) -> list[tuple[int, Settled]]:
         return await self._writer.run(settling.expire, micros(now), limit, ready_lease_s)
