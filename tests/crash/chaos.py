@@ -20,9 +20,10 @@ _SETTLED_S = 60.0
 _BACKLOG = 150
 
 
-def chance(name: str) -> Random:
+def chance(name: str, seed: int | None = None) -> Random:
     """LGSP_TEST_SEED repeats a run's decisions (not its timing)."""
-    seed = int(os.environ.get("LGSP_TEST_SEED", "") or secrets.randbelow(10**6))
+    if seed is None:
+        seed = int(os.environ.get("LGSP_TEST_SEED", "") or secrets.randbelow(10**6))
     print(f"{name}: seed {seed}")
     return Random(f"{name} {seed}")
 
@@ -91,23 +92,25 @@ async def _make_backlog(load: Load) -> None:
     load.sink.open.set()
 
 
-async def judged(setup: Setup, load: Load, members: Sequence[HubProcess]) -> None:
+async def judged(setup: Setup, load: Load, members: Sequence[HubProcess]) -> str:
     """Ends the load and waits until all has arrived; then every promise was kept, or this fails saying which was not."""
     await load.stop()
     await load.all_arrived()
-    broken = violations(load.history)
+    history = load.history
+    broken = violations(history)
     assert not broken, told(broken)
-    balance = await settled_balance(setup, sum(len(one.deliveries) for one in {r.message_id: r for r in load.history.receipts}.values()))
+    deliveries = {ref.delivery_id for receipt in history.receipts for ref in receipt.deliveries}
+    balance = await _settled_balance(setup, len(deliveries))
     assert balance.accepted_events == sum(balance.by_state.values())
-    assert {state: count for state, count in balance.ended_events.items() if count} == balance.by_state
-    bugs = [line for member in members for line in member.bugs()]
-    assert not bugs, told(bugs)
+    assert {state: number for state, number in balance.ended_events.items() if number} == balance.by_state
     for member in members:
         member.check()
-    print(f"{len(load.history.sent)} messages, {len(load.history.arrivals)} arrivals, {second_copies(load.history)} second copies")
+    bugs = [line for member in members for line in member.bugs()]
+    assert not bugs, told(bugs)
+    return f"{len(history.sent)} messages, {len(deliveries)} deliveries, {second_copies(history)} second copies"
 
 
-async def settled_balance(setup: Setup, deliveries: int) -> Balance:
+async def _settled_balance(setup: Setup, deliveries: int) -> Balance:
     """Waits until the journal says of all of them that they were delivered. Raises TimeoutError with what it says instead."""
     found: list[Balance] = []
     async with open_store(setup.settings) as store:

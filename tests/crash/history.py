@@ -32,7 +32,10 @@ class Arrival:
 
 @dataclass(slots=True)
 class History:
-    """Each list in the order in which it happened; a sender offers a message of a lane after, or in one batch behind, the one before."""
+    """Each list in the order in which it happened.
+
+    A sender offers a message of a lane when it has the receipt for the one before, or behind it in one batch.
+    """
 
     sent: list[Sent] = field(default_factory=list)
     receipts: list[Receipt] = field(default_factory=list)
@@ -85,7 +88,7 @@ def _answers(sent: Sequence[Sent], receipts: Sequence[Receipt]) -> Iterator[str]
 
 
 def _numbers(receipts: Iterable[Receipt]) -> Iterator[str]:
-    """Sequences and delivery ids are dense from 1: a gap is an acceptance that was undone, a repetition one that was overwritten."""
+    """Sequences and delivery ids are dense from 1: a gap is an acceptance undone, a repetition one that was overwritten."""
     counts = {"sequence": Counter[int](), "delivery": Counter[int]()}
     for receipt in receipts:
         counts["sequence"][receipt.sequence] += 1

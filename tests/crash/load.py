@@ -1,7 +1,7 @@
 """The load: cases with several messages each, sent one by one and in batches, every lane in order."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -179,7 +179,6 @@ async def under_load(load: Load, sink_port: int, hub_url: str) -> AsyncIterator[
         await runner.cleanup()
 
 
-def told(messages: Iterator[str] | list[str]) -> str:
+def told(messages: Sequence[str]) -> str:
     """The first few of them, for an assertion."""
-    found = list(messages)
-    return "\n".join([f"{len(found)} in all", *found[:10]])
+    return "\n".join([f"{len(messages)} in all", *messages[:10]])

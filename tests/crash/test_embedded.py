@@ -2,19 +2,19 @@
 
 from pathlib import Path
 
-from tests.crash.chaos import chance, hub_under_load, judged, kill_the_only_one
+from tests.crash.chaos import chance
 from tests.crash.hub import embedded
-from tests.crash.load import Load
+from tests.crash.scenarios import kills_of_the_only_process, stops
 
 KILLS = 21
+STOPS = 3
 
 
 async def test_nothing_is_lost_or_disordered_when_the_only_process_is_killed_again_and_again(tmp_path: Path) -> None:
     """Everything accepted arrives, in order, under one delivery id, and the books balance."""
-    draw = chance("embedded")
-    setup, load = embedded(tmp_path), Load(draw, faults=True)
-    async with hub_under_load(setup, load) as members:
-        moments = await kill_the_only_one(members[0], load, KILLS, draw)
-        print(dict(moments))
-        assert moments.total() == KILLS
-        await judged(setup, load, members)
+    print(await kills_of_the_only_process(embedded(tmp_path), chance("embedded"), KILLS))
+
+
+async def test_a_process_that_is_told_to_stop_loses_and_repeats_nothing(tmp_path: Path) -> None:
+    """SIGTERM: exit status 0 within the grace time, nothing lost, no second copy of anything."""
+    print(await stops(embedded(tmp_path), chance("stops, embedded"), STOPS))

@@ -14,10 +14,14 @@ from tests.crash.load import until
 
 
 class Tunnel:
-    """Passes octets on in both directions, but not the news that the server hung up. `said` counts the server's octets."""
+    """Passes octets on in both directions, but until `honest` is set not the news that the server hung up.
+
+    `said` counts the server's octets.
+    """
 
     def __init__(self, host: str, port: int) -> None:
         self._host, self._port = host, port
+        self.honest = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
         self.said = 0
@@ -43,6 +47,8 @@ class Tunnel:
         while octets := await far.read(65536):
             back.write(octets)
             self.said += len(octets)
+        await self.honest.wait()
+        back.close()
 
 
 @asynccontextmanager
@@ -69,7 +75,8 @@ async def test_a_connection_that_was_told_goodbye_is_an_outage_and_is_replaced(p
             so_far = between.said
             operator = await asyncpg.connect(postgres_dsn)
             await operator.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
             await operator.close()
             await until(lambda: between.said > so_far, "the goodbye")
@@ -77,4 +84,5 @@ async def test_a_connection_that_was_told_goodbye_is_an_outage_and_is_replaced(p
                 await store.ping()
             await store.ping()
         finally:
+            between.honest.set()
             await store.close()

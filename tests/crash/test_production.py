@@ -1,32 +1,36 @@
-"""The production set-up: gateways and workers on RabbitMQ and PostgreSQL. Any process may die at any moment, and the servers too."""
+"""The production set-up: gateways and workers on RabbitMQ and PostgreSQL. Any process may die at any moment, the servers too."""
 
-import asyncio
 from pathlib import Path
 
-from tests.crash.chaos import chance, hub_under_load, judged, kill_any
+from tests.crash.chaos import chance
 from tests.crash.hub import production
-from tests.crash.load import Load
+from tests.crash.scenarios import broker_away, kills_of_anything, stops
 from tests.servers import PostgresServer, RabbitServer
 
 KILLS = 24
+DOWN_S = 8.0
 
 
 async def test_nothing_is_lost_or_disordered_when_gateways_workers_and_servers_die(
     tmp_path: Path, rabbit_server: RabbitServer, rabbit_prefix: str, postgres_server: PostgresServer, postgres_dsn: str
 ) -> None:
-    """kill -9 of processes one after the other, of RabbitMQ in between, and a restart of PostgreSQL."""
-    draw = chance("production")
+    """Everything accepted arrives, in order, under one delivery id, and the books balance."""
     rabbit_server.start()
     setup = production(tmp_path, postgres_dsn, rabbit_server.url, rabbit_prefix)
-    load = Load(draw, faults=True)
-    async with hub_under_load(setup, load) as members:
-        await asyncio.to_thread(rabbit_server.write_registry)
-        moments = await kill_any(members, KILLS // 2, draw)
-        await asyncio.to_thread(rabbit_server.kill9)
-        await asyncio.to_thread(rabbit_server.start)
-        moments += await kill_any(members, KILLS // 4, draw)
-        await asyncio.to_thread(postgres_server.restart)
-        moments += await kill_any(members, KILLS - KILLS // 2 - KILLS // 4, draw)
-        print(dict(moments))
-        assert moments.total() == KILLS
-        await judged(setup, load, members)
+    print(await kills_of_anything(setup, chance("production"), KILLS, rabbit_server, postgres_server))
+
+
+async def test_intake_goes_on_while_rabbitmq_is_down_and_deliveries_catch_up(
+    tmp_path: Path, rabbit_server: RabbitServer, rabbit_prefix: str, postgres_dsn: str
+) -> None:
+    """At the start and in the middle: receipts keep coming, and what was accepted meanwhile arrives once it is back."""
+    setup = production(tmp_path, postgres_dsn, rabbit_server.url, rabbit_prefix, gateways=1, workers=1)
+    print(await broker_away(setup, chance("broker away"), rabbit_server, DOWN_S))
+
+
+async def test_processes_that_are_told_to_stop_lose_and_repeat_nothing(
+    tmp_path: Path, rabbit_server: RabbitServer, rabbit_prefix: str, postgres_dsn: str
+) -> None:
+    """SIGTERM to one after the other, as in a rolling upgrade: exit status 0 in time, no second copy of anything."""
+    rabbit_server.start()
+    print(await stops(production(tmp_path, postgres_dsn, rabbit_server.url, rabbit_prefix), chance("stops, production"), 1))

@@ -1,0 +1,1 @@
+"""The crash tests for hours: `python -m tests.soak`."""
