@@ -82,7 +82,7 @@ class Link:
                 if being_cancelled():
                     raise
                 log.warning("broker.lost", connection=self._name, detail="the connection broke")
-            except Exception as error:  # noqa: BLE001 - a bug; without this keeper the process would look alive and never work
+            except Exception as error:  # a bug; without its keeper the process would look alive and never work
                 log.error("error.unexpected", component=f"connection {self._name}", exc_info=error)
             self.tried.set()
             failures = 0 if time.monotonic() - started > _STEADY_AFTER_S else failures + 1

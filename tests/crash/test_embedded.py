@@ -6,7 +6,7 @@ from tests.crash.chaos import chance
 from tests.crash.hub import embedded
 from tests.crash.scenarios import kills_of_the_only_process, stops
 
-KILLS = 21
+KILLS = 30
 STOPS = 3
 
 
