@@ -145,22 +145,19 @@ def print_rows(console: Console, title: str, rows: Sequence[Row]) -> None:
 def print_comparison(console: Console, before: Sequence[Row], now: Sequence[Row]) -> None:
     """Every value of both runs side by side. Ratios to the relay are compared where both runs have one: machines differ."""
     earlier = {one.key: one for one in before}
-    table = _table("Before and now; changes under 15 % are ties (=)", "scenario", "set-up", "metric")
-    for name in ("before", "now", "change", "x before", "x now"):
-        table.add_column(name, justify="right")
+    table = _table("Before and now; changes under 15 % are ties (=)")
+    for name in ("scenario", "set-up", "metric", "unit"):
+        table.add_column(name, no_wrap=True)
+    for name in ("before", "now", "x before", "x now", "change"):
+        table.add_column(name, justify="right", no_wrap=True)
     for one in now:
         old = earlier.pop(one.key, None)
-        table.add_row(
-            *one.key,
-            "-" if old is None else _number(old),
-            _number(one),
-            change(old, one),
-            _ratio(old) if old else "",
-            _ratio(one),
-        )
-    for old in earlier.values():
-        table.add_row(*old.key, _number(old), "-", "gone", _ratio(old), "")
+        then, ratio_then = ("-", "") if old is None else (f"{old.value:,.1f}", _ratio(old))
+        table.add_row(*one.key, one.unit, then, f"{one.value:,.1f}", ratio_then, _ratio(one), change(old, one))
     console.print(table)
+    gone = sorted({f"{one.scenario}/{one.setup}" for one in earlier.values()})
+    if gone:
+        console.print(f"Not measured this time: {'; '.join(gone)}", highlight=False)
 
 
 def change(before: Row | None, now: Row) -> str:
@@ -172,10 +169,6 @@ def change(before: Row | None, now: Row) -> str:
         return "?"
     part = new / old - 1
     return "=" if abs(part) < _TIE else f"{part:+.0%}"
-
-
-def _number(one: Row) -> str:
-    return f"{one.value:,.1f} {one.unit}"
 
 
 def _by_place(rows: Iterable[Row]) -> dict[tuple[str, str], dict[str, Row]]:

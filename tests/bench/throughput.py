@@ -23,7 +23,7 @@ UNITS = {
     "end_to_end_ms_p50": "ms",
     "end_to_end_ms_p99": "ms",
 }
-_CPU_UNIT = "us/message"
+_CPU_UNIT = "us/envelope"
 
 
 @dataclass(frozen=True, kw_only=True)
