@@ -146,14 +146,16 @@ def print_comparison(console: Console, before: Sequence[Row], now: Sequence[Row]
     """Every value of both runs side by side. Ratios to the relay are compared where both runs have one: machines differ."""
     earlier = {one.key: one for one in before}
     table = _table("Before and now; changes under 15 % are ties (=)")
-    for name in ("scenario", "set-up", "metric", "unit"):
-        table.add_column(name, no_wrap=True)
+    for name in ("scenario/set-up", "metric"):
+        table.add_column(name)
     for name in ("before", "now", "x before", "x now", "change"):
         table.add_column(name, justify="right", no_wrap=True)
     for one in now:
         old = earlier.pop(one.key, None)
         then, ratio_then = ("-", "") if old is None else (f"{old.value:,.1f}", _ratio(old))
-        table.add_row(*one.key, one.unit, then, f"{one.value:,.1f}", ratio_then, _ratio(one), change(old, one))
+        table.add_row(
+            f"{one.scenario}/{one.setup}", one.metric, then, f"{one.value:,.1f}", ratio_then, _ratio(one), change(old, one)
+        )
     console.print(table)
     gone = sorted({f"{one.scenario}/{one.setup}" for one in earlier.values()})
     if gone:
