@@ -95,6 +95,7 @@ async def _make_backlog(load: Load) -> None:
 async def judged(setup: Setup, load: Load, members: Sequence[HubProcess]) -> str:
     """Ends the load and waits until all has arrived; then every promise was kept, or this fails saying which was not."""
     await load.stop()
+    _check_all(members)
     await load.all_arrived()
     history = load.history
     broken = violations(history)
@@ -103,11 +104,15 @@ async def judged(setup: Setup, load: Load, members: Sequence[HubProcess]) -> str
     balance = await _settled_balance(setup, len(deliveries))
     assert balance.accepted_events == sum(balance.by_state.values())
     assert {state: number for state, number in balance.ended_events.items() if number} == balance.by_state
-    for member in members:
-        member.check()
+    _check_all(members)
     bugs = [line for member in members for line in member.bugs()]
     assert not bugs, told(bugs)
     return f"{len(history.sent)} messages, {len(deliveries)} deliveries, {second_copies(history)} second copies"
+
+
+def _check_all(members: Sequence[HubProcess]) -> None:
+    for member in members:
+        member.check()
 
 
 async def _settled_balance(setup: Setup, deliveries: int) -> Balance:

@@ -71,7 +71,7 @@ class Sink:
         if draw < 0.03 and request.transport is not None:
             request.transport.abort()  # it took the message, and the hub never learns
         elif draw < 0.06:
-            await asyncio.sleep(draw * 10)  # under way long enough to be met by a kill
+            await asyncio.sleep(draw * 50)  # under way for longer than the hub takes to mark it as queued
         return web.Response(status=204)
 
 
