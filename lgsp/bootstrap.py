@@ -29,6 +29,7 @@ from lgsp.flow.dispatch import Dispatcher
 from lgsp.flow.health import Readiness
 from lgsp.flow.intake import Intake
 from lgsp.flow.mailbox import Mailbox
+from lgsp.flow.notices import Notices
 from lgsp.flow.outbox import Outbox
 from lgsp.flow.settler import Settler
 from lgsp.flow.sweeper import Sweeper
@@ -253,12 +254,14 @@ def _assemble(
     bell = Bell()
     outbox = Outbox(store, broker, window=settings.commit_batch, capacity=20_000)
     settler = Settler(store, outbox, clock, max_batch=settings.commit_batch, capacity=100_000, ready_lease_s=lease_s)
+    notice_rules = NoticeRules(hub=hub_code, limits=limits)
+    notices = Notices(directory, notice_rules, clock)
     attempts = Attempts(
         directory=directory,
         directory_store=store,
         adapters=adapters,
         settler=settler,
-        notice_rules=NoticeRules(hub=hub_code, limits=limits),
+        notice_rules=notice_rules,
         clock=clock,
         draw=random.random,
         schedule_s=settings.retry_schedule_s,
@@ -286,9 +289,19 @@ def _assemble(
             max_batch=settings.commit_batch,
             capacity=settings.intake_capacity,
         ),
-        mailbox=Mailbox(store, settler, bell, look_again_s=_LOOK_AGAIN_S if broker.survives_restart else _LOOK_AGAIN_ALONE_S),
+        mailbox=Mailbox(
+            store, settler, notices, bell, look_again_s=_LOOK_AGAIN_S if broker.survives_restart else _LOOK_AGAIN_ALONE_S
+        ),
         sweeper=Sweeper(
-            store, broker, outbox, clock, interval_s=settings.sweep_interval_s, batch=settings.sweep_batch, ready_lease_s=lease_s
+            store,
+            broker,
+            outbox,
+            settler,
+            notices,
+            clock,
+            interval_s=settings.sweep_interval_s,
+            batch=settings.sweep_batch,
+            ready_lease_s=lease_s,
         ),
         dispatcher=Dispatcher(
             store, broker, attempts.make, max_held=4 * settings.worker_concurrency, max_batch=settings.commit_batch

@@ -50,6 +50,7 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
 
     delivery_id: int
     attempt: int
+    postponed: int = 0  # how many of these numbers were put off and not attempted
     recipient: AgencyCode
     addressed_as: AgencyCode
     state: State
@@ -57,13 +58,21 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     accepted_at: datetime
     expires_at: datetime
     envelope: Envelope
+    order_key: str | None  # as in `Admitted`: with what was found in the body
+    identifiers: tuple[Identifier, ...]
+
+    @property
+    def tries(self) -> int:
+        """The number of the attempt as partners and people count it: the first is 1."""
+        return self.attempt - self.postponed
 
 
 class Settlement(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one attempt. Applied only while the delivery is open and at this attempt; otherwise it is stale and dropped.
 
-    `state` READY means again in `delay_s`, as attempt + 1; AVAILABLE means into the mailbox. `attempt` None: any (operator,
-    mailbox, expiry). `notice` is accepted in the same transaction, and only if the settlement applies.
+    `state` READY means again in `delay_s`, as attempt + 1; with `postpone` nothing was attempted: the number is used up all the
+    same, so that no late confirm is taken for the next one, but it is no event. AVAILABLE means into the mailbox. `attempt`
+    None: any (operator, mailbox, expiry). `notice` is accepted in the same transaction, and only if the settlement applies.
     """
 
     delivery_id: int
@@ -71,6 +80,7 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int | None = None
     recipient: AgencyCode | None = None  # when given, must be the recipient: a mailbox acknowledges only its own
     delay_s: float = 0.0
+    postpone: bool = False
     reason: str = ""
     detail: str = ""
     took_ms: int | None = None
@@ -140,6 +150,7 @@ class EnvelopeRecord(msgspec.Struct, frozen=True, kw_only=True):
     directory_version: int
     body_bytes: int
     envelope: Envelope  # with an empty body
+    order_key: str | None  # as in `Admitted`: with what was found in the body
     identifiers: tuple[Identifier, ...]
     deliveries: tuple[DeliveryRecord, ...]
 
@@ -209,12 +220,11 @@ class Journal(Protocol):
         is left who held the lease. How many."""
         ...
 
-    async def expire(self, now: datetime, limit: int, ready_lease_s: float) -> list[tuple[int, Settled]]:
-        """Ends open deliveries past expires_at as EXPIRED (at most `limit`), as (delivery_id, Settled)."""
-        ...
+    async def overdue(self, now: datetime, grace_s: float, limit: int) -> list[Work]:
+        """Open deliveries past expires_at, the longest first, with empty bodies; whoever asked settles them as EXPIRED.
 
-    async def next_due(self) -> datetime | None:
-        """When the earliest READY delivery falls due; None when there is none."""
+        Of those that somebody may be attempting just now (READY, QUEUED) only what is `grace_s` past it.
+        """
         ...
 
     async def ping(self) -> None:
@@ -235,6 +245,10 @@ class Records(Protocol):
 
     async def fetch(self, delivery_id: int) -> Work | None:
         """Any delivery with its envelope."""
+        ...
+
+    async def outline(self, delivery_ids: Sequence[int]) -> list[Work]:
+        """These deliveries with their envelopes, bodies left empty, in any order; unknown ones are left out."""
         ...
 
     async def envelope(self, sender: AgencyCode, message_id: str) -> EnvelopeRecord | None:

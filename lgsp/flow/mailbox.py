@@ -8,7 +8,9 @@ import msgspec
 
 from contracts.agency import AgencyCode
 from lgsp.core.lifecycle import State
+from lgsp.core.retry import Verdict
 from lgsp.flow.bell import Bell
+from lgsp.flow.notices import Notices
 from lgsp.flow.settler import Settler
 from lgsp.ports import MailboxEntry, Records, Settled, Settlement, Work
 
@@ -24,9 +26,10 @@ class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
 class Mailbox:
     """`look_again_s`: what another process put into a mailbox, where the bell of this one is not heard, is seen this late."""
 
-    def __init__(self, records: Records, settler: Settler, bell: Bell, *, look_again_s: float) -> None:
+    def __init__(self, records: Records, settler: Settler, notices: Notices, bell: Bell, *, look_again_s: float) -> None:
         self._records = records
         self._settler = settler
+        self._notices = notices
         self._bell = bell
         self._look_again_s = look_again_s
 
@@ -46,15 +49,27 @@ class Mailbox:
         return work if work is not None and work.recipient == recipient else None
 
     async def acknowledge(self, recipient: AgencyCode, items: Sequence[Acknowledgement]) -> Sequence[Settled]:
-        """Ends deliveries, in the order given. Repeating an acknowledgement is harmless: `applied` is False, `state` tells."""
-        return await self._settler.settle([self._settlement(recipient, item) for item in items])
+        """Ends deliveries, in the order given, and tells the senders that want to know.
 
-    def _settlement(self, recipient: AgencyCode, item: Acknowledgement) -> Settlement:
-        refused = item.result == "refused"
+        Repeating an acknowledgement is harmless: `applied` is False, `state` tells.
+        """
+        outlines = {work.delivery_id: work for work in await self._records.outline([item.delivery_id for item in items])}
+        return await self._settler.settle([self._settlement(recipient, item, outlines.get(item.delivery_id)) for item in items])
+
+    def _settlement(self, recipient: AgencyCode, item: Acknowledgement, work: Work | None) -> Settlement:
+        verdict = _verdict(item)
+        ends = work is not None and work.recipient == recipient and not work.state.is_final
         return Settlement(
             delivery_id=item.delivery_id,
-            state=State.REFUSED if refused else State.DELIVERED,
+            state=verdict.state,
             recipient=recipient,
-            reason="delivery.refused_by_recipient" if refused else "",
-            detail=item.reason[:500],
+            reason=verdict.reason,
+            detail=verdict.detail,
+            notice=self._notices.about(work, verdict) if work is not None and ends else None,
         )
+
+
+def _verdict(item: Acknowledgement) -> Verdict:
+    if item.result == "refused":
+        return Verdict(State.REFUSED, reason="delivery.refused_by_recipient", detail=item.reason[:500])
+    return Verdict(State.DELIVERED, detail=item.reason[:500])

@@ -8,12 +8,19 @@ from datetime import datetime
 
 from lgsp import metrics
 from lgsp.core.lifecycle import State
-from lgsp.errors import JournalUnavailable
+from lgsp.core.retry import Verdict
+from lgsp.errors import Unavailable
+from lgsp.flow.notices import Notices
 from lgsp.flow.outbox import Outbox
+from lgsp.flow.settler import Settler
 from lgsp.log import get_logger
-from lgsp.ports import Broker, Journal
+from lgsp.ports import Broker, Journal, Settlement, Work
 
 log = get_logger()
+
+# An attempt ends by expires_at and says itself what came of it; this is its time to say so, and for clocks that differ.
+EXPIRY_GRACE_S = 60.0
+_EXPIRED = Verdict(State.EXPIRED, reason="delivery.expired")
 
 
 class Sweeper:
@@ -24,6 +31,8 @@ class Sweeper:
         journal: Journal,
         broker: Broker,
         outbox: Outbox,
+        settler: Settler,
+        notices: Notices,
         clock: Callable[[], datetime],
         *,
         interval_s: float,
@@ -33,17 +42,19 @@ class Sweeper:
         self._journal = journal
         self._broker = broker
         self._outbox = outbox
+        self._settler = settler
+        self._notices = notices
         self._clock = clock
         self._interval_s = interval_s
         self._batch = batch
         self._ready_lease_s = ready_lease_s
 
     async def run(self) -> None:
-        """Sweeps until cancelled. A journal that is away is asked again after the interval."""
+        """Sweeps until cancelled. What the journal does not answer or take is tried again after the interval."""
         while True:
             try:
                 more = await self.sweep_once()
-            except JournalUnavailable as error:
+            except Unavailable as error:
                 log.error("journal.lost", detail=str(error))
                 more = False
             await asyncio.sleep(0.0 if more else self._interval_s)
@@ -67,8 +78,16 @@ class Sweeper:
         return len(refs)
 
     async def _expire(self) -> int:
-        ended = await self._journal.expire(self._clock(), self._batch, self._ready_lease_s)
-        for _, settled in ended:
-            metrics.settled(State.EXPIRED)
-            self._outbox.offer(settled.ready)
-        return len(ended)
+        """Those that are at another attempt by the time they are settled are left to the next round."""
+        overdue = await self._journal.overdue(self._clock(), EXPIRY_GRACE_S, self._batch)
+        await self._settler.settle([self._ending(work) for work in overdue])
+        return len(overdue)
+
+    def _ending(self, work: Work) -> Settlement:
+        return Settlement(
+            delivery_id=work.delivery_id,
+            state=_EXPIRED.state,
+            attempt=work.attempt,
+            reason=_EXPIRED.reason,
+            notice=self._notices.about(work, _EXPIRED),
+        )

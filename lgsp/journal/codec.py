@@ -40,7 +40,8 @@ def span_us(span_s: float) -> int:
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An envelope without its body, as stored. `found` are its identifiers with those read from the body, where there are more.
+    """An envelope without its body, as stored. `found` are its identifiers with those read from the body, where there are more;
+    `found_order_key` is the order key read from the body, where the sender gave none.
 
     JSON, because it keeps the offset of times (which the digest covers), can be read with any tool, and tolerates new fields.
     """
@@ -60,9 +61,10 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tracestate: str | None = None
     attachments: tuple[Attachment, ...] = ()
     found: tuple[Identifier, ...] | None = None
+    found_order_key: str | None = None
 
     def envelope(self, body: bytes) -> Envelope:
-        """The envelope as it was admitted."""
+        """The envelope as it was received."""
         return Envelope(
             message_id=self.message_id,
             sender=self.sender,
@@ -85,6 +87,11 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def all_identifiers(self) -> tuple[Identifier, ...]:
         return self.identifiers if self.found is None else self.found
 
+    @property
+    def lane_key(self) -> str | None:
+        """The order key that the lanes were made of."""
+        return self.order_key or self.found_order_key
+
 
 class _Trace(msgspec.Struct):
     traceparent: str | None = None
@@ -96,7 +103,7 @@ _trace_decoder = msgspec.json.Decoder(_Trace)
 
 
 def encode_header(admitted: Admitted) -> bytes:
-    """Everything the envelope says but its body, and the identifiers that were found."""
+    """Everything the envelope says but its body, and what was found in the body."""
     envelope = admitted.envelope
     return _encoder.encode(
         Header(
@@ -115,6 +122,7 @@ def encode_header(admitted: Admitted) -> bytes:
             tracestate=envelope.tracestate,
             attachments=envelope.attachments,
             found=None if admitted.identifiers == envelope.identifiers else admitted.identifiers,
+            found_order_key=None if envelope.order_key else admitted.order_key,
         )
     )
 
@@ -239,7 +247,7 @@ def written(
             admitted.digest,
             envelope.kind,
             envelope.priority,
-            envelope.order_key,
+            admitted.order_key,
             len(envelope.body),
             encode_header(admitted),
             now_us,

@@ -27,10 +27,11 @@ def enter(hops: Sequence[Hop], ahead: dict[int, list[State]]) -> list[State]:
 
 
 class Change(NamedTuple):
-    """New values of a delivery, and the name of the event."""
+    """New values of a delivery, and the name of the event; "" for a postponement, which is none."""
 
     state: State
     attempt: int
+    postponed: int
     due_at: int | None
     ended_at: int | None
     event: str
@@ -51,12 +52,15 @@ def applies(state: State, attempt: int, recipient: str, settlement: Settlement) 
     raise IllegalMove(f"delivery {settlement.delivery_id}: {state.label} to {settlement.state.label}")
 
 
-def change(attempt: int, settlement: Settlement, now_us: int) -> Change:
+def change(attempt: int, postponed: int, settlement: Settlement, now_us: int) -> Change:
     """What a settlement that applies makes of its delivery."""
     if settlement.state is State.READY:
-        return Change(State.READY, attempt + 1, now_us + span_us(settlement.delay_s), None, _RETRIED)
+        due_us = now_us + span_us(settlement.delay_s)
+        if settlement.postpone:
+            return Change(State.READY, attempt + 1, postponed + 1, due_us, None, "")
+        return Change(State.READY, attempt + 1, postponed, due_us, None, _RETRIED)
     ended_us = now_us if settlement.state.is_final else None
-    return Change(settlement.state, attempt, None, ended_us, settlement.state.label)
+    return Change(settlement.state, attempt, postponed, None, ended_us, settlement.state.label)
 
 
 def _is_allowed(before: State, after: State) -> bool:

@@ -41,14 +41,15 @@ def admitted(
     body: bytes = b'{"a": 1}',
     identifiers: Sequence[Identifier] = (),
     found: Sequence[Identifier] = (),
+    found_order_key: str | None = None,
     attachments: Sequence[Attachment] = (),
     priority: int = 0,
     created_at: datetime = NOW,
     life: timedelta = timedelta(days=30),
     traceparent: str | None = None,
 ) -> Admitted:
-    """An envelope to one recipient, or over the hops given. `found`: identifiers read from the body."""
-    hops = (hop(to, order_key, mode),) if isinstance(to, str) else tuple(to)
+    """An envelope to one recipient, or over the hops given. `found`, `found_order_key`: read from the body."""
+    hops = (hop(to, order_key or found_order_key, mode),) if isinstance(to, str) else tuple(to)
     envelope = Envelope(
         message_id=message_id,
         sender=AgencyCode(sender),
@@ -65,6 +66,7 @@ def admitted(
     return Admitted(
         envelope=envelope,
         digest=envelope.digest(),
+        order_key=order_key or found_order_key,
         identifiers=(*identifiers, *found),
         hops=hops,
         expires_at=NOW + life,

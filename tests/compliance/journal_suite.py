@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import msgspec
 import pytest
 
-from contracts.envelope import Envelope
+from contracts.envelope import Envelope, Identifier
 from lgsp.core.admission import Admitted
 from lgsp.core.lifecycle import State
 from lgsp.errors import IllegalMove
@@ -249,7 +249,6 @@ async def test_a_retry_comes_again_with_the_next_attempt(store: Store) -> None:
     again = Settlement(delivery_id=1, state=State.READY, attempt=1, delay_s=30, reason="delivery.timeout", took_ms=5)
     assert await settle(store, again) == [Settled(applied=True, state=State.READY)]
     assert await store.hydrate(answer.ready) == []
-    assert await store.next_due() == NOW + timedelta(seconds=30)
     assert await store.take_due(NOW + timedelta(seconds=29), 10, LEASE_S) == []
     (ref,) = await store.take_due(NOW + timedelta(seconds=30), 10, LEASE_S)
     assert (ref.delivery_id, ref.attempt) == (1, 2)
@@ -352,7 +351,8 @@ async def test_a_push_lane_gives_one_at_a_time_in_order(store: Store) -> None:
     for ended, released in ((1, 2), (2, 3)):
         settled = await end(store, ended, now=NOW + SECOND)
         assert [(ref.delivery_id, ref.attempt) for ref in settled.ready] == [(released, 1)]
-        assert await store.next_due() == NOW + SECOND + LEASE
+        record = await store.envelope(SENDER, f"m{released}")
+        assert record is not None and record.deliveries[0].due_at == NOW + SECOND + LEASE
     assert (await end(store, 3)).ready == ()
 
 
@@ -443,11 +443,9 @@ async def test_released_refs_carry_shard_priority_and_trace(store: Store) -> Non
 async def test_accepted_deliveries_fall_due_after_the_lease(store: Store) -> None:
     """If the process dies before publishing, the sweeper takes them: not before the lease, and nobody else meanwhile."""
     await accept(store, admitted("m1"))
-    assert await store.next_due() == NOW + LEASE
     assert await store.take_due(NOW + LEASE - SECOND, 10, LEASE_S) == []
     assert [ref.delivery_id for ref in await store.take_due(NOW + LEASE, 10, 60)] == [1]
     assert await store.take_due(NOW + LEASE, 10, 60) == []
-    assert await store.next_due() == NOW + LEASE + timedelta(seconds=60)
 
 
 async def test_due_ones_come_oldest_first_and_within_the_limit(store: Store) -> None:
@@ -475,7 +473,6 @@ async def test_queued_ones_are_not_due_any_more(store: Store) -> None:
     """The broker has them: the sweeper forgets them, hydrate does not, and it is no event."""
     (answer,) = await accept(store, admitted("m1"))
     await store.mark_queued(refs(1))
-    assert await store.next_due() is None
     assert await store.take_due(NOW + timedelta(days=1), 10, LEASE_S) == []
     assert [work.state for work in await store.hydrate(answer.ready)] == [State.QUEUED]
     assert await event_names(store, 1) == ["accepted"]
@@ -529,8 +526,19 @@ async def test_leases_of_a_process_that_died_are_void(store: Store) -> None:
     assert [ref.delivery_id for ref in await store.take_due(NOW, 10, LEASE_S)] == [1]
 
 
-async def test_open_deliveries_expire(store: Store) -> None:
-    """Past its life a delivery ends wherever it is: ready, queued, waiting or in the mailbox; ended ones stay ended."""
+async def overdue(store: Store, now: datetime, grace_s: float = 0.0, limit: int = 10) -> list[int]:
+    return [work.delivery_id for work in await store.overdue(now, grace_s, limit)]
+
+
+async def expire(store: Store, now: datetime, limit: int = 10) -> list[Settled]:
+    """As the sweeper does."""
+    works = await store.overdue(now, 0.0, limit)
+    endings = [Settlement(delivery_id=one.delivery_id, state=State.EXPIRED, attempt=one.attempt) for one in works]
+    return await settle(store, *endings, now=now)
+
+
+async def test_open_deliveries_become_overdue(store: Store) -> None:
+    """Past its life a delivery is overdue wherever it is: ready, queued, waiting or in the mailbox; ended ones are not."""
     short = timedelta(minutes=1)
     await accept(
         store,
@@ -543,12 +551,51 @@ async def test_open_deliveries_expire(store: Store) -> None:
     )
     await store.mark_queued(refs(2))
     await end(store, 6)
-    assert await store.expire(NOW + short - SECOND, 10, LEASE_S) == []
-    expired = await store.expire(NOW + short, 10, LEASE_S)
-    assert sorted(expired, key=lambda one: one[0]) == [(n, Settled(applied=True, state=State.EXPIRED)) for n in (1, 2, 3, 5)]
+    assert await overdue(store, NOW + short - SECOND) == []
+    assert await overdue(store, NOW + short) == [1, 2, 3, 5]
+    assert await expire(store, NOW + short) == [Settled(applied=True, state=State.EXPIRED)] * 4
     assert await states(store, 4, 6) == [State.READY, State.DELIVERED]
     assert (await store.timeline(1))[-1].name == "expired"
-    assert await store.expire(NOW + short, 10, LEASE_S) == []
+    assert await overdue(store, NOW + short) == []
+
+
+async def test_what_may_be_attempted_just_now_has_a_grace(store: Store) -> None:
+    """Ready and queued deliveries are overdue only when the grace is over; mailbox and waiting ones at once."""
+    short, grace = timedelta(minutes=1), timedelta(seconds=30)
+    await accept(
+        store,
+        admitted("m1", order_key="k", life=short),
+        admitted("m2", order_key="k", life=short),
+        admitted("m3", life=short),
+        admitted("m4", life=short, mode="mailbox"),
+    )
+    await store.mark_queued(refs(3))
+    assert await overdue(store, NOW + short, 30.0) == [2, 4]
+    assert await overdue(store, NOW + short + grace - SECOND, 30.0) == [2, 4]
+    assert await overdue(store, NOW + short + grace, 30.0) == [1, 2, 3, 4]
+
+
+async def test_the_overdue_come_with_what_their_notices_need(store: Store) -> None:
+    """Delivery and envelope, but not the body: a round over many large ones must not fill the memory."""
+    sent = admitted("m1", [hop(ALPHA, addressed_as="H01.99")], identifiers=[Identifier("case", "1")], life=timedelta(minutes=1))
+    await accept(store, sent)
+    await settle(store, Settlement(delivery_id=1, state=State.READY, attempt=1))
+    (work,) = await store.overdue(NOW + timedelta(minutes=1), 0.0, 10)
+    whole = await store.fetch(1)
+    assert whole is not None and whole.envelope == sent.envelope
+    assert work == msgspec.structs.replace(whole, envelope=msgspec.structs.replace(sent.envelope, body=b""))
+    assert work.attempt == 2
+
+
+async def test_an_outline_is_everything_but_the_body(store: Store) -> None:
+    """Of those asked for, in whatever state; unknown ids are left out and one asked for twice comes once."""
+    sent = [admitted("m1", order_key="k"), admitted("m2", order_key="k", mode="mailbox"), admitted("m3")]
+    await accept(store, *sent)
+    await end(store, 1)
+    works = sorted(await store.outline([1, 2, 2, 99]), key=lambda one: one.delivery_id)
+    assert [(one.delivery_id, one.state) for one in works] == [(1, State.DELIVERED), (2, State.AVAILABLE)]
+    assert [one.envelope for one in works] == [msgspec.structs.replace(one.envelope, body=b"") for one in sent[:2]]
+    assert await store.outline([]) == []
 
 
 async def test_expiry_is_bounded_and_releases_the_lane(store: Store) -> None:
@@ -556,18 +603,19 @@ async def test_expiry_is_bounded_and_releases_the_lane(store: Store) -> None:
     lives = [timedelta(minutes=1), timedelta(minutes=2), timedelta(days=1)]
     await accept(store, *(admitted(f"m{n}", order_key="k", life=life) for n, life in enumerate(lives)))
     later = NOW + timedelta(minutes=5)
-    ((first, released),) = await store.expire(later, 1, LEASE_S)
-    assert (first, [ref.delivery_id for ref in released.ready]) == (1, [2])
-    ((second, released),) = await store.expire(later, 10, LEASE_S)
-    assert (second, [ref.delivery_id for ref in released.ready]) == (2, [3])
+    assert await overdue(store, later, limit=1) == [1]
+    (released,) = await expire(store, later, 1)
+    assert [ref.delivery_id for ref in released.ready] == [2]
+    (released,) = await expire(store, later)
+    assert [ref.delivery_id for ref in released.ready] == [3]
 
 
 async def test_a_whole_lane_expires_without_refs_to_the_dead(store: Store) -> None:
     """Only what still lives is released: nobody publishes a delivery that ended in the same transaction."""
     lives = [timedelta(minutes=1)] * 5 + [timedelta(days=1)]
     await accept(store, *(admitted(f"m{n}", order_key="k", life=life) for n, life in enumerate(lives)))
-    expired = await store.expire(NOW + timedelta(minutes=1), 10, LEASE_S)
-    assert [ref.delivery_id for _, settled in expired for ref in settled.ready] == [6]
+    expired = await expire(store, NOW + timedelta(minutes=1))
+    assert [ref.delivery_id for settled in expired for ref in settled.ready] == [6]
 
 
 async def test_an_expired_envelope_is_unknown_to_nobody(store: Store) -> None:

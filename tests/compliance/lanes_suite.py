@@ -61,7 +61,7 @@ class Model:
         ended = []
         for settlement in settlements:
             parcel = self.parcels[settlement.delivery_id]
-            if parcel.state in (State.READY, State.QUEUED) and settlement.attempt is not None and settlement.state.is_final:
+            if parcel.state in (State.READY, State.QUEUED) and settlement.state in PUSH_OUTCOMES and settlement.state.is_final:
                 self.pushed.append(parcel)
             parcel.state = settlement.state
             parcel.due_at = None
@@ -137,11 +137,11 @@ class Drive:
 
     async def expire(self) -> None:
         overdue = [one for one in self.model.open if one.expires_at <= self.now]
-        endings = [Settlement(delivery_id=one.delivery_id, state=State.EXPIRED) for one in overdue]
+        found = await self.store.overdue(self.now, 0.0, 1000)
+        assert {(one.delivery_id, one.attempt) for one in found} == {(one.delivery_id, one.attempt) for one in overdue}
+        endings = [Settlement(delivery_id=one.delivery_id, state=State.EXPIRED, attempt=one.attempt) for one in found]
         expected = self.model.settle(endings, self.now)
-        expired = await self.store.expire(self.now, 1000, LEASE_S)
-        assert {delivery_id for delivery_id, _ in expired} == {one.delivery_id for one in overdue}
-        assert refs_of(settled for _, settled in expired) == expected
+        assert refs_of(await self.store.settle(endings, self.now, LEASE_S)) == expected
 
     async def requeue(self) -> None:
         queued = [one for one in self.model.open if one.state is State.QUEUED]
@@ -154,7 +154,6 @@ class Drive:
             parcel, work = self.model.parcels[delivery_id], await self.store.fetch(delivery_id)
             assert work is not None
             assert (work.delivery_id, work.state, work.attempt) == (delivery_id, parcel.state, parcel.attempt)
-        assert await self.store.next_due() == min((one.due_at for one in self.model.open if one.due_at), default=None)
         lanes = [one.lane for one in self.model.open if one.lane is not None and one.state in (State.READY, State.QUEUED)]
         assert len(lanes) == len(set(lanes)), "two of one lane are on their way"
 

@@ -26,6 +26,7 @@ from lgsp.flow.directory import DirectoryCache
 from lgsp.flow.dispatch import Dispatcher
 from lgsp.flow.intake import Intake
 from lgsp.flow.mailbox import Mailbox
+from lgsp.flow.notices import Notices
 from lgsp.flow.outbox import Outbox
 from lgsp.flow.settler import Settler
 from lgsp.flow.sweeper import Sweeper
@@ -205,12 +206,14 @@ async def rig(
     outbox = Outbox(journal, broker, window=50, capacity=10_000)
     settler = Settler(journal, outbox, clock, max_batch=50, capacity=10_000, ready_lease_s=LEASE_S)
     bell = Bell()
+    notice_rules = NoticeRules(hub=HUB, limits=limits)
+    notices = Notices(directory, notice_rules, clock)
     attempts = Attempts(
         directory=directory,
         directory_store=journal,
         adapters={"fake": partner},
         settler=settler,
-        notice_rules=NoticeRules(hub=HUB, limits=limits),
+        notice_rules=notice_rules,
         clock=clock,
         draw=lambda: 0.5,
         schedule_s=SCHEDULE_S,
@@ -228,8 +231,8 @@ async def rig(
             hub=HUB, journal=journal, records=journal, directory=directory, outbox=outbox, bell=bell, limits=limits, clock=clock,
             ready_lease_s=LEASE_S, max_batch=50, capacity=capacity,
         ),
-        mailbox=Mailbox(journal, settler, bell, look_again_s=0.5),
-        sweeper=Sweeper(journal, broker, outbox, clock, interval_s=0.01, batch=100, ready_lease_s=LEASE_S),
+        mailbox=Mailbox(journal, settler, notices, bell, look_again_s=0.5),
+        sweeper=Sweeper(journal, broker, outbox, settler, notices, clock, interval_s=0.01, batch=100, ready_lease_s=LEASE_S),
         dispatcher=Dispatcher(journal, broker, attempts.make, max_held=64, max_batch=50),
         stop=asyncio.Event(),
     )  # fmt: skip

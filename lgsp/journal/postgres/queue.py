@@ -17,14 +17,30 @@ from lgsp.ports import Ref, Work
 # state + 0: so that the planner sees no use for a partial index, whose size is not bounded, where ids are given.
 
 WORK = """
-SELECT d.delivery_id, d.attempt, d.recipient, d.addressed_as, d.state, d.sequence, e.accepted_at, d.expires_at, e.header, e.body
+SELECT d.delivery_id, d.attempt, d.recipient, d.addressed_as, d.state, d.sequence, e.accepted_at, d.expires_at, e.header, e.body,
+       d.postponed
 FROM unnest($1::bigint[], $2::integer[]) AS r (delivery_id, attempt)
 JOIN deliveries d ON d.delivery_id = r.delivery_id AND d.attempt = r.attempt AND d.state + 0 IN (1, 2)
 JOIN envelopes e ON e.sequence = d.sequence"""
 
 ANY_WORK = """
-SELECT d.delivery_id, d.attempt, d.recipient, d.addressed_as, d.state, d.sequence, e.accepted_at, d.expires_at, e.header, e.body
+SELECT d.delivery_id, d.attempt, d.recipient, d.addressed_as, d.state, d.sequence, e.accepted_at, d.expires_at, e.header, e.body,
+       d.postponed
 FROM deliveries d JOIN envelopes e ON e.sequence = d.sequence WHERE d.delivery_id = $1"""
+
+OUTLINE = """
+SELECT d.delivery_id, d.attempt, d.recipient, d.addressed_as, d.state, d.sequence, e.accepted_at, d.expires_at, e.header, ''::bytea,
+       d.postponed
+FROM unnest($1::bigint[]) AS r (delivery_id)
+JOIN deliveries d ON d.delivery_id = r.delivery_id
+JOIN envelopes e ON e.sequence = d.sequence"""
+
+OVERDUE = """
+SELECT d.delivery_id, d.attempt, d.recipient, d.addressed_as, d.state, d.sequence, e.accepted_at, d.expires_at, e.header, ''::bytea,
+       d.postponed
+FROM deliveries d JOIN envelopes e ON e.sequence = d.sequence
+WHERE d.state < 10 AND d.expires_at <= $1 AND (d.state + 0 IN (0, 3) OR d.expires_at <= $2)
+ORDER BY d.expires_at, d.delivery_id LIMIT $3"""
 
 MARK_QUEUED = """
 WITH confirmed AS MATERIALIZED (
@@ -49,8 +65,6 @@ FROM taken t JOIN envelopes e ON e.sequence = t.sequence ORDER BY t.was_due_at, 
 UNLEASE = "UPDATE deliveries SET due_at = $1 WHERE state = 1 AND due_at > $1 AND due_at <= $2"
 REQUEUE_ALL = "UPDATE deliveries SET state = 1, due_at = $1 WHERE state = 2"
 
-NEXT_DUE = "SELECT due_at FROM deliveries WHERE state = 1 ORDER BY due_at LIMIT 1"
-
 
 async def hydrate(connection: Connection, refs: Sequence[Ref]) -> list[Work]:
     """As `Journal.hydrate`."""
@@ -63,6 +77,16 @@ async def fetch(connection: Connection, delivery_id: int) -> Work | None:
     """As `Records.fetch`."""
     row = await connection.fetchrow(ANY_WORK, delivery_id)
     return None if row is None else _work(*row)
+
+
+async def outline(connection: Connection, delivery_ids: Sequence[int]) -> list[Work]:
+    """As `Records.outline`."""
+    return [_work(*row) for row in await connection.fetch(OUTLINE, list(set(delivery_ids)))]
+
+
+async def overdue(connection: Connection, now_us: int, grace_ended_us: int, limit: int) -> list[Work]:
+    """As `Journal.overdue`; `grace_ended_us`: what expired by then has had its grace."""
+    return [_work(*row) for row in await connection.fetch(OVERDUE, now_us, grace_ended_us, limit)]
 
 
 async def mark_queued(connection: Connection, refs: Sequence[Ref]) -> None:
@@ -95,17 +119,22 @@ def _work(
     sequence: int,
     accepted_at: int,
     expires_at: int,
-    header: bytes,
+    octets: bytes,
     body: bytes,
+    postponed: int,
 ) -> Work:
+    header = decode_header(octets)
     return Work(
         delivery_id=delivery_id,
         attempt=attempt,
+        postponed=postponed,
         recipient=recipient,
         addressed_as=addressed_as,
         state=State(state),
         sequence=sequence,
         accepted_at=moment_of(accepted_at),
         expires_at=moment_of(expires_at),
-        envelope=decode_header(header).envelope(body),
+        envelope=header.envelope(body),
+        order_key=header.lane_key,
+        identifiers=header.all_identifiers,
     )

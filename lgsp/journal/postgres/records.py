@@ -25,7 +25,8 @@ SELECT e.sequence, accepted_at, expires_at, digest, directory_version, body_byte
 FROM identifiers i JOIN envelopes e ON e.sequence = i.sequence WHERE i.key = $1 ORDER BY i.sequence LIMIT $2"""
 
 DELIVERIES = """
-SELECT d.sequence, d.delivery_id, d.recipient, d.addressed_as, d.state, d.attempt, d.due_at, d.ended_at, d.reason, d.detail
+SELECT d.sequence, d.delivery_id, d.recipient, d.addressed_as, d.state, d.attempt - d.postponed, d.due_at, d.ended_at, d.reason,
+       d.detail
 FROM unnest($1::bigint[], $2::integer[]) AS e (first_delivery_id, delivery_count)
 JOIN deliveries d ON d.delivery_id >= e.first_delivery_id AND d.delivery_id < e.first_delivery_id + e.delivery_count
 ORDER BY d.delivery_id"""
@@ -132,6 +133,7 @@ def _envelope(row: Any, deliveries: tuple[DeliveryRecord, ...]) -> EnvelopeRecor
         directory_version=row["directory_version"],
         body_bytes=row["body_bytes"],
         envelope=header.envelope(b""),
+        order_key=header.lane_key,
         identifiers=header.all_identifiers,
         deliveries=deliveries,
     )

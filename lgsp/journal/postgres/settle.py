@@ -18,24 +18,24 @@ from lgsp.journal.postgres.lanes import release
 from lgsp.ports import Accepted, Ref, Settled, Settlement
 
 STANDING = """
-SELECT d.delivery_id, d.sequence, d.recipient, d.lane, d.state, d.attempt
+SELECT d.delivery_id, d.sequence, d.recipient, d.lane, d.state, d.attempt, d.postponed
 FROM unnest($1::bigint[]) AS s (delivery_id) JOIN deliveries d ON d.delivery_id = s.delivery_id"""
 
 # One round trip for both: events in the order of their arrays, then the new values of the deliveries.
 RECORD = """
 WITH told AS (
     INSERT INTO events (at, name, sequence, delivery_id, attempt, reason, detail, took_ms)
-    SELECT * FROM unnest($8::bigint[], $9::text[], $10::bigint[], $11::bigint[],
-        $12::integer[], $13::text[], $14::text[], $15::integer[])
+    SELECT * FROM unnest($9::bigint[], $10::text[], $11::bigint[], $12::bigint[],
+        $13::integer[], $14::text[], $15::text[], $16::integer[])
 )
 UPDATE deliveries d
-SET state = m.state, attempt = m.attempt, due_at = m.due_at, ended_at = m.ended_at, reason = m.reason, detail = m.detail
-FROM unnest($1::bigint[], $2::smallint[], $3::integer[], $4::bigint[], $5::bigint[], $6::text[], $7::text[])
-    AS m (delivery_id, state, attempt, due_at, ended_at, reason, detail)
+SET state = m.state, attempt = m.attempt, postponed = m.postponed, due_at = m.due_at, ended_at = m.ended_at,
+    reason = m.reason, detail = m.detail
+FROM unnest($1::bigint[], $2::smallint[], $3::integer[], $4::integer[], $5::bigint[], $6::bigint[], $7::text[], $8::text[])
+    AS m (delivery_id, state, attempt, postponed, due_at, ended_at, reason, detail)
 WHERE d.delivery_id = m.delivery_id"""
 
-EXPIRED = """
-SELECT delivery_id FROM deliveries WHERE state < 10 AND expires_at <= $1 ORDER BY expires_at, delivery_id LIMIT $2"""
+_NO_EVENTS: tuple[tuple[()], ...] = ((),) * len(EventRow._fields)
 
 
 @dataclass(slots=True)
@@ -48,6 +48,7 @@ class _Standing:
     lane: int | None
     state: State
     attempt: int
+    postponed: int
     due_at: int | None = None
     ended_at: int | None = None
     reason: str = ""
@@ -60,7 +61,7 @@ class _Applied:
 
     settlement: Settlement
     delivery: _Standing
-    event: EventRow
+    event: EventRow | None
     ready: list[Ref] = field(default_factory=list)
 
 
@@ -80,18 +81,11 @@ async def settle(connection: Connection, batch: Sequence[Settlement], now_us: in
     ]
 
 
-async def expire(connection: Connection, now_us: int, limit: int, ready_lease_s: float) -> list[tuple[int, Settled]]:
-    """As `Journal.expire`, within the transaction under way."""
-    overdue = [delivery_id for (delivery_id,) in await connection.fetch(EXPIRED, now_us, limit)]
-    endings = [Settlement(delivery_id=one, state=State.EXPIRED, reason="delivery.expired") for one in overdue]
-    return list(zip(overdue, await settle(connection, endings, now_us, ready_lease_s), strict=True))
-
-
 async def _standing(connection: Connection, delivery_ids: Iterable[int]) -> dict[int, _Standing]:
     rows = await connection.fetch(STANDING, list(delivery_ids))
     return {
-        delivery_id: _Standing(delivery_id, sequence, recipient, lane, State(state), attempt)
-        for delivery_id, sequence, recipient, lane, state, attempt in rows
+        delivery_id: _Standing(delivery_id, sequence, recipient, lane, State(state), attempt, postponed)
+        for delivery_id, sequence, recipient, lane, state, attempt, postponed in rows
     }
 
 
@@ -100,28 +94,24 @@ def _apply(delivery: _Standing | None, settlement: Settlement, now_us: int) -> _
         return Settled(applied=False, state=None)
     if not applies(delivery.state, delivery.attempt, delivery.recipient, settlement):
         return Settled(applied=False, state=delivery.state)
-    made = delivery.attempt
-    changed = change(made, settlement, now_us)
-    delivery.state, delivery.attempt = changed.state, changed.attempt
+    tries = delivery.attempt - delivery.postponed
+    changed = change(delivery.attempt, delivery.postponed, settlement, now_us)
+    delivery.state, delivery.attempt, delivery.postponed = changed.state, changed.attempt, changed.postponed
     delivery.due_at, delivery.ended_at = changed.due_at, changed.ended_at
     delivery.reason, delivery.detail = settlement.reason, settlement.detail
-    event = EventRow(
-        now_us,
-        changed.event,
-        delivery.sequence,
-        delivery.delivery_id,
-        made,
-        settlement.reason,
-        settlement.detail,
-        settlement.took_ms,
-    )
+    told = (settlement.reason, settlement.detail, settlement.took_ms)
+    event = EventRow(now_us, changed.event, delivery.sequence, delivery.delivery_id, tries, *told) if changed.event else None
     return _Applied(settlement, delivery, event)
 
 
 async def _record(connection: Connection, moved: Iterable[_Standing], applied: Sequence[_Applied]) -> None:
-    deliveries = [(one.delivery_id, one.state, one.attempt, one.due_at, one.ended_at, one.reason, one.detail) for one in moved]
-    events = [one.event for one in applied]
-    await connection.execute(RECORD, *zip(*deliveries, strict=True), *zip(*events, strict=True))
+    deliveries = [
+        (one.delivery_id, one.state, one.attempt, one.postponed, one.due_at, one.ended_at, one.reason, one.detail)
+        for one in moved
+    ]
+    events = [one.event for one in applied if one.event is not None]
+    columns = zip(*events, strict=True) if events else _NO_EVENTS
+    await connection.execute(RECORD, *zip(*deliveries, strict=True), *columns)
 
 
 async def _release_lanes(connection: Connection, applied: Sequence[_Applied], now_us: int, ready_lease_s: float) -> None:

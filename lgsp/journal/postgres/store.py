@@ -6,7 +6,7 @@ from datetime import datetime
 from contracts.agency import AgencyCode
 from lgsp.core.admission import Admitted
 from lgsp.core.directory import Agency, Directory
-from lgsp.journal.codec import micros, moment_of, span_us
+from lgsp.journal.codec import micros, span_us
 from lgsp.journal.postgres import accept, directory, queue, records, settle
 from lgsp.journal.postgres.database import Database
 from lgsp.journal.postgres.schema import migrate
@@ -76,14 +76,9 @@ class PostgresStore:
         async with self._database.writing() as connection:
             return await queue.requeue_all(connection, micros(now), micros(now) + span_us(lease_s))
 
-    async def expire(self, now: datetime, limit: int, ready_lease_s: float) -> list[tuple[int, Settled]]:
-        async with self._database.writing() as connection:
-            return await settle.expire(connection, micros(now), limit, ready_lease_s)
-
-    async def next_due(self) -> datetime | None:
+    async def overdue(self, now: datetime, grace_s: float, limit: int) -> list[Work]:
         async with self._database.connection() as connection:
-            due_us: int | None = await connection.fetchval(queue.NEXT_DUE)
-        return None if due_us is None else moment_of(due_us)
+            return await queue.overdue(connection, micros(now), micros(now) - span_us(grace_s), limit)
 
     async def ping(self) -> None:
         async with self._database.writing() as connection:  # the same lock and the same disk as every acceptance
@@ -98,6 +93,10 @@ class PostgresStore:
     async def fetch(self, delivery_id: int) -> Work | None:
         async with self._database.connection() as connection:
             return await queue.fetch(connection, delivery_id)
+
+    async def outline(self, delivery_ids: Sequence[int]) -> list[Work]:
+        async with self._database.connection() as connection:
+            return await queue.outline(connection, delivery_ids)
 
     async def envelope(self, sender: AgencyCode, message_id: str) -> EnvelopeRecord | None:
         async with self._database.connection() as connection:

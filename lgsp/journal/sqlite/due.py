@@ -1,4 +1,4 @@
-"""What is to be published and when. `next_due` reads; the others are called inside a transaction that holds the write lock."""
+"""What is to be published and when. Called inside a transaction that holds the write lock."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -9,7 +9,6 @@ from lgsp.ports import Ref
 DUE = """
 SELECT d.delivery_id, d.attempt, d.shard, d.priority, e.header FROM deliveries d JOIN envelopes e USING (sequence)
 WHERE d.state = 1 AND d.due_at <= ? ORDER BY d.due_at, d.delivery_id LIMIT ?"""
-NEXT_DUE = "SELECT due_at FROM deliveries WHERE state = 1 ORDER BY due_at LIMIT 1"
 REQUEUE = "UPDATE deliveries INDEXED BY deliveries_queued SET state = 1, due_at = ? WHERE state = 2"
 UNLEASE = "UPDATE deliveries INDEXED BY deliveries_due SET due_at = ? WHERE state = 1 AND due_at > ? AND due_at <= ?"
 _LEASE = "UPDATE deliveries SET due_at = ? WHERE delivery_id = ?"
@@ -36,12 +35,6 @@ def requeue_all(connection: sqlite3.Connection, now_us: int, lease_s: float) -> 
     """As `Journal.requeue_all`."""
     leased = connection.execute(UNLEASE, (now_us, now_us, now_us + span_us(lease_s))).rowcount
     return leased + connection.execute(REQUEUE, (now_us,)).rowcount
-
-
-def next_due(connection: sqlite3.Connection) -> int | None:
-    """As `Journal.next_due`, in microseconds."""
-    row = connection.execute(NEXT_DUE).fetchone()
-    return None if row is None else row[0]
 
 
 def ping(connection: sqlite3.Connection) -> None:

@@ -7,18 +7,31 @@ from typing import Any
 from contracts.agency import AgencyCode
 from contracts.text import identifier_key
 from lgsp.core.lifecycle import State
-from lgsp.journal.codec import decode_header, moment_of
+from lgsp.journal.codec import decode_header, moment_of, span_us
 from lgsp.journal.sqlite.accepting import json_text
 from lgsp.ports import Balance, DeliveryRecord, EnvelopeRecord, Event, MailboxEntry, Ref, Work
 
 HYDRATE = """
-SELECT d.delivery_id, d.attempt, d.recipient, d.addressed_as, d.state, e.sequence, e.accepted_at, d.expires_at, e.header, b.body
+SELECT d.delivery_id, d.attempt, d.recipient, d.addressed_as, d.state, e.sequence, e.accepted_at, d.expires_at, e.header, b.body,
+       d.postponed
 FROM deliveries d JOIN envelopes e USING (sequence) JOIN bodies b USING (sequence)
 WHERE d.delivery_id IN (SELECT value FROM json_each(?)) AND d.state IN (1, 2)"""
 FETCH = """
-SELECT d.delivery_id, d.attempt, d.recipient, d.addressed_as, d.state, e.sequence, e.accepted_at, d.expires_at, e.header, b.body
+SELECT d.delivery_id, d.attempt, d.recipient, d.addressed_as, d.state, e.sequence, e.accepted_at, d.expires_at, e.header, b.body,
+       d.postponed
 FROM deliveries d JOIN envelopes e USING (sequence) JOIN bodies b USING (sequence)
 WHERE d.delivery_id = ?"""
+OUTLINE = """
+SELECT d.delivery_id, d.attempt, d.recipient, d.addressed_as, d.state, e.sequence, e.accepted_at, d.expires_at, e.header, x'',
+       d.postponed
+FROM deliveries d JOIN envelopes e USING (sequence)
+WHERE d.delivery_id IN (SELECT value FROM json_each(?))"""
+OVERDUE = """
+SELECT d.delivery_id, d.attempt, d.recipient, d.addressed_as, d.state, e.sequence, e.accepted_at, d.expires_at, e.header, x'',
+       d.postponed
+FROM deliveries d JOIN envelopes e USING (sequence)
+WHERE d.ended_at IS NULL AND d.expires_at <= ? AND (+d.state IN (0, 3) OR d.expires_at <= ?)
+ORDER BY d.expires_at, d.delivery_id LIMIT ?"""
 MAILBOX = """
 SELECT d.delivery_id, e.sequence, e.sender, e.message_id, e.kind, e.priority, e.order_key, e.accepted_at, e.expires_at,
        e.body_bytes
@@ -31,7 +44,7 @@ CASE = """
 SELECT sequence, accepted_at, expires_at, digest, directory_version, body_bytes, header, first_delivery_id, delivery_count
 FROM identifiers JOIN envelopes USING (sequence) WHERE key = ? ORDER BY sequence LIMIT ?"""
 DELIVERIES = """
-SELECT delivery_id, recipient, addressed_as, state, attempt, due_at, ended_at, reason, detail
+SELECT delivery_id, recipient, addressed_as, state, attempt - postponed, due_at, ended_at, reason, detail
 FROM deliveries WHERE delivery_id >= ? AND delivery_id < ? ORDER BY delivery_id"""
 TIMELINE = """
 SELECT v.event_id, v.at, v.name, v.delivery_id, d.recipient, v.attempt, v.reason, v.detail, v.took_ms
@@ -50,6 +63,16 @@ def fetch(connection: sqlite3.Connection, delivery_id: int) -> Work | None:
     """As `Records.fetch`."""
     row = connection.execute(FETCH, (delivery_id,)).fetchone()
     return None if row is None else _work(row)
+
+
+def outline(connection: sqlite3.Connection, delivery_ids: Sequence[int]) -> list[Work]:
+    """As `Records.outline`."""
+    return [_work(row) for row in connection.execute(OUTLINE, (json_text(delivery_ids),))]
+
+
+def overdue(connection: sqlite3.Connection, now_us: int, grace_s: float, limit: int) -> list[Work]:
+    """As `Journal.overdue`."""
+    return [_work(row) for row in connection.execute(OVERDUE, (now_us, now_us - span_us(grace_s), limit))]
 
 
 def mailbox(connection: sqlite3.Connection, recipient: AgencyCode, after: int, limit: int) -> list[MailboxEntry]:
@@ -122,17 +145,21 @@ def balance(connection: sqlite3.Connection) -> Balance:
 
 
 def _work(row: tuple[Any, ...]) -> Work:
-    delivery_id, attempt, recipient, addressed_as, state, sequence, accepted_at, expires_at, header, body = row
+    delivery_id, attempt, recipient, addressed_as, state, sequence, accepted_at, expires_at, octets, body, postponed = row
+    header = decode_header(octets)
     return Work(
         delivery_id=delivery_id,
         attempt=attempt,
+        postponed=postponed,
         recipient=recipient,
         addressed_as=addressed_as,
         state=State(state),
         sequence=sequence,
         accepted_at=moment_of(accepted_at),
         expires_at=moment_of(expires_at),
-        envelope=decode_header(header).envelope(body),
+        envelope=header.envelope(body),
+        order_key=header.lane_key,
+        identifiers=header.all_identifiers,
     )
 
 
@@ -147,6 +174,7 @@ def _envelope(connection: sqlite3.Connection, row: tuple[Any, ...]) -> EnvelopeR
         directory_version=directory_version,
         body_bytes=body_bytes,
         envelope=header.envelope(b""),
+        order_key=header.lane_key,
         identifiers=header.all_identifiers,
         deliveries=tuple(_delivery(one) for one in connection.execute(DELIVERIES, (first, first + count))),
     )

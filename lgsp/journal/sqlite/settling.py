@@ -14,9 +14,11 @@ from lgsp.journal.sqlite.accepting import INSERT_EVENT, accept, json_text, open_
 from lgsp.ports import Accepted, Ref, Settled, Settlement
 
 STANDING = """
-SELECT delivery_id, sequence, recipient, lane, state, attempt FROM deliveries
+SELECT delivery_id, sequence, recipient, lane, state, attempt, postponed FROM deliveries
 WHERE delivery_id IN (SELECT value FROM json_each(?))"""
-_CHANGE = "UPDATE deliveries SET state = ?, attempt = ?, due_at = ?, ended_at = ?, reason = ?, detail = ? WHERE delivery_id = ?"
+_CHANGE = """
+UPDATE deliveries SET state = ?, attempt = ?, postponed = ?, due_at = ?, ended_at = ?, reason = ?, detail = ?
+WHERE delivery_id = ?"""
 _RELEASE = "UPDATE deliveries SET state = ?, due_at = ? WHERE delivery_id = ?"
 HELD_BACK = (
     "SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM deliveries WHERE lane = value AND ended_at IS NULL AND state = 0)"
@@ -24,7 +26,6 @@ HELD_BACK = (
 WAITING = """
 SELECT delivery_id, attempt, shard, priority, mode, sequence FROM deliveries
 WHERE lane = ? AND ended_at IS NULL AND state = 0 ORDER BY delivery_id"""
-EXPIRED = "SELECT delivery_id FROM deliveries WHERE ended_at IS NULL AND expires_at <= ? ORDER BY expires_at, delivery_id LIMIT ?"
 _HEADER = "SELECT header FROM envelopes WHERE sequence = ?"
 
 
@@ -40,6 +41,7 @@ class _Standing(NamedTuple):
     lane: int | None
     state: int
     attempt: int
+    postponed: int
 
 
 def settle(connection: sqlite3.Connection, batch: Sequence[Settlement], now_us: int, ready_lease_s: float) -> list[Settled]:
@@ -59,13 +61,6 @@ def settle(connection: sqlite3.Connection, batch: Sequence[Settlement], now_us: 
     return answers
 
 
-def expire(connection: sqlite3.Connection, now_us: int, limit: int, ready_lease_s: float) -> list[tuple[int, Settled]]:
-    """As `Journal.expire`, within the transaction under way."""
-    overdue = [delivery_id for (delivery_id,) in connection.execute(EXPIRED, (now_us, limit))]
-    endings = [Settlement(delivery_id=one, state=State.EXPIRED, reason="delivery.expired") for one in overdue]
-    return list(zip(overdue, settle(connection, endings, now_us, ready_lease_s), strict=True))
-
-
 def _record(connection: sqlite3.Connection, batch: Sequence[Settlement], now_us: int) -> tuple[list[Settled], dict[int, int]]:
     """The answers, still without refs, and for each lane the place of the last settlement that ended a delivery of it."""
     ids = json_text(settlement.delivery_id for settlement in batch)
@@ -82,11 +77,13 @@ def _record(connection: sqlite3.Connection, batch: Sequence[Settlement], now_us:
         if not applies(State(one.state), one.attempt, one.recipient, settlement):
             answers.append(Settled(applied=False, state=State(one.state)))
             continue
-        new = change(one.attempt, settlement, now_us)
+        new = change(one.attempt, one.postponed, settlement, now_us)
         told = (settlement.reason, settlement.detail)
-        changes.append((int(new.state), new.attempt, new.due_at, new.ended_at, *told, one.delivery_id))
-        events.append(EventRow(now_us, new.event, one.sequence, one.delivery_id, one.attempt, *told, settlement.took_ms))
-        standing[one.delivery_id] = one._replace(state=int(new.state), attempt=new.attempt)
+        changes.append((int(new.state), new.attempt, new.postponed, new.due_at, new.ended_at, *told, one.delivery_id))
+        if new.event:
+            tries = one.attempt - one.postponed
+            events.append(EventRow(now_us, new.event, one.sequence, one.delivery_id, tries, *told, settlement.took_ms))
+        standing[one.delivery_id] = one._replace(state=int(new.state), attempt=new.attempt, postponed=new.postponed)
         answers.append(Settled(applied=True, state=new.state))
         if one.lane is not None and new.ended_at is not None:
             ended[one.lane] = place

@@ -14,7 +14,7 @@ from contracts.agency import AgencyCode
 from lgsp.core.admission import Admitted
 from lgsp.core.directory import Agency, Directory
 from lgsp.errors import JournalUnavailable
-from lgsp.journal.codec import micros, moment_of
+from lgsp.journal.codec import micros
 from lgsp.journal.migrate import migrations
 from lgsp.journal.sqlite import accepting, directory, due, reading, settling
 from lgsp.journal.sqlite.connection import open_reader, open_writer, read_transaction, write_transaction
@@ -121,12 +121,8 @@ class SqliteStore:
     async def requeue_all(self, now: datetime, lease_s: float = 0.0) -> int:
         return await self._writer.run(due.requeue_all, micros(now), lease_s)
 
-    async def expire(self, now: datetime, limit: int, ready_lease_s: float) -> list[tuple[int, Settled]]:
-        return await self._writer.run(settling.expire, micros(now), limit, ready_lease_s)
-
-    async def next_due(self) -> datetime | None:
-        due_us = await self._readers.run(due.next_due)
-        return None if due_us is None else moment_of(due_us)
+    async def overdue(self, now: datetime, grace_s: float, limit: int) -> list[Work]:
+        return await self._readers.run(reading.overdue, micros(now), grace_s, limit)
 
     async def ping(self) -> None:
         await self._writer.run(due.ping)
@@ -144,6 +140,9 @@ class SqliteStore:
 
     async def fetch(self, delivery_id: int) -> Work | None:
         return await self._readers.run(reading.fetch, delivery_id)
+
+    async def outline(self, delivery_ids: Sequence[int]) -> list[Work]:
+        return await self._readers.run(reading.outline, delivery_ids)
 
     async def envelope(self, sender: AgencyCode, message_id: str) -> EnvelopeRecord | None:
         return await self._readers.run(reading.envelope, sender, message_id)

@@ -43,7 +43,8 @@ CREATE TABLE deliveries (
     due_at       bigint, -- while READY
     expires_at   bigint NOT NULL,
     ended_at     bigint,
-    attempt      integer NOT NULL,
+    attempt      integer NOT NULL, -- the one to be made, the first is 1
+    postponed    integer NOT NULL DEFAULT 0, -- how many of these numbers were put off and not attempted
     shard        integer NOT NULL,
     priority     smallint NOT NULL,
     mode         smallint NOT NULL,

@@ -38,6 +38,7 @@ CREATE TABLE deliveries (
     mode         INTEGER NOT NULL,
     state        INTEGER NOT NULL,
     attempt      INTEGER NOT NULL,  -- the one to be made, the first is 1
+    postponed    INTEGER NOT NULL DEFAULT 0,  -- how many of these numbers were put off and not attempted
     due_at       INTEGER,  -- of READY ones: from then on the sweeper may publish
     expires_at   INTEGER NOT NULL,
     ended_at     INTEGER,  -- NULL while it is open, that is, state < 10

@@ -1,0 +1,36 @@
+"""What the sender is told of an ending: `core.notices` with the directory and the clock of this process."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from contracts.adapter import Parcel
+from lgsp.core.admission import Admitted
+from lgsp.core.notices import NoticeRules, notice_of
+from lgsp.core.retry import Verdict
+from lgsp.flow.directory import DirectoryCache
+from lgsp.ports import Work
+
+
+class Notices:
+    def __init__(self, directory: DirectoryCache, rules: NoticeRules, clock: Callable[[], datetime]) -> None:
+        self._directory = directory
+        self._rules = rules
+        self._clock = clock
+
+    def about(self, work: Work, verdict: Verdict) -> Admitted | None:
+        """The notice for the settlement that ends this delivery; None when its sender does not want one. Reads no body."""
+        return notice_of(parcel_of(work), verdict, self._directory.current, self._rules, self._clock())
+
+
+def parcel_of(work: Work) -> Parcel:
+    """The delivery as adapters and notices see it."""
+    return Parcel(
+        delivery_id=work.delivery_id,
+        attempt=work.tries,
+        recipient=work.recipient,
+        addressed_as=work.addressed_as,
+        sequence=work.sequence,
+        envelope=work.envelope,
+        order_key=work.order_key,
+        identifiers=work.identifiers,
+    )

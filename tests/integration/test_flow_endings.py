@@ -1,0 +1,103 @@
+"""Deliveries that no attempt ends: acknowledged in a mailbox, or past their time. Their senders learn of it all the same."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from contracts.agency import AgencyCode
+from contracts.outcome import Delivered, Retry
+from lgsp.flow.mailbox import Acknowledgement
+from lgsp.flow.sweeper import EXPIRY_GRACE_S
+from tests.fakes.flow_kit import COMMUNE, PULLED, PUSHED, Partner, Rig, rig
+
+
+async def acknowledge(hub: Rig, recipient: AgencyCode, *items: tuple[str, str]) -> list[bool]:
+    """Of whatever waits: for each (result, reason) one delivery, in order; whether they applied."""
+    waiting = await hub.mailbox.list(recipient, 0, 10, 5.0)
+    acks = [
+        Acknowledgement(delivery_id=entry.delivery_id, result=result, reason=reason)  # type: ignore[arg-type]
+        for entry, (result, reason) in zip(waiting, items, strict=True)
+    ]
+    return [one.applied for one in await hub.mailbox.acknowledge(recipient, acks)]
+
+
+async def told(hub: Rig) -> list[dict[str, Any]]:
+    """What notices in the commune's mailbox say, oldest first."""
+    entries = await hub.mailbox.list(COMMUNE, 0, 10, 0)
+    assert {entry.kind for entry in entries} <= {"delivery.status/1"}
+    works = [await hub.mailbox.fetch(COMMUNE, entry.delivery_id) for entry in entries]
+    bodies = [msgspec.json.decode(work.envelope.body) for work in works if work is not None]
+    return [{"message_id": body["message_id"], **body["deliveries"][0]} for body in bodies]
+
+
+async def test_a_refusal_out_of_a_mailbox_reaches_the_sender_with_its_reason(tmp_path: Path) -> None:
+    """As a refused push does: one delivery.status, accepted with the refusal; a repeated or foreign acknowledgement adds none."""
+    async with rig(tmp_path / "j.db") as hub:
+        await hub.send("m1", to=PULLED)
+        await hub.send("m2", to=PULLED)
+        waiting = await hub.mailbox.list(PULLED, 0, 10, 0)
+        refusal = Acknowledgement(delivery_id=waiting[0].delivery_id, result="refused", reason="thiếu trích lục bản đồ")
+        assert [one.applied for one in await hub.mailbox.acknowledge(PUSHED, [refusal])] == [False]
+        assert [one.applied for one in await hub.mailbox.acknowledge(PULLED, [refusal, refusal])] == [True, False]
+        assert [one.applied for one in await hub.mailbox.acknowledge(PULLED, [refusal])] == [False]
+        (one,) = await told(hub)
+        assert (one["message_id"], one["recipient"], one["state"]) == ("m1", PULLED, "refused")
+        assert (one["reason"], one["detail"]) == ("delivery.refused_by_recipient", "thiếu trích lục bản đồ")
+
+
+@pytest.mark.parametrize(("wanted", "expected"), [("all", ["delivered", "refused"]), ("failures", ["refused"]), ("none", [])])
+async def test_a_sender_is_told_what_it_wants_to_know(tmp_path: Path, wanted: str, expected: list[str]) -> None:
+    """`wants_status` counts for mailboxes too."""
+    async with rig(tmp_path / "j.db") as hub:
+        commune = msgspec.structs.replace(hub.agency(COMMUNE), wants_status=wanted)  # type: ignore[arg-type]
+        await hub.journal.save_agencies([commune])
+        await hub.directory.refresh()
+        await hub.send("m1", to=PULLED)
+        await hub.send("m2", to=PULLED)
+        assert await acknowledge(hub, PULLED, ("delivered", ""), ("refused", "")) == [True, True]
+        assert [one["state"] for one in await told(hub)] == expected
+
+
+async def test_the_sender_is_told_what_expired_in_a_mailbox(tmp_path: Path) -> None:
+    """At its hour, in the transaction that ends it, and what waited behind it goes on."""
+    async with rig(tmp_path / "j.db") as hub:
+        await hub.send("m1", to=PULLED, expires_at=hub.clock.now + timedelta(hours=1))
+        hub.clock.move(3599)
+        await hub.sweeper.sweep_once()
+        assert await hub.states("m1") == ["available"]
+        hub.clock.move(1)
+        await hub.until_state("m1", "expired")
+        (one,) = await told(hub)
+        assert (one["message_id"], one["state"], one["reason"]) == ("m1", "expired", "delivery.expired")
+        assert one["title_vi"]
+
+
+async def test_a_retry_that_would_come_too_late_expires_and_the_sender_is_told(tmp_path: Path) -> None:
+    """Waiting for its next attempt past its life, a delivery ends when the grace is over; the notice counts its attempts."""
+    partner = Partner(lambda parcel: Retry("delivery.unreachable", wish_s=7200.0))
+    async with rig(tmp_path / "j.db", partner=partner) as hub:
+        await hub.send("m1", expires_at=hub.clock.now + timedelta(hours=1))
+        await hub.until(lambda: partner.knocks == [("m1", 1)])
+        await hub.until_state("m1", "ready")
+        hub.clock.move(3600 + EXPIRY_GRACE_S)
+        await hub.until_state("m1", "expired")
+        (one,) = await told(hub)
+        assert (one["state"], one["recipient"]) == ("expired", PUSHED)
+
+
+async def test_an_attempt_under_way_at_the_hour_of_expiry_says_itself_what_came_of_it(tmp_path: Path) -> None:
+    """The sweeper leaves a delivery alone that may be in the recipient's hands; its success counts."""
+    partner = Partner(lambda parcel: Delivered())
+    partner.open.clear()
+    async with rig(tmp_path / "j.db", partner=partner) as hub:
+        await hub.send("m1", expires_at=hub.clock.now + timedelta(hours=1))
+        await hub.until(lambda: partner.knocks == [("m1", 1)])
+        hub.clock.move(3600 + EXPIRY_GRACE_S - 1)
+        await hub.sweeper.sweep_once()
+        assert await hub.states("m1") != ["expired"]
+        partner.open.set()
+        await hub.until_state("m1", "delivered")
+        assert await told(hub) == []
