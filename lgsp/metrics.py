@@ -25,6 +25,7 @@ ATTEMPT_S = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
 SETTLED = Counter("lgsp_deliveries_settled_total", "Settlements by resulting state (ready: a retry was scheduled)", ["state"])
+PUT_OFF = Counter("lgsp_attempts_put_off_total", "Attempts put off because the line of their recipient did not move")
 STALE = Counter("lgsp_refs_stale_total", "References dropped because their delivery had moved on")
 OUTBOX_PUBLISHED = Counter("lgsp_outbox_published_total", "References confirmed by the broker")
 OUTBOX_DEFERRED = Counter("lgsp_outbox_deferred_total", "References left to the sweeper because the broker did not answer")

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
@@ -16,8 +17,10 @@ from lgsp.core.retry import Verdict, judge
 from lgsp.core.trace import trace_id
 from lgsp.errors import Unavailable
 from lgsp.flow.directory import DirectoryCache
+from lgsp.flow.lines import Line, PutOff
 from lgsp.flow.settler import Settler
 from lgsp.log import get_logger
+from lgsp.log import trace_id as current_trace
 from lgsp.ports import DirectoryStore, Settlement, Work
 
 log = get_logger()
@@ -51,15 +54,20 @@ class Attempts:
         self._draw = draw
         self._schedule_s = schedule_s
         self._slots = asyncio.Semaphore(concurrency)
-        self._lines: dict[str, asyncio.Semaphore] = {}
+        self._lines: defaultdict[str, Line] = defaultdict(Line)
 
     async def make(self, work: Work) -> None:
         """When it returns, the journal knows what came of the attempt. Raises Unavailable when it could not be told."""
         started = time.perf_counter()
+        current_trace.set(trace_id(work.envelope.traceparent))
         parcel = _parcel(work)
-        verdict = await self._verdict(work, parcel)
+        try:
+            verdict = await self._verdict(work, parcel)
+        except PutOff as off:
+            await self._put_off(work, off.delay_s)
+            return
         took_ms = round((time.perf_counter() - started) * 1000)
-        await self._settle(self._settlement(parcel, verdict, took_ms))
+        await self._settle(self._settlement(work, parcel, verdict, took_ms))
         if verdict.disable_endpoint:
             await self._disable(parcel)
         _report(parcel, verdict, took_ms)
@@ -71,13 +79,15 @@ class Attempts:
         endpoint = agency.endpoint if agency is not None else None
         if endpoint is None:  # the recipient went over to pulling
             return Verdict(State.AVAILABLE)
+        left_s = (work.expires_at - self._clock()).total_seconds()
+        if left_s < endpoint.timeout_s:  # what arrived after its end would have overtaken nobody knows what
+            endpoint = msgspec.structs.replace(endpoint, timeout_s=left_s)
         outcome = await self._reach(parcel, endpoint) if endpoint.enabled else Retry("delivery.endpoint_disabled")
         schedule_s = self._schedule_s if endpoint.retry_schedule_s is None else endpoint.retry_schedule_s
-        return judge(outcome, work.attempt, schedule_s, self._draw())
+        return judge(outcome, work.tries, schedule_s, self._draw())
 
     async def _reach(self, parcel: Parcel, endpoint: Endpoint) -> Outcome:
-        line = self._lines.setdefault(parcel.recipient, asyncio.Semaphore(endpoint.max_in_flight))
-        async with line, self._slots:
+        async with self._lines[parcel.recipient].turn(endpoint.max_in_flight), self._slots:
             with metrics.ATTEMPTS_RUNNING.track_inprogress(), metrics.ATTEMPT_S.time():
                 try:
                     return await self._adapters[endpoint.adapter].deliver(parcel, endpoint)
@@ -86,11 +96,19 @@ class Attempts:
                     log.error("error.unexpected", component=component, delivery_id=parcel.delivery_id, exc_info=error)
                     return Retry("delivery.internal", type(error).__name__)
 
-    def _settlement(self, parcel: Parcel, verdict: Verdict, took_ms: int) -> Settlement:
+    async def _put_off(self, work: Work, delay_s: float) -> None:
+        """Back to the journal untried: the recipient's line does not move, and nobody else is to wait for it."""
+        metrics.PUT_OFF.inc()
+        spread_s = delay_s * (0.75 + 0.5 * self._draw())
+        await self._settle(
+            Settlement(delivery_id=work.delivery_id, state=State.READY, attempt=work.attempt, delay_s=spread_s, postpone=True)
+        )
+
+    def _settlement(self, work: Work, parcel: Parcel, verdict: Verdict, took_ms: int) -> Settlement:
         return Settlement(
-            delivery_id=parcel.delivery_id,
+            delivery_id=work.delivery_id,
             state=verdict.state,
-            attempt=parcel.attempt,
+            attempt=work.attempt,
             delay_s=verdict.delay_s,
             reason=verdict.reason,
             detail=verdict.detail,
@@ -122,11 +140,13 @@ class Attempts:
 def _parcel(work: Work) -> Parcel:
     return Parcel(
         delivery_id=work.delivery_id,
-        attempt=work.attempt,
+        attempt=work.tries,
         recipient=work.recipient,
         addressed_as=work.addressed_as,
         sequence=work.sequence,
         envelope=work.envelope,
+        order_key=work.order_key,
+        identifiers=work.identifiers,
     )
 
 
@@ -144,5 +164,4 @@ def _report(parcel: Parcel, verdict: Verdict, took_ms: int) -> None:
         sequence=parcel.sequence,
         reason=verdict.reason,
         delay_s=round(verdict.delay_s, 3),
-        trace_id=trace_id(parcel.envelope.traceparent),
     )

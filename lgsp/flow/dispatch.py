@@ -2,6 +2,7 @@
 the broker get its ack."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from lgsp import metrics
@@ -37,6 +38,8 @@ class Dispatcher:
         self._max_held = max_held
         self._held = 0
         self._less_held = asyncio.Event()
+        self._stopping = False
+        self._stopped_at = float("inf")
         self._in_flight: dict[tuple[int, int], asyncio.Task[bool]] = {}  # (delivery id, attempt) -> who sees to it
         self._running: set[asyncio.Task[bool]] = set()
 
@@ -46,24 +49,34 @@ class Dispatcher:
         return self._held
 
     async def run(self, stop: asyncio.Event, grace_s: float) -> None:
-        """Works until `stop`, then lets what is under way finish, at most `grace_s`."""
+        """Works until `stop`, then lets what is under way finish, at most `grace_s` after `stop` was set."""
         subscription = await self._broker.subscribe()
-        stopper = asyncio.create_task(_stop_when(stop, subscription))
+        stopper = asyncio.create_task(self._stop_when(stop, subscription))
         try:
             async for consignment in subscription:
-                await self._room_for(len(consignment.refs))
+                await self._room()
+                if stop.is_set():
+                    await consignment.again()
+                    continue
+                self._held += len(consignment.refs)
                 task = asyncio.create_task(self._handle(consignment))
                 self._running.add(task)
                 task.add_done_callback(self._ended)
         finally:
             stopper.cancel()
-            await self._drain(grace_s)
+            await self._drain(grace_s - (time.monotonic() - self._stopped_at))
 
-    async def _room_for(self, refs: int) -> None:
-        while self._held >= self._max_held:
+    async def _stop_when(self, stop: asyncio.Event, subscription: Subscription) -> None:
+        await stop.wait()
+        self._stopped_at = time.monotonic()
+        self._stopping = True
+        self._less_held.set()
+        await subscription.stop()
+
+    async def _room(self) -> None:
+        while self._held >= self._max_held and not self._stopping:
             self._less_held.clear()
             await self._less_held.wait()
-        self._held += refs
 
     def _ended(self, task: asyncio.Task[bool]) -> None:
         self._running.discard(task)
@@ -72,7 +85,7 @@ class Dispatcher:
 
     async def _drain(self, grace_s: float) -> None:
         if self._running:
-            _, late = await asyncio.wait(set(self._running), timeout=grace_s)
+            _, late = await asyncio.wait(set(self._running), timeout=max(0.0, grace_s))
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
@@ -120,11 +133,6 @@ class Dispatcher:
         for result in results:
             if isinstance(result, BaseException):
                 raise result
-
-
-async def _stop_when(stop: asyncio.Event, subscription: Subscription) -> None:
-    await stop.wait()
-    await subscription.stop()
 
 
 def _this_task() -> asyncio.Task[bool]:

@@ -8,6 +8,7 @@ way, and a transaction costs much the same for one as for thirty.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
 from typing import Generic, TypeVar
 
 from lgsp.errors import Overloaded, Unavailable
@@ -48,7 +49,7 @@ class Group(Generic[T, R]):
         future: asyncio.Future[Sequence[R]] = asyncio.get_running_loop().create_future()
         self._waiting.append((items, future))
         if self._flushing is None:
-            self._flushing = asyncio.create_task(self._flush())
+            self._flushing = asyncio.create_task(self._flush(), context=Context())  # no caller's trace id is the batch's
         return await future
 
     async def idle(self) -> None:

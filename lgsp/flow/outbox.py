@@ -32,7 +32,7 @@ class Outbox:
         self._waiting: deque[Ref] = deque()
         self._wake = asyncio.Event()
         self._confirmed: deque[tuple[float, list[Ref]]] = deque()
-        self._unmarked: set[int] = set()
+        self._unmarked: dict[int, int] = {}  # delivery id -> the attempt last confirmed and neither settled nor marked
         self._publishing = False
 
     @property
@@ -47,7 +47,8 @@ class Outbox:
 
     def forget(self, delivery_ids: Iterable[int]) -> None:
         """These have been settled: they need no mark."""
-        self._unmarked.difference_update(delivery_ids)
+        for delivery_id in delivery_ids:
+            self._unmarked.pop(delivery_id, None)
 
     async def run(self) -> None:
         """Publishes until cancelled; `drained` first for a graceful stop."""
@@ -79,7 +80,7 @@ class Outbox:
             await asyncio.sleep(_PAUSE_WHEN_DOWN_S)
         else:
             metrics.OUTBOX_PUBLISHED.inc(len(refs))
-            self._unmarked.update(ref.delivery_id for ref in refs)
+            self._unmarked.update((ref.delivery_id, ref.attempt) for ref in refs)
             self._confirmed.append((time.monotonic(), refs))
         finally:
             self._publishing = False
@@ -91,8 +92,8 @@ class Outbox:
             refs: list[Ref] = []
             while self._confirmed and self._confirmed[0][0] <= ripe:
                 refs += self._confirmed.popleft()[1]
-            still = [ref for ref in refs if ref.delivery_id in self._unmarked]
-            self._unmarked.difference_update(ref.delivery_id for ref in refs)
+            still = [ref for ref in refs if self._unmarked.get(ref.delivery_id) == ref.attempt]
+            self.forget(ref.delivery_id for ref in still)
             if still:
                 try:
                     await self._journal.mark_queued(still)

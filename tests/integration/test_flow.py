@@ -6,9 +6,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from contracts.adapter import Parcel
+from contracts.adapter import Endpoint, Parcel
 from contracts.errors import ContractError
 from contracts.outcome import Delivered, Gone, Outcome, Refused, Retry
+from lgsp.core.lifecycle import State
 from lgsp.errors import JournalUnavailable, Overloaded
 from tests.fakes.flow_kit import COMMUNE, PULLED, PUSHED, Partner, envelope, rig
 
@@ -278,3 +279,61 @@ async def test_stopping_finishes_what_is_under_way(tmp_path: Path) -> None:
         assert caught.value.code == "hub.stopping"
         hub.partner.open.set()
         await hub.until_state("m1", "delivered")
+
+
+async def test_one_hanging_recipient_stops_nobody_else(tmp_path: Path) -> None:
+    """Far more deliveries than a worker may hold wait for a recipient that never answers: the others get theirs all the same,
+    and nothing of the hanging one's is lost or counted as an attempt that was not made."""
+    partner = Partner()
+    hang = asyncio.Event()
+    deliver = partner.deliver
+
+    async def hanging(parcel: Parcel, endpoint: Endpoint) -> Outcome:
+        outcome = await deliver(parcel, endpoint)
+        if parcel.recipient == PUSHED:
+            await hang.wait()
+        return outcome
+
+    partner.deliver = hanging  # type: ignore[method-assign]
+    async with rig(tmp_path / "j.db", partner=partner) as hub:
+        other = msgspec.structs.replace(hub.agency(PULLED), endpoint=hub.agency(PUSHED).endpoint)
+        await hub.journal.save_agencies((other,))
+        await hub.directory.refresh()
+        for n in range(200):
+            await hub.send(f"h{n}", order_key=f"hanging {n}")
+        for n in range(20):
+            await hub.send(f"o{n}", to=PULLED, order_key=f"other {n}")
+        await hub.until(lambda: sum(name.startswith("o") for name in partner.got) == 20, 15.0)
+        assert sum(name.startswith("h") for name in partner.got) <= 8
+        hang.set()
+        hub.clock.move(90)
+
+        async def all_delivered() -> bool:
+            hub.clock.move(5)
+            return (await hub.journal.balance()).by_state == {State.DELIVERED: 220}
+
+        await hub.until(all_delivered, 30.0)
+        record = await hub.journal.envelope(COMMUNE, "h199")
+        assert record.deliveries[0].attempt == 1
+
+
+async def test_a_stop_is_bounded_also_while_there_is_no_room(tmp_path: Path) -> None:
+    """A worker that waits for room, its partner hanging, ends within its grace; what it had comes back after the restart."""
+    path = tmp_path / "j.db"
+    async with rig(path) as hub:
+        hub.partner.open.clear()
+        for n in range(100):
+            await hub.send(f"m{n}", order_key=f"case {n}")
+        await hub.until(lambda: len(hub.partner.got) >= 4)
+        stopped = asyncio.create_task(hub.dispatcher.run(hub.stop, 0.2))
+        hub.stop.set()
+        await asyncio.wait_for(stopped, 5)
+        clock = hub.clock
+    clock.move(90)
+    async with rig(path, clock=clock) as second:
+
+        async def all_delivered() -> bool:
+            clock.move(5)
+            return (await second.journal.balance()).by_state == {State.DELIVERED: 100}
+
+        await second.until(all_delivered, 30.0)
