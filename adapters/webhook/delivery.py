@@ -17,6 +17,7 @@ from contracts.outcome import Outcome, Retry
 _BODY_PATIENCE_S = 2.0
 _WARNED_ABOUT_BYTES = 1 << 20  # aiohttp warns when larger bodies are given as bytes
 _KEEP_ALIVE_S = 30.0
+_DNS_CACHE_S = 300  # partners whose name server is away must not hold up look-ups for the others
 
 
 class WebhookDelivery:
@@ -70,8 +71,9 @@ class WebhookDelivery:
 
     def _open_session(self) -> aiohttp.ClientSession:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_S),
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_S, ttl_dns_cache=_DNS_CACHE_S),
             cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),
             auto_decompress=False,
             trust_env=False,  # no proxy of the machine stands between the hub and an agency
             timeout=aiohttp.ClientTimeout(total=None),  # ours covers the whole attempt
