@@ -31,7 +31,13 @@ _SETUPS = ("embedded", "production", "production, 2 processes")
 @click.option("--rounds", type=click.IntRange(1, 50), help="Rounds of each target  [default: 5; --quick: 2]")
 @click.option("--seconds", type=click.FloatRange(0.2, 120), help="How long a round sends  [default: 3; --quick: 1]")
 @click.option("--messages", type=click.IntRange(1000, 900_000), default=900_000, help="A round ends after so many.")
-@click.option("--connections", type=click.IntRange(1, 1000), default=32, show_default=True, help="Of the load generator.")
+@click.option(
+    "--connections",
+    type=click.IntRange(1, 1000),
+    default=128,
+    show_default=True,
+    help="Of the load generator: as many as a province has systems (An Giang: 102 communes, 13 departments, the post).",
+)
 @click.option("--compare", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Results of an earlier run.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), default=RESULTS, show_default=True)
 def main(

@@ -28,7 +28,7 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
     token: str
     first: int  # number of the first message; rounds must not overlap
     batch: int = 1  # envelopes a request; more than one: a line each
-    connections: int = 32
+    connections: int = 128
     seconds: float = 3.0
     messages: int = 1_000_000
     drain_s: float = 60.0
