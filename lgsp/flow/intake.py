@@ -1,5 +1,6 @@
 """The door: decide, commit, publish, answer. The answer leaves only after the commit."""
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -11,11 +12,11 @@ from contracts.envelope import Envelope
 from contracts.errors import ContractError
 from contracts.receipt import Receipt
 from lgsp import metrics
-from lgsp.core.admission import Admitted, Limits, admit, check_attachments, completed
+from lgsp.core.admission import Admitted, Limits, admit, check_attachments, under_own_key
 from lgsp.core.directory import Agency
 from lgsp.core.explain import Explanation, decide, explanation
 from lgsp.core.receipts import delivery_ref, receipt_of
-from lgsp.errors import Overloaded
+from lgsp.errors import Overloaded, Unavailable
 from lgsp.flow.bell import Bell
 from lgsp.flow.directory import DirectoryCache
 from lgsp.flow.group import Group
@@ -26,6 +27,7 @@ from lgsp.ports import Accepted, EnvelopeRecord, Journal, Records, Reused
 log = get_logger()
 
 _LINGER_S = 0.004
+_BREATH = 16  # envelopes decided at a stretch
 
 
 class Stopping(Overloaded):
@@ -40,6 +42,9 @@ class Answer(msgspec.Struct, frozen=True):
 
     receipt: Receipt
     fresh: bool
+
+
+Outcome = Answer | Exception  # ContractError: refused, nothing stored. Others: not taken over, the same bytes may come again
 
 
 class Intake:
@@ -85,18 +90,28 @@ class Intake:
 
         Raises ContractError (refused: nothing stored) or Unavailable (not taken over; the same bytes may come again).
         """
-        if not self._open:
-            raise Stopping("the hub is stopping")
-        try:
-            admitted = await self._admit(envelope, caller)
-            (result,) = await self._group.submit((admitted,))
-        except ContractError as error:
-            earlier = await self._answer_of_earlier(envelope, caller)
-            if earlier is not None:
-                return earlier
-            metrics.refused(error.code)
-            raise
-        return self._answer(admitted.envelope, result)
+        (outcome,) = await self.submit_many((envelope,), caller)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    async def submit_many(self, envelopes: Sequence[Envelope], caller: Agency) -> list[Outcome]:
+        """Takes the envelopes over in one transaction, in their order; one outcome for each, in the same order.
+
+        A refused one harms no other. What failed otherwise comes again, and nothing may have overtaken it by then: so from
+        the first such failure on every outcome is that failure, unless it is a refusal. Raises nothing.
+        """
+        outcomes: list[Outcome | Admitted] = []
+        failure: Exception | None = None if self._open else Stopping("the hub is stopping")
+        for place, envelope in enumerate(envelopes):
+            if place % _BREATH == _BREATH - 1:
+                await asyncio.sleep(0)  # deciding is work: others have their turn in between
+            try:
+                outcomes.append(failure or await self._decided(envelope, caller))
+            except Exception as error:  # noqa: BLE001 - trouble or a bug: told to this caller, and to nobody else
+                failure = error
+                outcomes.append(error)
+        return await self._committed(outcomes)
 
     async def explain(self, envelope: Envelope, caller: Agency) -> Explanation:
         """What `submit` would decide now, and why; stores nothing."""
@@ -114,10 +129,47 @@ class Intake:
         self._open = False
         await self._group.idle()
 
-    async def _admit(self, envelope: Envelope, caller: Agency) -> Admitted:
-        admitted = admit(envelope, caller, self._directory.current, self._limits, self._clock())
-        await self._check_attachments(envelope, caller)
+    async def _decided(self, envelope: Envelope, caller: Agency) -> "Admitted | Answer | ContractError":
+        """Answer: it was accepted before. Raises Unavailable."""
+        try:
+            admitted = admit(envelope, caller, self._directory.current, self._limits, self._clock())
+            await self._check_attachments(envelope, caller)
+        except ContractError as error:
+            earlier = await self._answer_of_earlier(envelope, caller)
+            if earlier is None:
+                metrics.refused(error.code)
+            return earlier or error
+        except RecursionError:  # msgspec stops at the interpreter's depth
+            return ContractError("body.malformed", "/body", "nested too deeply")
         return admitted
+
+    async def _committed(self, outcomes: "list[Outcome | Admitted]") -> list[Outcome]:
+        """The same, with what was admitted replaced by its answer or by why it could not be stored."""
+        admitted = [one for one in outcomes if isinstance(one, Admitted)]
+        try:
+            results = iter(await self._group.submit(admitted))
+        except Unavailable as error:
+            return [error if isinstance(one, Admitted) else one for one in outcomes]
+        except Exception as error:  # noqa: BLE001 - a bug, met by one of them: those before it are stored, one by one
+            if len(admitted) == 1:
+                return [error if isinstance(one, Admitted) else one for one in outcomes]
+            return await self._committed_singly(outcomes)
+        return [self._answer(one.envelope, next(results)) if isinstance(one, Admitted) else one for one in outcomes]
+
+    async def _committed_singly(self, outcomes: "list[Outcome | Admitted]") -> list[Outcome]:
+        done: list[Outcome] = []
+        failure: Exception | None = None
+        for one in outcomes:
+            if not isinstance(one, Admitted):
+                done.append(one)
+            elif failure is not None:
+                done.append(failure)
+            else:
+                (outcome,) = await self._committed([one])
+                done.append(outcome)
+                if isinstance(outcome, Exception) and not isinstance(outcome, ContractError):
+                    failure = outcome
+        return done
 
     async def _check_attachments(self, envelope: Envelope, caller: Agency) -> None:
         if envelope.attachments:
@@ -129,19 +181,15 @@ class Intake:
         earlier = await self._records.envelope(caller.code, envelope.message_id)
         if earlier is None:
             return None
-        try:
-            digest = completed(envelope, caller).digest()
-        except ContractError:
-            return None
-        if earlier.digest != digest:
+        if earlier.digest != under_own_key(envelope, caller).digest():
             return None
         metrics.RESENT.inc()
         return Answer(self.receipt_of_record(earlier), fresh=False)
 
-    def _answer(self, envelope: Envelope, result: Accepted | Reused) -> Answer:
+    def _answer(self, envelope: Envelope, result: Accepted | Reused) -> Answer | ContractError:
         if isinstance(result, Reused):
             metrics.refused("envelope.id_reused")
-            raise ContractError("envelope.id_reused", "/message_id", f"accepted before with {result.digest}")
+            return ContractError("envelope.id_reused", "/message_id", f"accepted before with {result.digest}")
         (metrics.ACCEPTED if result.fresh else metrics.RESENT).inc()
         receipt = receipt_of(
             self._hub, envelope.sender, envelope.message_id, result.digest, result.sequence, result.accepted_at, result.deliveries

@@ -11,7 +11,7 @@ from contracts.errors import ContractError
 from contracts.receipt import Receipt, Refusal
 from contracts.wire import WireEnvelope
 from lgsp.core.directory import Agency
-from lgsp.flow.intake import Intake
+from lgsp.flow.intake import Intake, Outcome
 from lgsp.http.answers import encode, streaming_headers
 from lgsp.http.envelopes import envelope_limit_bytes, from_json
 from lgsp.http.problems import refusal_of, unforeseen
@@ -25,7 +25,9 @@ log = get_logger()
 
 NDJSON = "application/x-ndjson"
 _SPELLINGS = (NDJSON, "application/ndjson", "application/jsonl", "application/x-jsonlines")
-_WRITE_BYTES = 64 * 1024
+
+
+Line = Envelope | Exception  # what stands in a line, or why it cannot be read
 
 
 class BatchLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -37,7 +39,10 @@ class BatchLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Batches:
-    """Lines are taken as they arrive and submitted side by side, so that one commit takes many of them.
+    """Lines are read while those before them are being taken over; all that has arrived by then goes into the next transaction.
+
+    A caller resends what was answered with a retryable refusal, and it must not find itself overtaken by later lines of the
+    same case: so the lines are taken over in their order, and behind such a refusal nothing more of the batch is.
 
     Reading never waits for writing: a caller that sends everything before it reads anything is not left hanging. What this
     holds in memory is bounded by the limits of a batch.
@@ -78,35 +83,51 @@ class Batches:
             raise ContractError("request.too_large", "", f"{request.content_length} bytes, {self._max_bytes} allowed")
         response = web.StreamResponse(headers=streaming_headers(request, NDJSON))
         await response.prepare(request)
-        answers: asyncio.Queue[asyncio.Task[bytes] | None] = asyncio.Queue()
+        lines: asyncio.Queue[Line | None] = asyncio.Queue(self._window)
+        answers: asyncio.Queue[bytes | None] = asyncio.Queue()
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._read(request, lines))
             tasks.create_task(_write(response, answers))
-            await self._read(request, caller, answers, tasks)
-            answers.put_nowait(None)
+            await self._take_over(lines, answers, caller)
         await response.write_eof()
         return response
 
-    async def _read(
-        self, request: web.Request, caller: Agency, answers: "asyncio.Queue[asyncio.Task[bytes] | None]", tasks: asyncio.TaskGroup
-    ) -> None:
-        room = asyncio.Semaphore(self._window)
+    async def _read(self, request: web.Request, lines: "asyncio.Queue[Line | None]") -> None:
         trace = request[TRACE]
         try:
             count = 0
-            async for line in self._lines(request):
+            async for octets in self._lines(request):
                 count += 1
                 if count > self._max_lines:
                     raise ContractError("request.too_large", "", f"more than {self._max_lines} lines")
-                await room.acquire()
-                task = tasks.create_task(self._submit(line, trace, caller))
-                task.add_done_callback(lambda _: room.release())
-                answers.put_nowait(task)
-                if b'"attachments"' in line:  # its admission asks the journal: the lines behind it must not overtake it
-                    await asyncio.wait((task,))
+                await lines.put(_read_line(octets, trace))
         except (ContractError, web.RequestPayloadError) as error:
-            answers.put_nowait(tasks.create_task(_refused(error)))
+            await lines.put(error)
         except ConnectionError:
-            pass  # the caller is gone; what it sent in whole lines is submitted, and a resend gets the same receipts
+            pass  # the caller is gone; what it sent in whole lines is taken over, and a resend gets the same receipts
+        await lines.put(None)
+
+    async def _take_over(
+        self, lines: "asyncio.Queue[Line | None]", answers: "asyncio.Queue[bytes | None]", caller: Agency
+    ) -> None:
+        failure: Exception | None = None
+        more = True
+        while more:
+            chunk = [await lines.get()]
+            while len(chunk) < self._window and not lines.empty():
+                chunk.append(lines.get_nowait())
+            more = chunk[-1] is not None
+            outcomes = await self._outcomes([line for line in chunk if line is not None], caller, failure)
+            answers.put_nowait(b"".join(_answer(line, outcome) for line, outcome in outcomes))
+            if failure is None:
+                failure = _first_failure(outcomes)
+        answers.put_nowait(None)
+
+    async def _outcomes(self, lines: list[Line], caller: Agency, failure: Exception | None) -> list[tuple[Line, Outcome]]:
+        """`failure`: why an earlier line was not taken over; then none of these is."""
+        envelopes = [line for line in lines if isinstance(line, Envelope)]
+        taken = iter([failure] * len(envelopes) if failure is not None else await self._intake.submit_many(envelopes, caller))
+        return [(line, next(taken) if isinstance(line, Envelope) else line) for line in lines]
 
     async def _lines(self, request: web.Request) -> AsyncIterator[bytes]:
         """Lines without their ends; empty ones are skipped. Raises ContractError "request.too_large" or "request.timeout"."""
@@ -128,49 +149,38 @@ class Batches:
         if rest.strip():
             yield bytes(rest)
 
-    async def _submit(self, line: bytes, trace: Trace, caller: Agency) -> bytes:
-        """The line of the answer. Never raises: what goes wrong with one line is said in its line."""
-        envelope: Envelope | None = None
-        try:
-            envelope = from_json(line, trace)
-            answer = await self._intake.submit(envelope, caller)
-        except Exception as error:  # one line must not end the others
-            message_id, sender = (envelope.message_id, envelope.sender) if envelope is not None else (None, None)
-            refusal = refusal_of(error, message_id, sender)
-            if refusal is None:
-                log.error("error.unexpected", component="batch", message_id=message_id, exc_info=error)
-                refusal = unforeseen(message_id, sender)
-            return _line(BatchLine(refusal=refusal))
-        return _line(BatchLine(receipt=answer.receipt, duplicate=not answer.fresh))
 
-
-def _line(line: BatchLine) -> bytes:
-    return encode(line) + b"\n"
-
-
-async def _refused(error: Exception) -> bytes:
-    return _line(BatchLine(refusal=refusal_of(error)))
-
-
-async def _write(response: web.StreamResponse, answers: "asyncio.Queue[asyncio.Task[bytes] | None]") -> None:
-    """Answers in the order of the lines; several at once where they are ready."""
-    buffer = bytearray()
-
-    async def flush() -> None:
-        if buffer:
-            await response.write(bytes(buffer))
-            buffer.clear()
-
+def _read_line(octets: bytes, trace: Trace) -> Line:
     try:
-        while True:
-            if answers.empty() or len(buffer) >= _WRITE_BYTES:
-                await flush()
-            task = await answers.get()
-            if task is None:
-                break
-            if not task.done():
-                await flush()
-            buffer += await task
-        await flush()
+        return from_json(octets, trace)
+    except Exception as error:  # one line must not end the others
+        if refusal_of(error) is None:
+            log.error("error.unexpected", component="batch", exc_info=error)
+        return error
+
+
+def _first_failure(outcomes: list[tuple[Line, Outcome]]) -> Exception | None:
+    """Why lines were not taken over though nothing is wrong with them. A bug is logged here, once for all of them."""
+    for line, outcome in outcomes:
+        if isinstance(line, Envelope) and isinstance(outcome, Exception) and not isinstance(outcome, ContractError):
+            if refusal_of(outcome) is None:
+                log.error("error.unexpected", component="batch", message_id=line.message_id, exc_info=outcome)
+            return outcome
+    return None
+
+
+def _answer(line: Line, outcome: Outcome) -> bytes:
+    """The line of the answer: what goes wrong with one line is said in its line."""
+    if not isinstance(outcome, Exception):
+        return encode(BatchLine(receipt=outcome.receipt, duplicate=not outcome.fresh)) + b"\n"
+    message_id, sender = (line.message_id, line.sender) if isinstance(line, Envelope) else (None, None)
+    refusal = refusal_of(outcome, message_id, sender) or unforeseen(message_id, sender)
+    return encode(BatchLine(refusal=refusal)) + b"\n"
+
+
+async def _write(response: web.StreamResponse, answers: "asyncio.Queue[bytes | None]") -> None:
+    try:
+        while (octets := await answers.get()) is not None:
+            await response.write(octets)
     except ConnectionError:
-        pass  # nobody reads any more; the submissions under way come to their end all the same
+        pass  # nobody reads any more; what is under way comes to its end all the same

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lgsp.errors import JournalUnavailable
 from tests.integration.http_hub import HttpHub, http_hub
 from tests.integration.test_http_attachments import FILE, upload
 from tests.integration.test_http_envelopes import assert_problem
@@ -50,6 +51,48 @@ async def test_lines_of_one_case_are_accepted_in_their_order_with_or_without_fil
     octets = b"\n".join(json.dumps(envelope).encode() for envelope in sent)
     answers = lines((await hub.call("POST", PATH, data=octets, headers=NDJSON)).octets)
     assert [answer["receipt"]["sequence"] for answer in answers] == list(range(1, 61))
+
+
+@pytest.mark.parametrize("place", ["commit", "attachment"])
+async def test_what_the_hub_could_not_take_over_is_not_overtaken_by_later_lines(
+    hub: HttpHub, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The journal is away for one moment: from the first 503 on every line is answered 503, and a resend keeps the order."""
+    file = {"digest": await upload(hub), "size_bytes": len(FILE)}
+    case = [hub.envelope(order_key="one case", **({"attachments": [file]} if n == 20 else {})) for n in range(120)]
+    store, first_stored, failed = hub.hub.store, asyncio.Event(), asyncio.Event()
+    accept, name = store.accept, "accept" if place == "commit" else "uploads"
+    other = getattr(store, name)
+
+    async def accepting(*args: Any) -> Any:
+        results = await accept(*args)
+        first_stored.set()
+        return results
+
+    async def away_once(*args: Any) -> Any:
+        if first_stored.is_set() and not failed.is_set():
+            failed.set()
+            raise JournalUnavailable("the test says so")
+        return await (accepting if name == "accept" else other)(*args)
+
+    monkeypatch.setattr(store, "accept", accepting)
+    monkeypatch.setattr(store, name, away_once)
+
+    async def body() -> AsyncIterator[bytes]:
+        for number, envelope in enumerate(case):
+            yield json.dumps(envelope).encode() + b"\n"
+            if number in (0, 80):
+                await asyncio.wait_for((failed if number else first_stored).wait(), 5)
+
+    first = lines((await hub.call("POST", PATH, data=body(), headers=NDJSON)).octets)
+    refused = [n for n, answer in enumerate(first) if "refusal" in answer]
+    assert refused and refused == list(range(refused[0], 120))
+    assert {first[n]["refusal"]["code"] for n in refused} == {"hub.storage_unavailable"}
+    assert [first[n]["refusal"]["message_id"] for n in refused] == [case[n]["message_id"] for n in refused]
+    again = b"".join(json.dumps(case[n]).encode() + b"\n" for n in refused)
+    second = lines((await hub.call("POST", PATH, data=again, headers=NDJSON)).octets)
+    sequences = [answer["receipt"]["sequence"] for answer in (*first[: refused[0]], *second)]
+    assert sequences == list(range(1, 121))
 
 
 async def test_a_batch_again_gets_the_same_receipts(hub: HttpHub) -> None:
