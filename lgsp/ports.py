@@ -3,7 +3,7 @@
 Share the promises, not a base class: every store is written natively.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple, Protocol
 
@@ -289,6 +289,12 @@ class DirectoryStore(Protocol):
 
     async def save_agencies(self, agencies: Sequence[Agency]) -> int:
         """Inserts or replaces by code, in one transaction; the new version."""
+        ...
+
+    async def change_agencies(self, change: Callable[[Directory], Sequence[Agency]]) -> int:
+        """Saves what `change` makes of the directory as it is stored, in one write transaction: nobody's edit is lost between
+        reading and saving. The version afterwards; it stays when there is nothing to save. `change` is pure and quick; what it
+        raises comes out, and nothing was changed."""
         ...
 
     async def credential(self, client_id: str) -> Credential | None: ...

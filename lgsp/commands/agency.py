@@ -117,14 +117,13 @@ def add(
         ordered=not unordered,
     )
 
-    async def work(store: "Store") -> int:
-        directory = await store.directory()
+    def added(directory: Directory) -> list[Agency]:
         if new.code in directory.agencies:
             raise Failed(f"{new.code} is registered already.", "change it with agency grant, endpoint or close")
         _check_references([new], directory)
-        return await store.save_agencies([new])
+        return [new]
 
-    version = in_store(settings, work)
+    version = in_store(settings, lambda store: store.change_agencies(added))
     _saved(as_json, version, [new.code])
     if not as_json:
         say(f"Tiếp theo · Next: lgsp agency credential {new.code}")
@@ -147,13 +146,12 @@ def import_(settings: "Settings", file: Path, dry_run: bool, as_json: bool) -> N
     for place, one in enumerate(agencies):
         agency_code(one.code, f"/{place}/code")
 
-    async def work(store: "Store") -> int:
-        directory = await store.directory()
-        merged = [_with_secret_of(directory.agencies.get(one.code), one) for one in agencies]
-        _check_references(merged, directory)
-        return directory.version if dry_run else await store.save_agencies(merged)
+    def merged(directory: Directory) -> list[Agency]:
+        new = [_with_secret_of(directory.agencies.get(one.code), one) for one in agencies]
+        _check_references(new, directory)
+        return [] if dry_run else new
 
-    _saved(as_json, in_store(settings, work), [one.code for one in agencies])
+    _saved(as_json, in_store(settings, lambda store: store.change_agencies(merged)), [one.code for one in agencies])
 
 
 @agency.command()
@@ -193,15 +191,15 @@ def change(
     as_json: bool,
     shown_once: Callable[[], dict[str, str]] = dict,
 ) -> None:
-    """Replaces one agency. `shown_once`: secrets made by `changed`, printed now and never again."""
+    """Replaces one agency by what `changed` makes of it as it is stored. `shown_once`: secrets made by `changed`, printed now
+    and never again."""
 
-    async def work(store: "Store") -> int:
-        directory = await store.directory()
+    def change_one(directory: Directory) -> list[Agency]:
         new = changed(directory.agencies[known(directory, code)])
         _check_references([new], directory)
-        return await store.save_agencies([new])
+        return [new]
 
-    version = in_store(settings, work)
+    version = in_store(settings, lambda store: store.change_agencies(change_one))
     _saved(as_json, version, [code], shown_once())
 
 

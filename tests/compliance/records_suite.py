@@ -2,14 +2,16 @@
 
 import asyncio
 import unicodedata
+from collections.abc import Callable
 from datetime import date, timedelta, timezone
 
 import msgspec
+import pytest
 
 from contracts.adapter import Endpoint
 from contracts.agency import AgencyCode
 from contracts.envelope import Attachment, Identifier
-from lgsp.core.directory import Agency, Alias, Grant
+from lgsp.core.directory import Agency, Alias, Directory, Grant
 from lgsp.core.lifecycle import State
 from lgsp.ports import Credential, DeliveryRecord, EnvelopeRecord, MailboxEntry, Settlement, Store
 from tests.compliance.builders import ALPHA, BETA, LEASE_S, NOW, SENDER, Opener, admitted, hop
@@ -267,6 +269,44 @@ async def test_saving_an_agency_again_replaces_it(store: Store) -> None:
     changed = msgspec.structs.replace(PLAIN, name_en="Agriculture and Environment", endpoint=FULL.endpoint)
     assert await store.save_agencies([PLAIN, changed]) == before + 1
     assert dict((await store.directory()).agencies) == {FULL.code: FULL, PLAIN.code: changed}
+
+
+async def test_changes_at_once_all_count(store: Store, open_store: Opener) -> None:
+    """Each change sees the directory as the one before it left it, whichever process makes it."""
+    await store.save_agencies([FULL, PLAIN])
+    other = await open_store()
+
+    def one_more(kind: str) -> Callable[[Directory], list[Agency]]:
+        def change(directory: Directory) -> list[Agency]:
+            stored = directory.agencies[PLAIN.code]
+            return [msgspec.structs.replace(stored, grants=(*stored.grants, Grant(kinds=(kind,))))]
+
+        return change
+
+    try:
+        before = await store.directory_version()
+        versions = await asyncio.gather(*((store, other)[n % 2].change_agencies(one_more(f"kind.{n}")) for n in range(10)))
+    finally:
+        await other.close()
+    assert sorted(versions) == list(range(before + 1, before + 11))
+    agencies = (await store.directory()).agencies
+    assert {grant.kinds[0] for grant in agencies[PLAIN.code].grants} == {f"kind.{n}" for n in range(10)}
+    assert agencies[FULL.code] == FULL
+
+
+async def test_a_change_of_nothing_is_none(store: Store) -> None:
+    """Nothing to save leaves the version, and so does a change that raises; the store goes on."""
+    before = await store.save_agencies([PLAIN])
+    assert await store.change_agencies(lambda directory: []) == before
+
+    def fail(directory: Directory) -> list[Agency]:
+        raise LookupError(directory.version)
+
+    with pytest.raises(LookupError):
+        await store.change_agencies(fail)
+    assert (await store.directory()).version == before
+    assert await store.change_agencies(lambda directory: [FULL]) == before + 1
+    assert dict((await store.directory()).agencies) == {FULL.code: FULL, PLAIN.code: PLAIN}
 
 
 async def test_versions_are_given_once(store: Store, open_store: Opener) -> None:

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from contracts.agency import AgencyCode
-from contracts.outcome import Delivered, Retry
+from contracts.outcome import Delivered, Gone, Retry
 from lgsp.flow.mailbox import Acknowledgement
 from lgsp.flow.sweeper import EXPIRY_GRACE_S
 from tests.fakes.flow_kit import COMMUNE, PULLED, PUSHED, Partner, Rig, rig
@@ -101,3 +101,34 @@ async def test_an_attempt_under_way_at_the_hour_of_expiry_says_itself_what_came_
         partner.open.set()
         await hub.until_state("m1", "delivered")
         assert await told(hub) == []
+
+
+async def test_a_410_of_the_old_address_leaves_the_operators_edit_alone(tmp_path: Path) -> None:
+    """Address and grants that were registered while the attempt was under way stay as they are, and the new address is asked."""
+    partner = Partner(lambda parcel: Gone() if parcel.envelope.message_id == "m1" else Delivered())
+    partner.open.clear()
+    async with rig(tmp_path / "j.db", partner=partner) as hub:
+        await hub.send("m1", order_key=None)
+        await hub.until(lambda: partner.knocks == [("m1", 1)])
+        before = hub.agency(PUSHED)
+        assert before.endpoint is not None
+        moved = msgspec.structs.replace(before.endpoint, url="http://127.0.0.1:9/new")
+        edited = msgspec.structs.replace(before, endpoint=moved, name_en="Department of Justice")
+        await hub.journal.save_agencies([edited])
+        partner.open.set()
+        await hub.until_state("m1", "dead")
+        await hub.directory.refresh()
+        await hub.send("m2", order_key=None)
+        await hub.until_state("m2", "delivered")
+        assert hub.agency(PUSHED) == edited
+
+
+async def test_a_410_changes_nothing_but_the_switch(tmp_path: Path) -> None:
+    """What this process had not yet read of an operator's edit is kept when the address is switched off."""
+    partner = Partner(lambda parcel: Gone())
+    async with rig(tmp_path / "j.db", partner=partner) as hub:
+        edited = msgspec.structs.replace(hub.agency(PUSHED), name_en="Department of Justice")
+        await hub.journal.save_agencies([edited])  # the running hub follows a moment later
+        await hub.send("m1", order_key=None)
+        await hub.until(lambda: hub.agency(PUSHED).endpoint.enabled is False)
+        assert hub.agency(PUSHED).name_en == "Department of Justice"

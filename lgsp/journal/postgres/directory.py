@@ -1,6 +1,6 @@
 """The directory, credentials and certificates. What writes is called inside `Database.writing` and raises the version."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -44,6 +44,12 @@ async def save_agencies(connection: Connection, agencies: Sequence[Agency]) -> i
     documents = {agency.code: _encode(agency).decode() for agency in agencies}
     await connection.execute(SAVE_AGENCIES, list(documents), list(documents.values()))
     return await _raise_version(connection)
+
+
+async def change_agencies(connection: Connection, change: Callable[[Directory], Sequence[Agency]]) -> int:
+    """As `DirectoryStore.change_agencies`."""
+    changed = change(await directory(connection))
+    return await save_agencies(connection, changed) if changed else await version(connection)
 
 
 async def credential(connection: Connection, client_id: str) -> Credential | None:

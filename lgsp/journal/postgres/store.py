@@ -1,6 +1,6 @@
 """`lgsp.ports.Store` on PostgreSQL: which call is which transaction. The statements stand in the modules beside."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from contracts.agency import AgencyCode
@@ -138,6 +138,10 @@ class PostgresStore:
     async def save_agencies(self, agencies: Sequence[Agency]) -> int:
         async with self._database.writing() as connection:
             return await directory.save_agencies(connection, agencies)
+
+    async def change_agencies(self, change: Callable[[Directory], Sequence[Agency]]) -> int:
+        async with self._database.writing() as connection:
+            return await directory.change_agencies(connection, change)
 
     async def credential(self, client_id: str) -> Credential | None:
         async with self._database.connection() as connection:

@@ -1,7 +1,7 @@
 """The directory, credentials, certificates and uploads. Those that write are called inside a transaction with the write lock."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -40,6 +40,12 @@ def save_agencies(connection: sqlite3.Connection, agencies: Sequence[Agency]) ->
     """As `DirectoryStore.save_agencies`."""
     connection.executemany(_SAVE_AGENCY, [(agency.code, _encode_json(agency)) for agency in agencies])
     return _raise_version(connection)
+
+
+def change_agencies(connection: sqlite3.Connection, change: Callable[[Directory], Sequence[Agency]]) -> int:
+    """As `DirectoryStore.change_agencies`."""
+    changed = change(directory(connection))
+    return save_agencies(connection, changed) if changed else version(connection)
 
 
 def credential(connection: sqlite3.Connection, client_id: str) -> Credential | None:

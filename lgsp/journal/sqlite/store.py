@@ -174,6 +174,9 @@ class SqliteStore:
     async def save_agencies(self, agencies: Sequence[Agency]) -> int:
         return await self._writer.run(directory.save_agencies, agencies)
 
+    async def change_agencies(self, change: Callable[[Directory], Sequence[Agency]]) -> int:
+        return await self._writer.run(directory.change_agencies, change)
+
     async def credential(self, client_id: str) -> Credential | None:
         return await self._readers.run(directory.credential, client_id)
 
