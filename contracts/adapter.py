@@ -5,7 +5,7 @@ from typing import Protocol
 import msgspec
 
 from contracts.agency import AgencyCode
-from contracts.envelope import Envelope
+from contracts.envelope import Envelope, Identifier
 from contracts.outcome import Outcome
 
 
@@ -25,7 +25,11 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Parcel(msgspec.Struct, frozen=True, kw_only=True):
-    """One delivery on its way out. `delivery_id` is the same in every attempt: the recipient drops the second copy by it."""
+    """One delivery on its way out. `delivery_id` is the same in every attempt: the recipient drops the second copy by it.
+
+    `order_key` and `identifiers` are those of the envelope completed by what the hub found in the body; the envelope itself is
+    handed over as it was received.
+    """
 
     delivery_id: int
     attempt: int  # the first is 1
@@ -33,6 +37,8 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True):
     addressed_as: AgencyCode
     sequence: int
     envelope: Envelope
+    order_key: str | None = None
+    identifiers: tuple[Identifier, ...] = ()
 
 
 class DeliveryAdapter(Protocol):

@@ -8,6 +8,8 @@ from contracts.envelope import MAX_IDENTIFIER_CHARS, MAX_IDENTIFIERS, MAX_RECIPI
 from contracts.kinds.case import Part
 from contracts.kinds.fields import AgencyCodeText, Code, Count, LongText, Moment, ShortText, about, exactly
 
+MAX_REFERENCES = 4 * MAX_IDENTIFIERS
+
 _MESSAGE_ID = exactly("[!-~]+", 128)
 
 
@@ -53,5 +55,5 @@ class DeliveryStatus(Part, frozen=True, kw_only=True):
         tuple[DeliveryState, ...], Meta(min_length=1, max_length=MAX_RECIPIENTS), about("Các lần giao", "One entry per delivery")
     ]
     identifiers: Annotated[
-        tuple[Reference, ...], Meta(max_length=4 * MAX_IDENTIFIERS), about("Mã liên quan", "What the envelope was about")
+        tuple[Reference, ...], Meta(max_length=MAX_REFERENCES), about("Mã liên quan", "What the envelope was about")
     ] = ()

@@ -15,11 +15,16 @@ CLOCK_SKEW = timedelta(minutes=5)
 
 
 class Admitted(msgspec.Struct, frozen=True, kw_only=True):
-    """An envelope that may be accepted, with what was decided about it and under which version of the directory."""
+    """An envelope that may be accepted, with what was decided about it and under which version of the directory.
+
+    `envelope` is as received, only its sender under its key in the directory: that is kept, delivered and digested. What the body
+    adds stands beside it, because a later release may read more out of the same octets.
+    """
 
     envelope: Envelope
     digest: str
-    identifiers: tuple[Identifier, ...]
+    order_key: str | None  # the sender's, else the one found in the body
+    identifiers: tuple[Identifier, ...]  # the sender's, then those found in the body
     hops: tuple[Hop, ...]
     expires_at: datetime
     directory_version: int
@@ -45,32 +50,28 @@ def admit(envelope: Envelope, caller: Agency, directory: Directory, limits: Limi
         raise ContractError("body.too_large", "/body", f"{len(envelope.body)} bytes, {limits.max_body_bytes} allowed")
     _check_times(envelope, now)
     _check_kind_granted(find(envelope.kind), caller)
-    full = completed(envelope, caller)
+    reading = read_body(find(envelope.kind), envelope.body, envelope.media_type)
+    order_key = envelope.order_key or reading.order_key
+    identifiers = _merged(envelope.identifiers, reading.identifiers)
+    full = msgspec.structs.replace(envelope, order_key=order_key, identifiers=identifiers)
     hops = route(full, directory, now.date(), limits.shards)
-    _check_recipients_granted(full, hops, caller)
+    _check_recipients_granted(envelope, hops, caller)
+    kept = under_own_key(envelope, caller)
     return Admitted(
-        envelope=full,
-        digest=full.digest(),
-        identifiers=full.identifiers,
+        envelope=kept,
+        digest=kept.digest(),
+        order_key=order_key,
+        identifiers=identifiers,
         hops=hops,
         expires_at=envelope.expires_at or now + limits.default_life,
         directory_version=directory.version,
     )
 
 
-def completed(envelope: Envelope, caller: Agency) -> Envelope:
-    """The envelope as it is kept, delivered and digested: the sender under its key in the directory, order key and identifiers
-    completed by what the body says. The same bytes are always completed alike.
-
-    Raises ContractError "kind.unknown", "body.*" or "request.media_type_unsupported".
-    """
-    reading = read_body(find(envelope.kind), envelope.body, envelope.media_type)
-    return msgspec.structs.replace(
-        envelope,
-        sender=caller.code,
-        order_key=envelope.order_key or reading.order_key,
-        identifiers=_merged(envelope.identifiers, reading.identifiers),
-    )
+def under_own_key(envelope: Envelope, caller: Agency) -> Envelope:
+    """The envelope as it is kept, delivered and digested. Depends on nothing that a release or the directory could change later:
+    a resend has the same digest for ever."""
+    return envelope if envelope.sender == caller.code else msgspec.structs.replace(envelope, sender=caller.code)
 
 
 def check_attachments(envelope: Envelope, held_bytes: Mapping[str, int]) -> None:

@@ -88,7 +88,7 @@ def explanation(decision: Admitted | ContractError, directory: Directory, envelo
             for hop in decision.hops
         ),
         digest=decision.digest,
-        order_key=decision.envelope.order_key,
+        order_key=decision.order_key,
         directory_version=directory.version,
     )
 

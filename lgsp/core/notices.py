@@ -9,7 +9,7 @@ from contracts.adapter import Parcel
 from contracts.agency import AgencyCode
 from contracts.envelope import Envelope
 from contracts.errors import ContractError
-from contracts.kinds.delivery import DeliveryState, DeliveryStatus, Reference
+from contracts.kinds.delivery import MAX_REFERENCES, DeliveryState, DeliveryStatus, Reference
 from contracts.problems import CATALOGUE
 from lgsp.core.admission import Admitted, Limits
 from lgsp.core.directory import Directory
@@ -32,6 +32,7 @@ class NoticeRules:
 def notice_of(parcel: Parcel, verdict: Verdict, directory: Directory, rules: NoticeRules, now: datetime) -> Admitted | None:
     """A `delivery.status` envelope to the sender, if the delivery ended and the sender wants to know; None otherwise.
 
+    It takes the lane of what it is about and is found by the same identifiers; its body names the first MAX_REFERENCES of them.
     Notices about notices do not exist. A sender that is no longer in the directory cannot be told.
     """
     sender = directory.agencies.get(parcel.envelope.sender)
@@ -40,14 +41,16 @@ def notice_of(parcel: Parcel, verdict: Verdict, directory: Directory, rules: Not
     if sender.wants_status == "failures" and verdict.state is State.DELIVERED:
         return None
     envelope = _envelope(parcel, verdict, rules.hub, now)
+    in_its_lane = msgspec.structs.replace(envelope, order_key=parcel.order_key)
     try:
-        hops = route(envelope, directory, now.date(), rules.limits.shards)
+        hops = route(in_its_lane, directory, now.date(), rules.limits.shards)
     except ContractError:
         return None
     return Admitted(
         envelope=envelope,
         digest=envelope.digest(),
-        identifiers=envelope.identifiers,
+        order_key=parcel.order_key,
+        identifiers=parcel.identifiers,
         hops=hops,
         expires_at=now + rules.limits.default_life,
         directory_version=directory.version,
@@ -95,5 +98,5 @@ def _status(parcel: Parcel, verdict: Verdict, now: datetime) -> DeliveryStatus:
                 detail=verdict.detail or None,
             ),
         ),
-        identifiers=tuple(Reference(scheme=one.scheme, value=one.value) for one in about.identifiers),
+        identifiers=tuple(Reference(scheme=one.scheme, value=one.value) for one in parcel.identifiers[:MAX_REFERENCES]),
     )

@@ -171,7 +171,7 @@ def status_of(record: EnvelopeRecord, deliveries: tuple[DeliveryRecord, ...]) ->
         priority=envelope.priority,
         body_bytes=record.body_bytes,
         deliveries=tuple(_delivery(one) for one in deliveries),
-        order_key=envelope.order_key,
+        order_key=record.order_key,
         correlation_id=envelope.correlation_id,
         traceparent=envelope.traceparent,
         identifiers=record.identifiers,

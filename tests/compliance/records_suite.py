@@ -28,7 +28,7 @@ async def test_a_mailbox_lists_what_is_available_in_order_of_acceptance(store: S
     """A recipient sees its own available deliveries with what it needs to choose; pushes and those that wait are not there."""
     batch = [
         admitted("m1", mode="mailbox", order_key="k", priority=3, body=b"12345"),
-        admitted("m2", mode="mailbox"),
+        admitted("m2", mode="mailbox", found_order_key="found in the body"),
         admitted("push"),
         admitted("other", BETA, mode="mailbox"),
         admitted("head", order_key="lane"),
@@ -48,7 +48,10 @@ async def test_a_mailbox_lists_what_is_available_in_order_of_acceptance(store: S
         expires_at=NOW + timedelta(days=30),
         body_bytes=5,
     )
-    assert (second.delivery_id, second.order_key) == (2, None)
+    assert (second.delivery_id, second.order_key) == (2, "found in the body")
+    work = await store.fetch(2)
+    assert work is not None
+    assert (work.order_key, work.envelope.order_key) == ("found in the body", None)
 
 
 async def test_a_mailbox_is_read_page_by_page(store: Store) -> None:
@@ -76,11 +79,19 @@ async def test_fetch_gives_any_delivery(store: Store) -> None:
 
 
 async def test_an_envelope_is_found_by_sender_and_id(store: Store) -> None:
-    """Everything but the body, with identifiers (also those found in the body) and deliveries as they stand."""
+    """Everything but the body, with order key and identifiers (also those found in the body) and deliveries as they stand."""
     given, found = Identifier("case", "H01.15-261122-0001"), Identifier("receipt", "BN-7")
     vietnam = timezone(timedelta(hours=7))
     to = [hop(ALPHA), hop(BETA, mode="mailbox", addressed_as="H01.99")]
-    sent = admitted("m1", to, identifiers=[given], found=[found], created_at=NOW.astimezone(vietnam), attachments=[FILE])
+    sent = admitted(
+        "m1",
+        to,
+        identifiers=[given],
+        found=[found],
+        found_order_key="case 1",
+        created_at=NOW.astimezone(vietnam),
+        attachments=[FILE],
+    )
     await store.accept([sent], NOW, LEASE_S)
     assert await store.envelope(SENDER, "m1") == EnvelopeRecord(
         sequence=1,
@@ -90,6 +101,7 @@ async def test_an_envelope_is_found_by_sender_and_id(store: Store) -> None:
         directory_version=7,
         body_bytes=8,
         envelope=msgspec.structs.replace(sent.envelope, body=b""),
+        order_key="case 1",
         identifiers=(given, found),
         deliveries=(
             DeliveryRecord(delivery_id=1, recipient=ALPHA, addressed_as=ALPHA, state=State.READY, attempt=1, due_at=NOW + LEASE),

@@ -77,6 +77,8 @@ def work(ref: Ref) -> Work:
         accepted_at=clock(),
         expires_at=datetime(2027, 1, 1, tzinfo=UTC),
         envelope=envelope(f"m{ref.delivery_id}", clock=clock),
+        order_key=None,
+        identifiers=(),
     )
 
 

@@ -5,15 +5,19 @@ from datetime import UTC, date, datetime, timedelta
 import msgspec
 import pytest
 
+from contracts import wire
 from contracts.adapter import Parcel
 from contracts.agency import AgencyCode
 from contracts.envelope import Attachment, Envelope, Identifier
 from contracts.errors import ContractError
-from contracts.kinds import find, read_body
-from contracts.kinds.examples import CASE_PROGRESS
+from contracts.kinds import Reading, find, read_body
+from contracts.kinds.examples import CASE_PROGRESS, POSTAL_SETTLEMENT
+from contracts.kinds.postal import PostalSettlement
+from lgsp.core import admission
 from lgsp.core.admission import Admitted, Limits, admit, check_attachments
 from lgsp.core.directory import Agency, Alias, Directory, Grant
 from lgsp.core.explain import decide, explanation
+from lgsp.core.lanes import lane_of
 from lgsp.core.lifecycle import State
 from lgsp.core.notices import NoticeRules, notice_of
 from lgsp.core.retry import Verdict
@@ -60,13 +64,40 @@ def test_a_good_envelope_is_admitted_with_everything_that_was_decided() -> None:
     """Order key and identifiers are found in the body when the sender names none; life has a default; the version is recorded."""
     admitted = admit(envelope(), COMMUNE, DIRECTORY, LIMITS, NOW)
     reading = read_body(find("case.progress/1"), BODY, "application/json")
-    assert admitted.envelope.order_key == reading.order_key
+    assert admitted.order_key == reading.order_key
     assert set(reading.identifiers) <= set(admitted.identifiers)
     assert admitted.expires_at == NOW + timedelta(days=30)
     assert admitted.directory_version == 3
     assert [hop.recipient for hop in admitted.hops] == ["H01.15"]
-    assert admitted.hops[0].lane is not None
+    assert admitted.hops[0].lane == lane_of("H01.15", reading.order_key)
     assert admitted.digest == admitted.envelope.digest()
+
+
+def test_an_envelope_is_kept_as_it_came_whatever_its_body_names() -> None:
+    """An account of 120 lines names far more cases than an envelope may: it is found by all of them and delivered as received."""
+    day = POSTAL_SETTLEMENT[0].body
+    assert isinstance(day, PostalSettlement)
+    lines = tuple(
+        msgspec.structs.replace(day.lines[0], order_number=f"H01.101-251101-{n:04}", case_number=None) for n in range(120)
+    )
+    body = msgspec.json.encode(msgspec.structs.replace(day, lines=lines))
+    sent = wire.parse(
+        wire.render(envelope(kind="postal.settlement/1", sender=DEPARTMENT.code, recipients=(COMMUNE.code,), body=body))
+    )
+    admitted = admit(sent, DEPARTMENT, DIRECTORY, msgspec.structs.replace(LIMITS, max_body_bytes=200_000), NOW)
+    assert {f"H01.101-251101-{n:04}" for n in range(120)} <= {one.value for one in admitted.identifiers}
+    assert admitted.envelope == sent
+    assert wire.parse(wire.render(admitted.envelope)) == sent
+
+
+def test_the_digest_depends_on_nothing_that_a_release_reads_out_of_the_body(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A release that finds more names and another lane in the same octets gives a resend the digest it had."""
+    before = admit(envelope(), COMMUNE, DIRECTORY, LIMITS, NOW)
+    reading = Reading(MODEL, (Identifier("case", "found later"),), "another lane")
+    monkeypatch.setattr(admission, "read_body", lambda kind, octets, media_type: reading)
+    after = admit(envelope(), COMMUNE, DIRECTORY, LIMITS, NOW)
+    assert (after.order_key, after.identifiers) == ("another lane", reading.identifiers)
+    assert (after.digest, after.envelope) == (before.digest, before.envelope)
 
 
 def test_what_the_sender_names_wins_over_what_the_body_says() -> None:
@@ -74,7 +105,8 @@ def test_what_the_sender_names_wins_over_what_the_body_says() -> None:
     mine = Identifier("receipt", "BN Ấp 12")
     twice = Identifier("receipt", "bn a\u0302\u0301p 12")
     admitted = admit(envelope(order_key="my own", identifiers=(mine, twice)), COMMUNE, DIRECTORY, LIMITS, NOW)
-    assert admitted.envelope.order_key == "my own"
+    assert admitted.order_key == admitted.envelope.order_key == "my own"
+    assert admitted.hops[0].lane == lane_of("H01.15", "my own")
     assert len([one for one in admitted.identifiers if one.scheme == "receipt" and one.key == mine.key]) == 1
 
 
@@ -157,12 +189,20 @@ def test_an_explanation_tells_the_same_decision_step_by_step() -> None:
     [("none", set()), ("failures", {State.DEAD, State.REFUSED}), ("all", {State.DEAD, State.REFUSED, State.DELIVERED})],
 )
 def test_the_sender_is_told_what_it_wants_to_know(wants: str, told: set[State]) -> None:
-    """A notice is a delivery.status envelope of the hub, valid by its own schema, in the lane of the case."""
+    """A notice is a delivery.status envelope of the hub, valid by its own schema, in the lane of the case and found by all its
+    names, however many."""
     directory = Directory(4, [msgspec.structs.replace(COMMUNE, wants_status=wants), DEPARTMENT])
     rules = NoticeRules(hub=code("HUB"), limits=LIMITS)
     admitted = admit(envelope(), COMMUNE, directory, LIMITS, NOW)
     parcel = Parcel(
-        delivery_id=9, attempt=2, recipient=DEPARTMENT.code, addressed_as=DEPARTMENT.code, sequence=5, envelope=admitted.envelope
+        delivery_id=9,
+        attempt=2,
+        recipient=DEPARTMENT.code,
+        addressed_as=DEPARTMENT.code,
+        sequence=5,
+        envelope=admitted.envelope,
+        order_key=admitted.order_key,
+        identifiers=tuple(Identifier("case", f"case {n}") for n in range(300)),
     )
     for state in (State.DELIVERED, State.REFUSED, State.DEAD, State.READY):
         reason = "" if state in (State.DELIVERED, State.READY) else "delivery.retries_exhausted"
@@ -172,7 +212,9 @@ def test_the_sender_is_told_what_it_wants_to_know(wants: str, told: set[State]) 
             assert isinstance(notice, Admitted)
             assert notice.envelope.recipients == (COMMUNE.code,)
             assert notice.envelope.correlation_id == "m-1"
-            assert notice.envelope.order_key == admitted.envelope.order_key
+            assert notice.hops[0].lane == lane_of(COMMUNE.code, admitted.order_key)
+            assert (notice.order_key, notice.identifiers) == (parcel.order_key, parcel.identifiers)
+            assert wire.parse(wire.render(notice.envelope)) == notice.envelope
             read_body(find(notice.envelope.kind), notice.envelope.body, notice.envelope.media_type)
 
 

@@ -19,8 +19,8 @@ moments = st.datetimes(datetime(2000, 1, 1), datetime(2200, 1, 1), timezones=st.
 
 
 def test_a_header_has_every_field_of_an_envelope_but_the_body() -> None:
-    """Whoever adds a field to the envelope must store it: `found` is the journal's own."""
-    assert {*Header.__struct_fields__} - {"found"} == {*Envelope.__struct_fields__} - {"body"}
+    """Whoever adds a field to the envelope must store it: what was found in the body is the journal's own."""
+    assert {*Header.__struct_fields__} - {"found", "found_order_key"} == {*Envelope.__struct_fields__} - {"body"}
 
 
 @given(moments, offsets)
@@ -51,6 +51,14 @@ def test_what_is_stored_is_what_was_said(moment: datetime, offset: timezone) -> 
     assert restored == sent.envelope
     assert restored.digest() == sent.envelope.digest()
     assert traceparent_of(header) == sent.envelope.traceparent
+
+
+def test_an_order_key_found_in_the_body_is_kept_apart_from_one_given() -> None:
+    """The envelope goes out as it came; its lane is known all the same. A key that the sender gave is the only one."""
+    header = decode_header(encode_header(admitted("m1", found_order_key="found")))
+    assert (header.envelope(b"").order_key, header.lane_key) == (None, "found")
+    header = decode_header(encode_header(admitted("m1", order_key="given", found_order_key="found")))
+    assert (header.envelope(b"").order_key, header.lane_key, header.found_order_key) == ("given", "given", None)
 
 
 def test_identifiers_found_in_the_body_are_kept_apart_from_those_given() -> None:
@@ -99,12 +107,12 @@ def test_a_settlement_applies_only_to_an_open_delivery_at_its_attempt(
 
 def test_a_retry_is_the_next_attempt_after_its_delay() -> None:
     """The only change that raises the number; an end has its moment and no due time."""
-    retry = change(3, Settlement(delivery_id=1, state=State.READY, delay_s=1.5), micros(NOW))
+    retry = change(3, 0, Settlement(delivery_id=1, state=State.READY, delay_s=1.5), micros(NOW))
     assert (retry.attempt, retry.due_at, retry.ended_at, retry.event) == (
         4,
         micros(NOW + timedelta(seconds=1.5)),
         None,
         "attempted",
     )
-    end = change(3, Settlement(delivery_id=1, state=State.DEAD), micros(NOW))
+    end = change(3, 0, Settlement(delivery_id=1, state=State.DEAD), micros(NOW))
     assert (end.attempt, end.due_at, end.ended_at, end.event) == (3, None, micros(NOW), "dead")
