@@ -240,7 +240,7 @@ class Records(Protocol):
     """Reading for people: mailboxes, status, timelines. Never blocks writers."""
 
     async def mailbox(self, recipient: AgencyCode, after: int, limit: int) -> list[MailboxEntry]:
-        """AVAILABLE deliveries with id > `after`, in order of acceptance."""
+        """AVAILABLE deliveries with id > `after`, in order of acceptance. One with a lower id may become AVAILABLE later."""
         ...
 
     async def fetch(self, delivery_id: int) -> Work | None:

@@ -9,7 +9,7 @@ import click
 
 from lgsp.commands.client import HubClient, Profile, client_options, open_client
 from lgsp.commands.common import json_option, print_json, run, say
-from lgsp.commands.mailbox import LONG_POLL_S, acknowledge
+from lgsp.commands.mailbox import LONG_POLL_S, acknowledge, waiting
 
 if TYPE_CHECKING:
     import aiohttp
@@ -56,8 +56,8 @@ async def _listen(profile: Profile, hook: Hook, once: bool, as_json: bool) -> No
             say(f"{profile.url} -> {hook.url}", "cyan")
         failed = False
         while True:
-            page = await hub.get("/v1/mailbox", wait_s=0 if once or failed else LONG_POLL_S)
-            passed, failed = await _forward_all(hub, local, hook, page["entries"], as_json)
+            entries = await waiting(hub, 0 if once or failed else LONG_POLL_S)
+            passed, failed = await _forward_all(hub, local, hook, entries, as_json)
             if once and not passed:
                 return
             if failed:

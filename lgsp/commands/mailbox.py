@@ -1,5 +1,7 @@
 """`lgsp mailbox`: what waits for an agency that pulls."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,8 @@ from lgsp.commands.common import Failed, json_option, print_json, print_table, r
 from lgsp.commands.labels import clock, label
 
 LONG_POLL_S = 25.0
+_LOOK_AGAIN_S = 2.0
+_PAGE = 1000
 _COLUMNS = ("Id", "Tiếp nhận · Accepted", "Nơi gửi · Sender", "Loại · Kind", "Order key", "Bytes", "Message id")
 
 
@@ -68,15 +72,34 @@ async def _list(profile: Profile, limit: int, as_json: bool) -> None:
 
 async def _follow(profile: Profile, as_json: bool) -> None:
     async with open_client(profile) as hub:
-        after = 0
-        while True:
-            page = await hub.get("/v1/mailbox", after=after, wait_s=LONG_POLL_S)
-            after = page["next_after"]
-            for entry in page["entries"]:
-                if as_json:
-                    print_json(entry, indent=False)
-                else:
-                    say("  ".join(str(cell) for cell in _row(entry) if cell is not None))
+        async for entry in arrivals(hub, _LOOK_AGAIN_S):
+            if as_json:
+                print_json(entry, indent=False)
+            else:
+                say("  ".join(str(cell) for cell in _row(entry) if cell is not None))
+
+
+async def arrivals(hub: HubClient, look_again_s: float) -> AsyncIterator[dict[str, Any]]:
+    """What waits, then what comes, each once; without end. A long poll only while nothing waits: else it answers at once."""
+    shown: set[int] = set()
+    while True:
+        entries = await waiting(hub, 0 if shown else LONG_POLL_S)
+        for entry in entries:
+            if entry["delivery_id"] not in shown:
+                yield entry
+        shown = {entry["delivery_id"] for entry in entries}
+        if shown:
+            await asyncio.sleep(look_again_s)
+
+
+async def waiting(hub: HubClient, wait_s: float) -> list[dict[str, Any]]:
+    """All that waits, page by page from the oldest on; when nothing does, waits so long for the first."""
+    page = await hub.get("/v1/mailbox", limit=_PAGE, wait_s=wait_s)
+    entries: list[dict[str, Any]] = page["entries"]
+    while page["next_after"] is not None:
+        page = await hub.get("/v1/mailbox", limit=_PAGE, after=page["next_after"])
+        entries += page["entries"]
+    return entries
 
 
 async def _fetch(profile: Profile, delivery_id: int, output: Path | None) -> None:

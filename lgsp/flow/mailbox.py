@@ -34,7 +34,11 @@ class Mailbox:
         self._look_again_s = look_again_s
 
     async def list(self, recipient: AgencyCode, after: int, limit: int, wait_s: float) -> list[MailboxEntry]:
-        """Waiting deliveries with an id above `after`, oldest first; when there are none, waits up to `wait_s` for the first."""
+        """Waiting deliveries with an id above `after`, oldest first; when there are none, waits up to `wait_s` for the first.
+
+        `after` leads through the pages of one listing and is no place to go on from later: a delivery that waited behind another
+        one of its lane appears with its lower id.
+        """
         end = time.monotonic() + wait_s
         while True:
             entries = await self._records.mailbox(recipient, after, limit)

@@ -18,6 +18,7 @@ from lgsp.http.reading import MAX_ID, Query, check_type, decoded, read_body
 from lgsp.http.routes import JSON, Answer, Body, Route
 from lgsp.http.services import Services
 from lgsp.http.status import StateLabel
+from lgsp.http.trace import NOTES
 from lgsp.ports import MailboxEntry, Work
 
 MAX_ACKNOWLEDGED = 1000
@@ -31,10 +32,11 @@ _PATHS = {"delivery_id": "id of a delivery to the caller"}
 
 
 class MailboxPage(msgspec.Struct, frozen=True, kw_only=True):
-    """`next_after` is the `after` of the next call; the same as before when nothing came."""
+    """`next_after` is the `after` of the next page of this listing; null on the last. The next listing begins without it: what
+    waited behind an earlier delivery of its case comes in with the lower id that it was given when it was accepted."""
 
     entries: list[MailboxEntry]
-    next_after: int
+    next_after: int | None
 
 
 class DeliveryHead(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,7 +82,7 @@ class AcknowledgeAnswer(msgspec.Struct, frozen=True, kw_only=True):
     results: list[Acknowledged]
 
 
-AFTER = Query("after", Annotated[int, Meta(ge=0, le=MAX_ID)], 0, "only deliveries with a higher id")
+AFTER = Query("after", Annotated[int, Meta(ge=0, le=MAX_ID)], 0, "the next page: only deliveries with a higher id; no long poll")
 LIMIT = Query("limit", Annotated[int, Meta(ge=1, le=1000)], 100, "at most so many entries")
 
 _decoder = msgspec.json.Decoder(AcknowledgeRequest)
@@ -156,8 +158,11 @@ class Mailboxes:
 
     async def page(self, request: web.Request, caller: Agency) -> web.Response:
         after, limit, wait_s = AFTER.read(request), LIMIT.read(request), self._wait_s.read(request)
-        entries = await self._wait_for_entries(caller, after, limit, wait_s)
-        return json_response(MailboxPage(entries=entries, next_after=entries[-1].delivery_id if entries else after))
+        if after and wait_s:
+            raise ContractError("request.field_invalid", "wait_s", "only without after: what comes may have a lower id")
+        found = await self._wait_for_entries(caller, after, limit + 1, wait_s)
+        entries = found[:limit]
+        return json_response(MailboxPage(entries=entries, next_after=entries[-1].delivery_id if len(found) > limit else None))
 
     async def _wait_for_entries(self, caller: Agency, after: int, limit: int, wait_s: float) -> list[MailboxEntry]:
         """Ends early, and empty, when the hub stops: a restart does not wait for those who wait."""
@@ -184,6 +189,7 @@ class Mailboxes:
     async def acknowledge(self, request: web.Request, caller: Agency) -> web.Response:
         check_type(request, JSON)
         items = decoded(await read_body(request, _MAX_ACKNOWLEDGE_BYTES), _decoder).items
+        request[NOTES]["deliveries"] = len(items)
         settled = await self._mailbox.acknowledge(
             caller.code, [Acknowledgement(delivery_id=item.delivery_id, result=item.result, reason=item.reason) for item in items]
         )
@@ -196,6 +202,7 @@ class Mailboxes:
     async def _work(self, request: web.Request, caller: Agency) -> Work:
         text = request.match_info["delivery_id"]
         delivery_id = int(text) if text.isascii() and text.isdigit() and len(text) <= 19 else 0
+        request[NOTES]["delivery_id"] = delivery_id
         if 0 < delivery_id <= MAX_ID:
             work = await self._mailbox.fetch(caller.code, delivery_id)
             if work is not None and work.state in _OPEN_TO_RECIPIENT:

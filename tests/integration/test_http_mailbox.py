@@ -5,15 +5,19 @@ import json
 import time
 import unicodedata
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
 import pytest
 
 from adapters.webhook.mapping import document_of
-from contracts.adapter import Parcel
-from tests.integration.http_hub import COMMUNE, LAND_OFFICE, STRANGER, HttpHub, http_hub
+from contracts.adapter import Endpoint, Parcel
+from lgsp.core.lifecycle import State
+from lgsp.ports import Settlement
+from tests.integration.http_hub import COMMUNE, LAND_OFFICE, NOBODY_LISTENS, STRANGER, HttpHub, http_hub
 from tests.integration.test_http_envelopes import assert_problem
 
 
@@ -92,15 +96,34 @@ async def test_a_refusal_by_the_recipient_reaches_the_sender(hub: HttpHub) -> No
 
 
 async def test_pages_follow_each_other(hub: HttpHub) -> None:
-    """`next_after` leads through all entries, in order, and stays where it is when nothing is left."""
-    for _ in range(5):
+    """`next_after` leads through all entries, in order, and is null on the last page, also when that is a full one."""
+    for _ in range(4):
         await hub.send(hub.envelope())
-    seen, after = [], 0
-    while entries := (answer := await page(hub, f"?after={after}&limit=2"))["entries"]:
-        seen += [entry["message_id"] for entry in entries]
-        after = answer["next_after"]
-    assert seen == [f"m-{number}" for number in range(5)]
-    assert (await page(hub, f"?after={after}"))["next_after"] == after
+    first = await page(hub, "?limit=2")
+    second = await page(hub, f"?limit=2&after={first['next_after']}")
+    assert [entry["message_id"] for entry in (*first["entries"], *second["entries"])] == [f"m-{number}" for number in range(4)]
+    assert second["next_after"] is None
+    assert (await page(hub, "?after=99")) == {"entries": [], "next_after": None}
+
+
+async def test_who_follows_next_after_misses_nothing_that_comes_in_later(hub: HttpHub) -> None:
+    """A delivery that waited for its turn appears with a lower id than those already seen, and is in the next listing."""
+    office = hub.hub.directory.current.agencies[LAND_OFFICE]
+    pushed_to = msgspec.structs.replace(office, endpoint=Endpoint(adapter="webhook", url=NOBODY_LISTENS))
+    await hub.hub.store.save_agencies([pushed_to])
+    await hub.hub.directory.refresh()
+    head = (await hub.send(hub.envelope(order_key="case 1"))).json["deliveries"][0]["delivery_id"]
+    await hub.hub.store.save_agencies([office])
+    await hub.hub.directory.refresh()
+    await hub.send(hub.envelope(order_key="case 1"))
+    await hub.send(hub.envelope(order_key="case 2"))
+    seen = await page(hub)
+    assert [entry["message_id"] for entry in seen["entries"]] == ["m-2"]
+    ending = Settlement(delivery_id=head, state=State.CANCELLED)
+    await hub.hub.store.settle([ending], datetime.now(UTC), 15.0)
+    after = seen["next_after"]
+    later = await page(hub, "" if after is None else f"?after={after}")
+    assert "m-1" in [entry["message_id"] for entry in later["entries"]]
 
 
 async def test_a_long_poll_wakes_when_something_arrives(hub: HttpHub) -> None:
@@ -121,7 +144,17 @@ async def test_a_long_poll_ends_empty_at_its_limit(hub: HttpHub) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["after=-1", "after=x", "after=99999999999999999999", "limit=0", "limit=1001", "wait_s=6", "wait_s=nan", "limit=1&limit=2"],
+    [
+        "wait_s=1&after=3",
+        "after=-1",
+        "after=x",
+        "after=99999999999999999999",
+        "limit=0",
+        "limit=1001",
+        "wait_s=6",
+        "wait_s=nan",
+        "limit=1&limit=2",
+    ],
 )
 async def test_a_wrong_parameter_is_named(hub: HttpHub, query: str) -> None:
     """422 with the parameter as the field."""

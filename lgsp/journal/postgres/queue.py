@@ -29,15 +29,15 @@ SELECT d.delivery_id, d.attempt, d.recipient, d.addressed_as, d.state, d.sequenc
 FROM deliveries d JOIN envelopes e ON e.sequence = d.sequence WHERE d.delivery_id = $1"""
 
 OUTLINE = """
-SELECT d.delivery_id, d.attempt, d.recipient, d.addressed_as, d.state, d.sequence, e.accepted_at, d.expires_at, e.header, ''::bytea,
-       d.postponed
+SELECT d.delivery_id, d.attempt, d.recipient, d.addressed_as, d.state, d.sequence, e.accepted_at, d.expires_at, e.header,
+       ''::bytea, d.postponed
 FROM unnest($1::bigint[]) AS r (delivery_id)
 JOIN deliveries d ON d.delivery_id = r.delivery_id
 JOIN envelopes e ON e.sequence = d.sequence"""
 
 OVERDUE = """
-SELECT d.delivery_id, d.attempt, d.recipient, d.addressed_as, d.state, d.sequence, e.accepted_at, d.expires_at, e.header, ''::bytea,
-       d.postponed
+SELECT d.delivery_id, d.attempt, d.recipient, d.addressed_as, d.state, d.sequence, e.accepted_at, d.expires_at, e.header,
+       ''::bytea, d.postponed
 FROM deliveries d JOIN envelopes e ON e.sequence = d.sequence
 WHERE d.state < 10 AND d.expires_at <= $1 AND (d.state + 0 IN (0, 3) OR d.expires_at <= $2)
 ORDER BY d.expires_at, d.delivery_id LIMIT $3"""
