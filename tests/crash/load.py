@@ -25,7 +25,7 @@ from tests.crash.sink import Sink, content_of, pull
 
 _OPEN_CASES = 6  # of one desk
 _DESKS = 2  # of one sender
-_THINKS_S = 0.15  # a desk, between two requests, at most
+_THINKS_S = 0.3  # a desk, between two requests, at most
 _MAX_OPEN = 400
 _LOOK_S = 0.005
 
