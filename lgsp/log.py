@@ -5,6 +5,9 @@ import re
 import sys
 from collections.abc import MutableMapping
 from contextvars import ContextVar
+from datetime import UTC, datetime
+from functools import lru_cache
+from threading import Lock
 from typing import Any, Literal, TextIO
 
 import msgspec
@@ -21,6 +24,8 @@ WITHHELD = "[withheld]"
 _FORBIDDEN = frozenset({"body", "secret", "token", "authorization", "password", "cookie", "url"})
 _FREE_TEXT = frozenset({"detail", "message", "exception"})
 _FORBIDDEN_ENDS = ("_secret", "_token", "_password", "_body", "_url")
+_OCTETS = (bytes, bytearray, memoryview)
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 _PASSWORD_IN_URL = re.compile(r"(://[^/\s:@]*):[^/\s@]+@")  # connection errors of libraries quote the URL
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
@@ -35,10 +40,11 @@ def configure(fmt: Format = "auto", level: str = "info", *, stream: TextIO | Non
     """
     out = stream or sys.stdout
     people = fmt == "console" or (fmt == "auto" and out.isatty())
+    lines = _Lines(out)
     structlog.configure(
-        processors=[*_processors(strict), *_renderer(people, out)],
+        processors=[*([check_event] if strict else []), *(_for_people(out) if people else [_as_json])],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(out) if people else structlog.BytesLoggerFactory(out.buffer),
+        logger_factory=structlog.PrintLoggerFactory(out) if people else lambda *_: lines,
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(handlers=[_FromLibraries()], level=max(_LIBRARIES_SAY, _LEVELS[level]), force=True)
@@ -51,41 +57,73 @@ def get_logger() -> FilteringBoundLogger:
     return logger
 
 
-def _processors(strict: bool) -> list[Processor]:
-    common: list[Processor] = [_withhold]
-    if strict:
-        common.append(check_event)
-    return [*common, structlog.processors.add_log_level, _add_trace_id, structlog.processors.TimeStamper(fmt="iso", utc=True)]
+class _Lines:
+    """Writes each line at once: what a process did before it died is in its log. A log that cannot be written (full disk, reader
+    gone) costs its lines, never the traffic; how many is said with the next line that gets through."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out  # kept open
+        self._write = getattr(out.buffer, "raw", out.buffer).write  # unbuffered: a line is there or lost, and one system call
+        self._lock = Lock()
+        self._lost = 0
+
+    def msg(self, line: bytes) -> None:
+        with self._lock:
+            if self._lost and self._through(_encode(_line("warning", {"event": "log.interrupted", "lines": self._lost})) + b"\n"):
+                self._lost = 0
+            if not self._through(line):
+                self._lost += 1
+
+    def _through(self, line: bytes) -> bool:
+        try:
+            rest = len(line) - (self._write(line) or 0)
+            while rest:  # a pipe may take less at a time
+                written = self._write(line[-rest:])
+                if not written:
+                    return False
+                rest -= written
+        except (OSError, ValueError):  # ValueError: the stream is closed
+            return False
+        return True
+
+    debug = info = warning = error = critical = msg
 
 
-def _renderer(people: bool, out: TextIO) -> list[Processor]:
-    if people:
-        # Plain: the one it takes by itself prints local variables, and among them are bodies and secrets.
-        plain = structlog.dev.plain_traceback
-        return [structlog.dev.ConsoleRenderer(colors=out.isatty(), pad_event_to=20, exception_formatter=plain)]
-    return [structlog.processors.format_exc_info, _withhold, structlog.processors.JSONRenderer(serializer=_serialized)]
+def _for_people(out: TextIO) -> list[Processor]:
+    # Plain: the one it takes by itself prints local variables, and among them are bodies and secrets.
+    plain = structlog.dev.plain_traceback
+    return [_completed, structlog.dev.ConsoleRenderer(colors=out.isatty(), pad_event_to=20, exception_formatter=plain)]
 
 
-def _serialized(line: MutableMapping[str, Any], **_: Any) -> bytes:
-    """When, how bad and what stand first, for people who read it without tools."""
-    return _encode({"timestamp": line.pop("timestamp"), "level": line.pop("level"), "event": line.pop("event"), **line})
+def _completed(logger: Any, method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    full = _line(method, line)
+    return full | {"timestamp": full["timestamp"].isoformat()}
 
 
-def _add_trace_id(logger: Any, method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    current = trace_id.get()
-    if current is not None:
+def _as_json(logger: Any, method: str, line: MutableMapping[str, Any]) -> bytes:
+    """Everything a line needs in one step: with a line per request and per attempt it is part of the hot path."""
+    if "exc_info" in line:
+        line = structlog.processors.format_exc_info(logger, method, line)
+    return _encode(_line(method, line)) + b"\n"
+
+
+def _line(level: str, fields: MutableMapping[str, Any]) -> dict[str, Any]:
+    """When, how bad and what stand first, for people who read it without tools. The last guard, should anybody ever log what
+    must not be: bodies, secrets, URLs (they may carry either), octets."""
+    line = {"timestamp": datetime.now(UTC), "level": level, "event": fields["event"], **fields}
+    for key in _doubtful(tuple(fields)):
+        line[key] = _PASSWORD_IN_URL.sub(r"\1:***@", str(line[key])) if key in _FREE_TEXT else WITHHELD
+    if not _PLAIN.issuperset(map(type, fields.values())):
+        line |= {key: WITHHELD for key, value in fields.items() if isinstance(value, _OCTETS)}
+    if (current := trace_id.get()) is not None:
         line.setdefault("trace_id", current)
     return line
 
 
-def _withhold(logger: Any, method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """The last guard, should anybody ever log what must not be: bodies, secrets, URLs (they may carry either), octets."""
-    for key, value in line.items():
-        if key in _FORBIDDEN or key.endswith(_FORBIDDEN_ENDS) or isinstance(value, bytes | bytearray | memoryview):
-            line[key] = WITHHELD
-        elif key in _FREE_TEXT and isinstance(value, str) and "://" in value:
-            line[key] = _PASSWORD_IN_URL.sub(r"\1:***@", value)
-    return line
+@lru_cache(maxsize=1024)
+def _doubtful(keys: tuple[str, ...]) -> tuple[str, ...]:
+    """Lines come in few shapes, so their field names are looked at once."""
+    return tuple(key for key in keys if key in _FORBIDDEN or key in _FREE_TEXT or key.endswith(_FORBIDDEN_ENDS))
 
 
 class _FromLibraries(logging.Handler):

@@ -24,7 +24,7 @@ from lgsp.http.routes import AgencyHandler, Handler, Route
 from lgsp.http.services import Services
 from lgsp.http.status import Statuses
 from lgsp.http.token import TokenEndpoint
-from lgsp.http.trace import TRACE, trace_of
+from lgsp.http.trace import NOTES, TRACE, trace_of
 from lgsp.http.uploads import Uploads
 from lgsp.log import get_logger, trace_id
 
@@ -102,6 +102,7 @@ async def handled(request: web.Request, handler: Handler) -> web.StreamResponse:
     started = time.perf_counter()
     trace = request[TRACE] = trace_of(request.headers)
     trace_id.set(trace.trace_id)
+    request[NOTES] = {}
     code = ""
     try:
         response = await handler(request)
@@ -149,9 +150,11 @@ def route_template(request: web.Request) -> str:
 def _report(request: web.Request, status: int, code: str, took_s: float, response_bytes: int | None) -> None:
     path = route_template(request)
     observe(request.method, path, status, took_s)
-    known = {"agency": request[CALLER]} if CALLER in request else {}
+    notes = request[NOTES]
+    if CALLER in request:
+        notes["agency"] = request[CALLER]
     if code:
-        known["code"] = code
+        notes["code"] = code
     log.info(
         "request.handled",
         method=request.method,
@@ -160,5 +163,5 @@ def _report(request: web.Request, status: int, code: str, took_s: float, respons
         took_ms=round(took_s * 1000, 2),
         request_bytes=request.content_length or 0,
         response_bytes=response_bytes or 0,
-        **known,
+        **notes,
     )

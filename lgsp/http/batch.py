@@ -18,7 +18,7 @@ from lgsp.http.problems import refusal_of, unforeseen
 from lgsp.http.reading import check_plain, check_type, paced
 from lgsp.http.routes import Answer, Body, Lines, Route
 from lgsp.http.services import Services
-from lgsp.http.trace import TRACE, Trace
+from lgsp.http.trace import NOTES, TRACE, Trace
 from lgsp.log import get_logger
 
 log = get_logger()
@@ -88,7 +88,7 @@ class Batches:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._read(request, lines))
             tasks.create_task(_write(response, answers))
-            await self._take_over(lines, answers, caller)
+            await self._take_over(lines, answers, caller, request[NOTES])
         await response.write_eof()
         return response
 
@@ -108,10 +108,14 @@ class Batches:
         await lines.put(None)
 
     async def _take_over(
-        self, lines: "asyncio.Queue[Line | None]", answers: "asyncio.Queue[bytes | None]", caller: Agency
+        self,
+        lines: "asyncio.Queue[Line | None]",
+        answers: "asyncio.Queue[bytes | None]",
+        caller: Agency,
+        notes: dict[str, object],
     ) -> None:
         failure: Exception | None = None
-        more = True
+        count, more = 0, True
         while more:
             chunk = [await lines.get()]
             while len(chunk) < self._window and not lines.empty():
@@ -121,7 +125,10 @@ class Batches:
             answers.put_nowait(b"".join(_answer(line, outcome) for line, outcome in outcomes))
             if failure is None:
                 failure = _first_failure(outcomes)
+            _report(caller, [outcome for _, outcome in outcomes])
+            count += len(outcomes)
         answers.put_nowait(None)
+        notes["envelopes"] = count
 
     async def _outcomes(self, lines: list[Line], caller: Agency, failure: Exception | None) -> list[tuple[Line, Outcome]]:
         """`failure`: why an earlier line was not taken over; then none of these is."""
@@ -167,6 +174,22 @@ def _first_failure(outcomes: list[tuple[Line, Outcome]]) -> Exception | None:
                 log.error("error.unexpected", component="batch", message_id=line.message_id, exc_info=outcome)
             return outcome
     return None
+
+
+def _report(caller: Agency, outcomes: list[Outcome]) -> None:
+    """One line for all that was taken over together: which envelopes the hub accepted stands in its log."""
+    receipts = [one.receipt for one in outcomes if not isinstance(one, Exception) and one.fresh]
+    resent = sum(not isinstance(one, Exception) and not one.fresh for one in outcomes)
+    if receipts or resent:
+        log.info(
+            "batch.committed",
+            sender=caller.code,
+            envelopes=len(receipts),
+            message_ids=[receipt.message_id for receipt in receipts],
+            sequence=receipts[0].sequence if receipts else None,
+            resent=resent,
+            refused=len(outcomes) - len(receipts) - resent,
+        )
 
 
 def _answer(line: Line, outcome: Outcome) -> bytes:

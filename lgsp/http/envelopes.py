@@ -19,7 +19,7 @@ from lgsp.http.problems import MESSAGE_ID
 from lgsp.http.reading import read_body
 from lgsp.http.routes import JSON, Answer, Body, Header, Route
 from lgsp.http.services import Services
-from lgsp.http.trace import TRACE, Trace
+from lgsp.http.trace import NOTES, TRACE, Trace
 
 # Forms that HTML and curl send by default: nobody means them as the body of an envelope.
 _NOT_BODIES = ("multipart/", "application/x-www-form-urlencoded")
@@ -129,7 +129,11 @@ class Envelopes:
 
     async def post(self, request: web.Request, caller: Agency) -> web.Response:
         octets = await read_body(request, self._limit_bytes)
-        answer = await self._intake.submit(envelope_of(request, octets), caller)
+        envelope = envelope_of(request, octets)
+        notes = request[NOTES]
+        notes |= {"sender": envelope.sender, "message_id": envelope.message_id, "kind": envelope.kind}
+        answer = await self._intake.submit(envelope, caller)
+        notes["sequence"] = answer.receipt.sequence
         headers = {"Location": location(answer.receipt)}
         if answer.fresh:
             return json_response(answer.receipt, 202, headers)

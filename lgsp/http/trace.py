@@ -7,11 +7,10 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-# W3C Trace Context, section 3.2.2; section 4.3: of a version we do not know, the fields we do know are read.
-_TRACEPARENT = re.compile(
-    r"(?:00-(?P<known>(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2})"
-    r"|(?!ff|00)[0-9a-f]{2}-(?P<later>(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2})(?:-.*)?)"
-)
+from contracts.envelope import TRACEPARENT
+
+# W3C Trace Context, section 4.3: of a version we do not know, the fields we do know are read.
+_LATER_VERSION = re.compile(r"(?!ff|00)[0-9a-f]{2}(?P<known>-.{52})(?:-.*)?")
 _MAX_STATE_CHARS = 512
 
 
@@ -28,15 +27,17 @@ class Trace(NamedTuple):
 
 
 TRACE = web.RequestKey("trace", Trace)
+NOTES = web.RequestKey("notes", dict[str, object])  # what a handler adds to its request's line in the log; names: lgsp.events
 
 
 def trace_of(headers: Mapping[str, str]) -> Trace:
     """A traceparent that breaks the rules is ignored and a new trace begins (section 3.2.2.5)."""
     given = headers.get("traceparent")
-    found = _TRACEPARENT.fullmatch(given) if given is not None else None
-    if found is None:
+    later = _LATER_VERSION.fullmatch(given or "")
+    traceparent = "00" + later["known"] if later else given or ""
+    if not TRACEPARENT.fullmatch(traceparent):
         return Trace(f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01", None, given=False)
     state = headers.get("tracestate")
     if state is not None and (len(state) > _MAX_STATE_CHARS or not state.isascii()):
         state = None
-    return Trace("00-" + (found["known"] or found["later"]), state, given=True)
+    return Trace(traceparent, state, given=True)

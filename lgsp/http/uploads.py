@@ -12,7 +12,10 @@ from lgsp.http import tus
 from lgsp.http.reading import check_plain, check_type, paced
 from lgsp.http.routes import Answer, Body, Header, Route
 from lgsp.http.services import Services
+from lgsp.log import get_logger
 from lgsp.ports import Upload
+
+log = get_logger()
 
 _UPLOAD = "/v1/attachments/uploads/{upload_id}"
 _PATHS = {"upload_id": "from the Location of the creation"}
@@ -182,6 +185,7 @@ class Uploads:
         if with_chunk or length_bytes == 0:
             upload = await self._blobs.append(upload.upload_id, 0, paced(request), checksum)
             await self._remember(upload)
+            _report(upload)
         return web.Response(
             status=201, headers={"Location": f"/v1/attachments/uploads/{upload.upload_id}", **tus.progress(upload)}
         )
@@ -201,6 +205,7 @@ class Uploads:
         self._check_chunk(request, offset_bytes, upload.length_bytes)
         after = await self._blobs.append(upload.upload_id, offset_bytes, paced(request), checksum)
         await self._remember(after)
+        _report(after)
         return web.Response(status=204, headers=tus.progress(after))
 
     async def delete(self, request: web.Request, caller: Agency) -> web.Response:
@@ -239,3 +244,8 @@ class Uploads:
         """Once complete the owner may attach the file. Repeating it is harmless, so a lost answer mends itself."""
         if upload.digest is not None:
             await self._records.record_upload(upload.digest, upload.length_bytes, upload.owner, self._clock())
+
+
+def _report(upload: Upload) -> None:
+    if upload.digest is not None:
+        log.info("blob.stored", digest=upload.digest, size_bytes=upload.length_bytes, agency=upload.owner)

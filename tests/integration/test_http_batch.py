@@ -12,6 +12,7 @@ from lgsp.errors import JournalUnavailable
 from tests.integration.http_hub import HttpHub, http_hub
 from tests.integration.test_http_attachments import FILE, upload
 from tests.integration.test_http_envelopes import assert_problem
+from tests.integration.test_http_open import Recorder
 
 PATH = "/v1/envelopes:batch"
 NDJSON = {"Content-Type": "application/x-ndjson"}
@@ -42,6 +43,21 @@ async def test_every_line_is_answered_in_its_place(hub: HttpHub) -> None:
     receipts = [answer["receipt"]["message_id"] for answer in answers if "receipt" in answer]
     assert receipts == [envelope["message_id"] for envelope in good]
     assert await hub.stored() == 120
+
+
+async def test_the_log_says_which_envelopes_were_accepted(hub: HttpHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line for all that was committed together, with their ids in order; the request's own line has their number."""
+    log = Recorder()
+    monkeypatch.setattr("lgsp.http.app.log", log)
+    monkeypatch.setattr("lgsp.http.batch.log", log)
+    good = [hub.envelope() for _ in range(3)]
+    sent = [json.dumps(envelope).encode() for envelope in (*good, hub.envelope(recipients=["H01.404"]))]
+    answers = lines((await hub.call("POST", PATH, data=b"\n".join(sent), headers=NDJSON)).octets)
+    committed = [line for line in log.lines if line["event"] == "batch.committed"]
+    assert [each for line in committed for each in line["message_ids"]] == [envelope["message_id"] for envelope in good]
+    assert committed[0]["sequence"] == answers[0]["receipt"]["sequence"]
+    assert sum(line["refused"] for line in committed) <= 1 and sum(line["envelopes"] for line in committed) == 3
+    assert log.lines[-1]["envelopes"] == 4
 
 
 async def test_lines_of_one_case_are_accepted_in_their_order_with_or_without_files(hub: HttpHub) -> None:

@@ -166,5 +166,9 @@ async def test_the_log_has_one_line_per_request_without_secrets(hub: HttpHub, mo
     ]
     assert log.lines[0]["trace_id"] == sent.headers["traceresponse"][3:35]
     assert log.lines[0]["agency"] == COMMUNE and log.lines[0]["took_ms"] > 0
+    accepted = {name: log.lines[0][name] for name in ("sender", "message_id", "kind", "sequence")}
+    assert accepted == {
+        "sender": COMMUNE, "message_id": envelope["message_id"], "kind": "case.progress/1", "sequence": sent.json["sequence"]
+    }  # fmt: skip
     for secret in ("confidential", hub.headers()["Authorization"], envelope["body"]["case_number"]):
         assert secret not in str(log.lines)

@@ -73,3 +73,15 @@ def test_the_code_logs_only_events_of_the_catalogue(path: Path) -> None:
         if spread and name.value in EVENTS:
             line |= dict.fromkeys(EVENTS[name.value].required)
         check_event(None, "error" if call.func.attr == "exception" else call.func.attr, line)
+
+
+def test_every_event_of_the_catalogue_is_written_somewhere() -> None:
+    """The catalogue promises no line that never comes: its names stand in the code outside of it."""
+    said = {
+        node.value
+        for path in SOURCES
+        if path.name != "events.py"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    assert set(EVENTS) - said == set()

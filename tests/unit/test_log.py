@@ -1,5 +1,6 @@
 """The log: JSON lines for programs, nothing secret, libraries in the same form."""
 
+import errno
 import io
 import json
 import logging
@@ -11,7 +12,7 @@ import pytest
 import structlog
 
 from lgsp import log
-from lgsp.events import UnknownEvent
+from lgsp.events import UnknownEvent, check_event
 
 
 class Screen(io.TextIOWrapper):
@@ -151,3 +152,42 @@ def test_strict_logging_refuses_what_the_catalogue_does_not_know() -> None:
     log.configure("json", "info", stream=screen)
     log.get_logger().info("hub.exploded")
     assert screen.lines()[0]["event"] == "hub.exploded"
+
+
+class _Full(io.BytesIO):
+    """A disk that is full for a while."""
+
+    full = False
+
+    def write(self, octets: Any) -> int:
+        if self.full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(octets)
+
+
+def test_a_log_that_cannot_be_written_stops_nothing_and_says_what_is_lost() -> None:
+    """Two lines meet a full disk: no exception, and the next line that gets through is preceded by their number."""
+    disk = _Full()
+    log.configure("json", "info", stream=io.TextIOWrapper(disk, encoding="utf-8"))
+    disk.full = True
+    log.get_logger().info("hub.stopping", open=1)
+    log.get_logger().info("hub.stopping", open=2)
+    disk.full = False
+    log.get_logger().info("hub.stopping", open=3)
+    first, second = [json.loads(line) for line in disk.getvalue().splitlines()]
+    assert (first["event"], first["level"], first["lines"]) == ("log.interrupted", "warning", 2)
+    assert second["open"] == 3
+    check_event(None, "warning", first)
+
+
+def test_a_stream_that_takes_a_line_in_pieces_gets_all_of_it() -> None:
+    """A pipe may take less than it is given."""
+
+    class Narrow(io.BytesIO):
+        def write(self, octets: Any) -> int:
+            return super().write(bytes(octets)[:7])
+
+    pipe = Narrow()
+    log.configure("json", "info", stream=io.TextIOWrapper(pipe, encoding="utf-8"))
+    log.get_logger().info("hub.stopping", open=1)
+    assert json.loads(pipe.getvalue())["open"] == 1
