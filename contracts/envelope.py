@@ -22,7 +22,8 @@ _KIND = re.compile(r"[a-z]+(?:\.[a-z_]+)*/[1-9]\d{0,3}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+(?:; ?[a-z0-9-]+=[\x21-\x7e]+)*", re.IGNORECASE)
 # W3C Trace Context, section 3.2: version 00, trace id and parent id are not all zero.
-_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+TRACEPARENT = re.compile(r"00-(?P<trace_id>(?!0{32})[0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_FILE_NAME = re.compile(r"[^/\\]*")
 _TRACESTATE = re.compile(r"[\x20-\x7e]{0,512}")
 
 
@@ -115,7 +116,7 @@ def checked(envelope: Envelope, prefix: str = "") -> Envelope:
     _check_times(envelope, prefix)
     if envelope.correlation_id is not None and not is_plain_token(envelope.correlation_id, 128):
         raise _reject(f"{prefix}/correlation_id", "1 to 128 printable ASCII characters without spaces")
-    if envelope.traceparent is not None and not _TRACEPARENT.fullmatch(envelope.traceparent):
+    if envelope.traceparent is not None and not TRACEPARENT.fullmatch(envelope.traceparent):
         raise _reject(f"{prefix}/traceparent", "W3C Trace Context, version 00")
     if envelope.tracestate is not None and not _TRACESTATE.fullmatch(envelope.tracestate):
         raise _reject(f"{prefix}/tracestate", "at most 512 printable ASCII characters")
@@ -175,7 +176,7 @@ def _check_attachment(attachment: Attachment, field: str) -> None:
         raise _reject(f"{field}/digest", '"sha256:" and 64 lower-case hex digits')
     if attachment.size_bytes < 0:
         raise _reject(f"{field}/size_bytes", "0 or more")
-    if len(attachment.name) > MAX_NAME_CHARS or any(char in attachment.name for char in "/\\\0"):
-        raise _reject(f"{field}/name", f"a file name of at most {MAX_NAME_CHARS} characters, without folders")
+    if len(attachment.name) > MAX_NAME_CHARS or not _FILE_NAME.fullmatch(attachment.name) or not attachment.name.isprintable():
+        raise _reject(f"{field}/name", f"a file name of at most {MAX_NAME_CHARS} printable characters, without folders")
     if not _MEDIA_TYPE.fullmatch(attachment.media_type) or len(attachment.media_type) > 200:
         raise _reject(f"{field}/media_type", "a media type such as application/pdf")

@@ -1,6 +1,12 @@
 """The one exception of this package: something handed over breaks a contract."""
 
+import re
+
+import msgspec
+
 from contracts.problems import CATALOGUE, Problem
+
+_NAMED = re.compile(r"(?:missing required|unknown) field `([^`]*)`")
 
 
 class ContractError(ValueError):
@@ -19,3 +25,14 @@ class ContractError(ValueError):
     @property
     def problem(self) -> Problem:
         return CATALOGUE[self.code]
+
+
+def what_and_where(error: msgspec.ValidationError) -> tuple[str, str]:
+    """The library's "Expected `int` - at `$.items[0].size`" as its message and a JSON pointer, "/items/0/size".
+
+    A field that is missing or unknown is pointed at itself, not at what it should be in.
+    """
+    what, _, path = str(error).partition(" - at `$")
+    where = path.rstrip("`").replace("[...]", "").replace("[", "/").replace("]", "").replace(".", "/")
+    named = _NAMED.search(what)
+    return what, f"{where}/{named[1][:100]}" if named else where

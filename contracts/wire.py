@@ -6,33 +6,56 @@ The body stands either inline (`body`: any JSON value, whose octets are kept exa
 import base64
 import binascii
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
 
 from contracts.agency import AgencyCode
-from contracts.envelope import Attachment, Envelope, Identifier, checked
-from contracts.errors import ContractError
+from contracts.envelope import MAX_ATTACHMENTS, MAX_IDENTIFIERS, MAX_RECIPIENTS, Attachment, Envelope, Identifier, checked
+from contracts.errors import ContractError, what_and_where
+
+
+def _told(description: str) -> msgspec.Meta:
+    return msgspec.Meta(description=description)
 
 
 class WireEnvelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Fields as in `Envelope`; exactly one of `body` and `body_base64`."""
+    """Addressing outside, an unopened body inside; exactly one of `body` and `body_base64`. The rules are enforced by
+    `contracts.envelope.checked`, here they are told."""
 
-    message_id: str
-    sender: str
-    recipients: tuple[str, ...]
-    kind: str
-    created_at: datetime
-    media_type: str = "application/json"
-    order_key: str | None = None
-    priority: int = 0
-    identifiers: tuple[Identifier, ...] = ()
-    expires_at: datetime | None = None
-    correlation_id: str | None = None
-    traceparent: str | None = None
-    tracestate: str | None = None
-    attachments: tuple[Attachment, ...] = ()
-    body: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-    body_base64: str | None = None
+    message_id: Annotated[
+        str,
+        _told(
+            "Chosen by the sender: 1 to 128 printable ASCII characters without spaces; unique per sender, never used again for"
+            " other bytes. Send exactly the same bytes again if no receipt came."
+        ),
+    ]
+    sender: Annotated[str, _told("Code of the sending agency, which must be the caller")]
+    recipients: Annotated[tuple[str, ...], _told(f"Codes of the recipients, 1 to {MAX_RECIPIENTS}, none twice")]
+    kind: Annotated[str, _told("Name and version of the kind, such as case.file/1; see /v1/contracts")]
+    created_at: Annotated[datetime, _told("RFC 3339 with a time zone, not in the future")]
+    media_type: Annotated[str, _told("Of the body; anything but application/json goes into body_base64")] = "application/json"
+    order_key: Annotated[
+        str | None,
+        _told(
+            "Deliveries to one recipient with one key keep their order, 1 to 200 printable characters; left out: the case or"
+            " document number found in the body"
+        ),
+    ] = None
+    priority: Annotated[int, _told("0 thường, 1 khẩn, 2 thượng khẩn, 3 hỏa tốc, 4 hỏa tốc hẹn giờ")] = 0
+    identifiers: Annotated[
+        tuple[Identifier, ...],
+        _told(f"Names of the case, document or parcel, at most {MAX_IDENTIFIERS}; those in the body are found"),
+    ] = ()
+    expires_at: Annotated[datetime | None, _told("Not delivered after this moment; RFC 3339 with a time zone")] = None
+    correlation_id: Annotated[str | None, _told("message_id of the envelope that this one answers or continues")] = None
+    traceparent: Annotated[str | None, _told("W3C Trace Context; a header of the request wins")] = None
+    tracestate: Annotated[str | None, _told("W3C Trace Context; at most 512 printable ASCII characters")] = None
+    attachments: Annotated[
+        tuple[Attachment, ...], _told(f"Files uploaded before at /v1/attachments, at most {MAX_ATTACHMENTS}")
+    ] = ()
+    body: Annotated[msgspec.Raw | msgspec.UnsetType, _told("The body as JSON; its octets are kept exactly")] = msgspec.UNSET
+    body_base64: Annotated[str | None, _told("The body of any other media type, base64 (RFC 4648, section 4)")] = None
 
 
 _decoder = msgspec.json.Decoder(WireEnvelope)
@@ -47,8 +70,8 @@ def parse(octets: bytes, *, traceparent: str | None = None, tracestate: str | No
     try:
         wire = _decoder.decode(octets)
     except msgspec.ValidationError as error:
-        detail, _, path = str(error).partition(" - at `$")
-        raise ContractError("envelope.field_invalid", _pointer(path), detail) from None
+        detail, field = what_and_where(error)
+        raise ContractError("envelope.field_invalid", field, detail) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ContractError("envelope.malformed", "", str(error)[:200]) from None
     except RecursionError:
@@ -115,8 +138,3 @@ def _body_of(wire: WireEnvelope) -> bytes:
         return base64.b64decode(wire.body_base64 or "", validate=True)
     except (binascii.Error, ValueError):
         raise ContractError("body.malformed", "/body_base64", "not base64 (RFC 4648, section 4)") from None
-
-
-def _pointer(path: str) -> str:
-    """msgspec's ".recipients[0]`" as a JSON pointer "/recipients/0"."""
-    return path.rstrip("`").replace("[...]", "").replace("[", "/").replace("]", "").replace(".", "/")

@@ -216,8 +216,8 @@ class Journal(Protocol):
         ...
 
     async def requeue_all(self, now: datetime, lease_s: float = 0.0) -> int:
-        """The broker lost its memory: QUEUED -> READY, due now; and whatever is READY and due within `lease_s`, because nobody
-        is left who held the lease. How many."""
+        """The broker lost its memory: QUEUED -> READY, due now; and whatever is READY for its first attempt and due within
+        `lease_s`, because nobody is left who held the lease. Retries keep their time. How many."""
         ...
 
     async def overdue(self, now: datetime, grace_s: float, limit: int) -> list[Work]:
@@ -255,12 +255,13 @@ class Records(Protocol):
         """What was accepted under this id."""
         ...
 
-    async def timeline(self, sequence: int) -> list[Event]:
-        """Every event of an envelope, oldest first."""
+    async def timeline(self, *sequences: int) -> list[Event]:
+        """Every event of these envelopes, oldest first."""
         ...
 
-    async def find_case(self, identifier_key: str, limit: int) -> list[EnvelopeRecord]:
-        """Envelopes that bear this identifier (any scheme, compared by `contracts.text.identifier_key`), oldest first."""
+    async def find_case(self, identifier_key: str, party: AgencyCode, limit: int) -> list[EnvelopeRecord]:
+        """Envelopes of which the agency is the sender or a recipient and that bear this identifier (any scheme, compared by
+        `contracts.text.identifier_key`): the newest `limit` of them, oldest first."""
         ...
 
     async def attachment_open_to(self, digest: str, agency: AgencyCode) -> bool:

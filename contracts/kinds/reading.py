@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from contracts.envelope import Identifier
-from contracts.errors import ContractError
+from contracts.errors import ContractError, what_and_where
 from contracts.kinds.catalogue import JSON, KINDS, Kind
 from contracts.kinds.xml import from_xml
 
@@ -65,12 +65,11 @@ def _from_xml(kind: Kind, octets: bytes) -> msgspec.Struct:
 
 def _invalid(error: msgspec.ValidationError) -> ContractError:
     """The library's message without the values it quotes, its path as a JSON pointer."""
-    detail, _, path = str(error).partition(" - at `$")
+    detail, pointer = what_and_where(error)
     if detail.startswith("Invalid enum value"):
         detail = "not one of the values allowed"
     elif detail.startswith("Object contains unknown field"):
         detail = detail[:100]
-    pointer = path.rstrip("`").replace("[...]", "").replace("[", "/").replace("]", "").replace(".", "/")
     return ContractError("body.invalid", f"/body{pointer}", detail)
 
 

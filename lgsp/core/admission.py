@@ -1,14 +1,14 @@
 """May this envelope come in? Everything that can be known without the journal; what is left, id reuse, the journal decides."""
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
 
 import msgspec
 
 from contracts.envelope import Envelope, Identifier
 from contracts.errors import ContractError
 from contracts.kinds import Kind, find, read_body
-from lgsp.core.directory import Agency, Directory
+from lgsp.core.directory import Agency, Directory, Grant
 from lgsp.core.routing import Hop, route
 
 CLOCK_SKEW = timedelta(minutes=5)
@@ -55,7 +55,7 @@ def admit(envelope: Envelope, caller: Agency, directory: Directory, limits: Limi
     identifiers = _merged(envelope.identifiers, reading.identifiers)
     full = msgspec.structs.replace(envelope, order_key=order_key, identifiers=identifiers)
     hops = route(full, directory, now.date(), limits.shards)
-    _check_recipients_granted(envelope, hops, caller)
+    _check_recipients_granted(envelope, hops, caller, directory, now.date())
     kept = under_own_key(envelope, caller)
     return Admitted(
         envelope=kept,
@@ -109,11 +109,21 @@ def _check_kind_granted(kind: Kind, caller: Agency) -> None:
         raise ContractError("grant.kind_not_allowed", "/kind", kind.key)
 
 
-def _check_recipients_granted(envelope: Envelope, hops: tuple[Hop, ...], caller: Agency) -> None:
+def _check_recipients_granted(
+    envelope: Envelope, hops: tuple[Hop, ...], caller: Agency, directory: Directory, today: date
+) -> None:
+    """A grant outlives a reform: it also covers who succeeded the agency that it names, under either code."""
     grants = [grant for grant in caller.grants if grant.covers_kind(envelope.kind)]
     for hop in hops:
-        if not any(grant.covers_recipient(hop.recipient) for grant in grants):
-            raise ContractError("grant.recipient_not_allowed", "/recipients", hop.addressed_as)
+        if _covered(grants, (hop.recipient, hop.addressed_as)):
+            continue
+        if not _covered(grants, directory.predecessors(hop.recipient, today)):
+            place = envelope.recipients.index(hop.addressed_as)
+            raise ContractError("grant.recipient_not_allowed", f"/recipients/{place}", hop.addressed_as)
+
+
+def _covered(grants: Sequence[Grant], codes: Iterable[str]) -> bool:
+    return any(grant.covers_recipient(code) for code in codes for grant in grants)
 
 
 def _merged(given: tuple[Identifier, ...], found: tuple[Identifier, ...]) -> tuple[Identifier, ...]:

@@ -25,7 +25,8 @@ class Alias(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Grant(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What an agency may send and to whom. `kinds` are names, "case.*" or "*"; `recipients` are codes or "*"."""
+    """What an agency may send and to whom. `kinds` are names, "case.*" or "*"; `recipients` are codes or "*";
+    a code also stands for who succeeded it."""
 
     kinds: tuple[str, ...]
     recipients: tuple[str, ...] = ("*",)
@@ -71,6 +72,15 @@ class Directory:
                 found.setdefault(alias.code, []).append((alias, agency))
         return found
 
+    @cached_property
+    def _left_to(self) -> dict[str, list[Agency]]:
+        """By the only successor they name."""
+        found: dict[str, list[Agency]] = {}
+        for agency in self.agencies.values():
+            if len(agency.successors) == 1:
+                found.setdefault(agency.successors[0], []).append(agency)
+        return found
+
     def known_as(self, code: str, on: date) -> Agency | None:
         """The agency that bore this code on that day: its own code first, else a valid alias, else an alias of any time."""
         own = self.agencies.get(code)
@@ -81,6 +91,18 @@ class Directory:
             if (alias.valid_from or date.min) <= on <= (alias.valid_to or date.max):
                 return agency
         return bearers[0][1] if len(bearers) == 1 else None
+
+    def predecessors(self, code: str, today: date) -> set[str]:
+        """Agencies closed by `today` whose recipient this one is now, directly or through others. As in `resolve`, a split leads
+        nowhere."""
+        found: set[str] = set()
+        ahead = [code]
+        while ahead:
+            for agency in self._left_to.get(ahead.pop(), ()):
+                if agency.closed_on is not None and agency.closed_on <= today and agency.code not in found:
+                    found.add(agency.code)
+                    ahead.append(agency.code)
+        return found
 
     def resolve(self, code: str, on: date, today: date, field: str = "") -> Agency:
         """The living agency behind a code: aliases by `on`, the day of the case; then successors as of `today`.

@@ -32,11 +32,3 @@ def entry_state(mode: Mode, ahead: Sequence[State]) -> State:
     if mode == "push":
         return State.WAITING if ahead else State.READY
     return State.AVAILABLE if all(state is State.AVAILABLE for state in ahead) else State.WAITING
-
-
-def released(lane: Sequence[tuple[State, Mode]]) -> list[State]:
-    """New states of a lane's open deliveries, in order, after one ended: the next push, or the next run of mailbox ones."""
-    states: list[State] = []
-    for state, mode in lane:
-        states.append(entry_state(mode, states) if state is State.WAITING else state)
-    return states

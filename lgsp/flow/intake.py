@@ -135,7 +135,8 @@ class Intake:
             admitted = admit(envelope, caller, self._directory.current, self._limits, self._clock())
             await self._check_attachments(envelope, caller)
         except ContractError as error:
-            earlier = await self._answer_of_earlier(envelope, caller)
+            named = not error.code.startswith("auth.")  # under another's name nobody gets a receipt
+            earlier = await self._answer_of_earlier(envelope, caller) if named else None
             if earlier is None:
                 metrics.refused(error.code)
             return earlier or error

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from aiohttp import web
 
-from contracts.errors import ContractError
+from contracts.errors import ContractError, what_and_where
 
 # A body must keep this pace after a start: 64 kbit/s, far below any line in use, ends those who hold connections open on purpose.
 _GRACE_S = 30.0
@@ -108,12 +108,7 @@ def decoded(octets: bytes, decoder: "msgspec.json.Decoder[T]") -> T:
     try:
         return decoder.decode(octets)
     except msgspec.ValidationError as error:
-        detail, _, path = str(error).partition(" - at `$")
-        raise ContractError("request.field_invalid", pointer(path), detail) from None
+        detail, field = what_and_where(error)
+        raise ContractError("request.field_invalid", field, detail) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ContractError("request.malformed", "", str(error)[:200]) from None
-
-
-def pointer(path: str) -> str:
-    """msgspec's ".items[0].result`" as a JSON pointer "/items/0/result"."""
-    return path.rstrip("`").replace("[...]", "").replace("[", "/").replace("]", "").replace(".", "/")

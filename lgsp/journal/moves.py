@@ -1,14 +1,16 @@
 """What a store does with lanes and settlements. Pure: stores look up what these ask for and write down what they answer."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeVar
 
-from lgsp.core.lanes import entry_state
+from lgsp.core.lanes import Mode, entry_state
 from lgsp.core.lifecycle import State, may_move
 from lgsp.core.routing import Hop
 from lgsp.errors import IllegalMove
 from lgsp.journal.codec import span_us
 from lgsp.ports import Settlement
+
+T = TypeVar("T")
 
 _RETRIED = "attempted"
 
@@ -24,6 +26,21 @@ def enter(hops: Sequence[Hop], ahead: dict[int, list[State]]) -> list[State]:
             in_lane.append(state)
         states.append(state)
     return states
+
+
+def let_go(ahead: Sequence[State], waiting: Iterable[tuple[Mode, T]]) -> Iterator[tuple[T, State]]:
+    """What need wait no longer after one of its lane ended, with the states in which it goes on: the next push, or the next run
+    of mailbox deliveries.
+
+    `ahead` are the states of those of the lane that are open and do not wait, each once is enough. `waiting` is read in order,
+    and no further than the first that has to go on waiting.
+    """
+    for mode, delivery in waiting:
+        state = entry_state(mode, ahead)
+        if state is State.WAITING:
+            return
+        ahead = (state,)
+        yield delivery, state
 
 
 class Change(NamedTuple):

@@ -519,9 +519,12 @@ async def test_a_broker_without_memory_gets_everything_again(store: Store) -> No
 
 
 async def test_leases_of_a_process_that_died_are_void(store: Store) -> None:
-    """What was about to be published is due at once when nobody is left who held the lease; later retries keep their time."""
-    await accept(store, *(admitted(f"m{n}") for n in range(2)))
-    await settle(store, Settlement(delivery_id=2, state=State.READY, attempt=1, delay_s=600.0, reason="delivery.timeout"))
+    """What was about to be published is due at once when nobody is left who held the lease; retries keep their time."""
+    await accept(store, *(admitted(f"m{n}") for n in range(3)))
+    for delivery_id, delay_s in ((2, 600.0), (3, LEASE_S / 3)):
+        await settle(
+            store, Settlement(delivery_id=delivery_id, state=State.READY, attempt=1, delay_s=delay_s, reason="delivery.timeout")
+        )
     assert await store.requeue_all(NOW, LEASE_S) == 1
     assert [ref.delivery_id for ref in await store.take_due(NOW, 10, LEASE_S)] == [1]
 

@@ -1,4 +1,4 @@
-"""Lanes under chance: a store is driven beside a model that holds whole lanes in memory and asks `core.lanes.released`."""
+"""Lanes under chance: a store is driven beside a model that holds whole lanes in memory and asks `core.lanes.entry_state`."""
 
 import random
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from lgsp.core.admission import Admitted
-from lgsp.core.lanes import Mode, entry_state, released
+from lgsp.core.lanes import Mode, entry_state
 from lgsp.core.lifecycle import State
 from lgsp.ports import Accepted, Ref, Settled, Settlement, Store
 from tests.compliance.builders import ALPHA, BETA, LEASE_S, NOW, admitted, hop
@@ -73,13 +73,15 @@ class Model:
         return {ref for lane in dict.fromkeys(ended) for ref in self._release(lane, now)}
 
     def _release(self, lane: int, now: datetime) -> set[tuple[int, int]]:
-        waiting = self.lane(lane)
+        ahead: list[State] = []
         ready = set()
-        for parcel, state in zip(waiting, released([(one.state, one.mode) for one in waiting]), strict=True):
-            if parcel.state is not state and state is State.READY:
-                parcel.due_at = now + LEASE
-                ready.add((parcel.delivery_id, parcel.attempt))
-            parcel.state = state
+        for parcel in self.lane(lane):
+            if parcel.state is State.WAITING:
+                parcel.state = entry_state(parcel.mode, ahead)
+                if parcel.state is State.READY:
+                    parcel.due_at = now + LEASE
+                    ready.add((parcel.delivery_id, parcel.attempt))
+            ahead.append(parcel.state)
         return ready
 
 

@@ -8,7 +8,10 @@ import pytest
 
 from contracts.adapter import Endpoint, Parcel
 from contracts.errors import ContractError
+from contracts.kinds import Reading
+from contracts.kinds.examples import CASE_PROGRESS
 from contracts.outcome import Delivered, Gone, Outcome, Refused, Retry
+from lgsp.core import admission
 from lgsp.core.lifecycle import State
 from lgsp.errors import JournalUnavailable, Overloaded
 from tests.fakes.flow_kit import COMMUNE, PULLED, PUSHED, Partner, envelope, rig
@@ -49,6 +52,50 @@ async def test_a_resend_gets_the_same_receipt_and_other_bytes_a_refusal(tmp_path
         assert msgspec.json.encode(late.receipt) == msgspec.json.encode(first.receipt)
         with pytest.raises(ContractError, match=r"grant\.kind_not_allowed"):
             await hub.intake.submit(envelope("m2", clock=hub.clock), stripped)
+
+
+async def test_an_envelope_without_order_key_comes_out_as_it_went_in(tmp_path: Path) -> None:
+    """Its lane is found in the body; what the recipient gets, and what the digest covers, is what the sender wrote."""
+    parcels: list[Parcel] = []
+
+    def keep(parcel: Parcel) -> Outcome:
+        parcels.append(parcel)
+        return Delivered()
+
+    async with rig(tmp_path / "j.db", partner=Partner(keep)) as hub:
+        sent = envelope("m1", order_key=None, clock=hub.clock)
+        receipt = (await hub.intake.submit(sent, hub.agency(COMMUNE))).receipt
+        await hub.until_state("m1", "delivered")
+        assert [one.envelope for one in parcels] == [sent]
+        assert receipt.digest == sent.digest()
+        assert parcels[0].order_key is not None
+        assert parcels[0].identifiers != ()
+
+
+async def test_a_resend_is_known_again_whatever_a_release_reads_in_its_body(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither when it is admitted again, nor when this release would refuse it: what was accepted once stays accepted."""
+    async with rig(tmp_path / "j.db") as hub:
+        first = await hub.send("m1", order_key=None)
+        monkeypatch.setattr(admission, "read_body", lambda *_: Reading(CASE_PROGRESS[0].body, (), "another lane"))
+        assert (await hub.send("m1", order_key=None)).receipt == first.receipt
+
+        def stricter(*_: object) -> Reading:
+            raise ContractError("body.invalid", "/body/steps", "this release asks for more")
+
+        monkeypatch.setattr(admission, "read_body", stricter)
+        assert (await hub.send("m1", order_key=None)).receipt == first.receipt
+        with pytest.raises(ContractError, match=r"body\.invalid"):
+            await hub.send("m2", order_key=None)
+
+
+async def test_nobody_gets_a_receipt_under_the_name_of_another(tmp_path: Path) -> None:
+    """The bytes of an accepted envelope with another sender in it are no resend: the caller is told that it is not the sender."""
+    async with rig(tmp_path / "j.db") as hub:
+        await hub.send("m1")
+        with pytest.raises(ContractError, match=r"auth\.sender_mismatch"):
+            await hub.send("m1", sender=PUSHED)
 
 
 async def test_a_refused_envelope_leaves_nothing_behind(tmp_path: Path) -> None:

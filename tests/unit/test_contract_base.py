@@ -252,6 +252,8 @@ def test_a_good_envelope_passes_with_codes_trimmed_and_texts_composed() -> None:
         ({"attachments": (Attachment(digest="md5:0", size_bytes=0),)}, "/attachments/0/digest"),
         ({"attachments": (Attachment(digest="sha256:" + "0" * 64, size_bytes=-1),)}, "/attachments/0/size_bytes"),
         ({"attachments": (Attachment(digest="sha256:" + "0" * 64, size_bytes=1, name="../a"),)}, "/attachments/0/name"),
+        ({"attachments": (Attachment(digest="sha256:" + "0" * 64, size_bytes=1, name="a\r\nX: 1"),)}, "/attachments/0/name"),
+        ({"attachments": (Attachment(digest="sha256:" + "0" * 64, size_bytes=1, name="fdp.\u202eexe"),)}, "/attachments/0/name"),
         (
             {"attachments": (Attachment(digest="sha256:" + "0" * 64, size_bytes=1, media_type="pdf"),)},
             "/attachments/0/media_type",

@@ -130,13 +130,53 @@ def test_an_agency_sends_only_as_itself_under_any_of_its_codes() -> None:
         ({"kind": "postal.order/1"}, ("grant.kind_not_allowed", "/kind")),
         ({"body": b"{"}, ("body.malformed", "/body")),
         ({"recipients": (code("H09"),)}, ("route.unknown_recipient", "/recipients/0")),
-        ({"recipients": (code("H01.18"),)}, ("grant.recipient_not_allowed", "/recipients")),
+        ({"recipients": (code("H01.15"), code("H01.18"))}, ("grant.recipient_not_allowed", "/recipients/1")),
         ({"media_type": "text/plain"}, ("request.media_type_unsupported", "/media_type")),
     ],
 )
 def test_each_refusal_has_its_code_and_its_field(changes: dict[str, object], expected: tuple[str, str]) -> None:
     """The sender learns what to mend, where."""
     assert refused(envelope(**changes)) == expected
+
+
+REFORMED = Directory(
+    4,
+    [
+        COMMUNE,
+        Agency(code=code("H01.15"), name_vi="Sở cũ", closed_on=date(2026, 3, 1), successors=(code("H01.20"),)),
+        Agency(code=code("H01.20"), name_vi="Sở tạm", closed_on=date(2026, 7, 1), successors=(code("H01.30"),)),
+        Agency(code=code("H01.16"), name_vi="Sở tách", closed_on=date(2026, 7, 1), successors=(code("H01.30"), code("H01.31"))),
+        Agency(code=code("H01.30"), name_vi="Sở mới", aliases=(Alias(code=code("000.00.15.H01")),)),
+        Agency(code=code("H01.31"), name_vi="Sở khác", successors=(code("H01.30"),)),
+        Agency(code=code("H01.32"), name_vi="Sở sắp đóng", closed_on=date(2027, 1, 1), successors=(code("H01.31"),)),
+    ],
+)
+
+
+@pytest.mark.parametrize("to", ["H01.15", "H01.20", "H01.30", "000.00.15.H01"])
+def test_a_grant_outlives_a_reform(to: str) -> None:
+    """It names the agency of then: who succeeded it, over two reforms, is reached under old code, new code and alias."""
+    caller = msgspec.structs.replace(COMMUNE, grants=(Grant(kinds=("case.*",), recipients=("H01.15",)),))
+    (hop,) = admit(envelope(recipients=(code(to),)), caller, REFORMED, LIMITS, NOW).hops
+    assert hop.recipient == "H01.30"
+
+
+def test_a_grant_covers_a_recipient_by_the_code_that_the_sender_wrote() -> None:
+    """Granted and addressed by an alias: one code says it both times."""
+    caller = msgspec.structs.replace(COMMUNE, grants=(Grant(kinds=("case.*",), recipients=("000.00.15.H01",)),))
+    assert admit(envelope(recipients=(code("000.00.15.H01"),)), caller, REFORMED, LIMITS, NOW).hops[0].recipient == "H01.30"
+
+
+@pytest.mark.parametrize(
+    ("granted", "to"),
+    [("H01.16", "H01.30"), ("H01.16", "H01.31"), ("H01.31", "H01.30"), ("H01.32", "H01.31")],
+)
+def test_a_grant_leads_no_further_than_a_reform_does(granted: str, to: str) -> None:
+    """A split names no one heir, and an agency that lives, or closes later, still speaks for itself."""
+    caller = msgspec.structs.replace(COMMUNE, grants=(Grant(kinds=("case.*",), recipients=(granted,)),))
+    with pytest.raises(ContractError) as caught:
+        admit(envelope(recipients=(code(to),)), caller, REFORMED, LIMITS, NOW)
+    assert (caught.value.code, caught.value.field) == ("grant.recipient_not_allowed", "/recipients/0")
 
 
 def test_nobody_speaks_for_the_hub() -> None:

@@ -5,7 +5,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lgsp.core.lanes import Mode, entry_state, lane_of, released, shard_of
+from lgsp.core.lanes import Mode, entry_state, lane_of, shard_of
 from lgsp.core.lifecycle import State
 
 modes: st.SearchStrategy[Mode] = st.sampled_from(["push", "mailbox"])
@@ -27,23 +27,6 @@ def test_at_most_one_push_is_on_its_way_and_nothing_overtakes_it(kinds: list[Mod
     assert len(pushes) <= 1
     if pushes:
         assert active == [lane[0]]
-
-
-@given(st.lists(modes, min_size=1, max_size=10), st.data())
-def test_a_lane_empties_in_the_order_of_its_arrival_whatever_ends_first(kinds: list[Mode], data: st.DataObject) -> None:
-    """Ending active deliveries one by one, releasing after each, every delivery gets its turn and pushes go in order."""
-    lane = [(place, state, mode) for place, (state, mode) in enumerate(fill(kinds))]
-    pushed = []
-    for _ in kinds:
-        active = [one for one in lane if one[1] is not State.WAITING]
-        assert active, "a lane with open deliveries always has an active one"
-        ended = data.draw(st.sampled_from(active))
-        if ended[2] == "push":
-            pushed.append(ended[0])
-        lane.remove(ended)
-        states = released([(state, mode) for _, state, mode in lane])
-        lane = [(place, state, mode) for (place, _, mode), state in zip(lane, states, strict=True)]
-    assert pushed == sorted(pushed)
 
 
 @given(st.text(min_size=1, max_size=40))

@@ -7,9 +7,9 @@ reads only what it lets go.
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from lgsp.core.lanes import entry_state
 from lgsp.core.lifecycle import State
 from lgsp.journal.codec import MODES, EventRow, span_us, traceparent_of
+from lgsp.journal.moves import let_go
 from lgsp.journal.postgres.database import Connection
 from lgsp.ports import Ref
 
@@ -60,13 +60,13 @@ async def release(connection: Connection, lanes: Sequence[int], now_us: int, rea
         queues: dict[int, list[Any]] = {}
         for row in await connection.fetch(WAITING, lanes, limit):
             queues.setdefault(row["lane"], []).append(row)
-        let_go = {lane: _let_go(queue) for lane, queue in queues.items()}
-        moves = [move for one in let_go.values() for move in one]
+        gone = {lane: _let_go(queue) for lane, queue in queues.items()}
+        moves = [move for one in gone.values() for move in one]
         for row, state in moves:
             if state is State.READY:
                 refs.setdefault(row["lane"], []).append(_ref(row))
         await _write(connection, moves, now_us, due_us)
-        lanes = [lane for lane, one in let_go.items() if len(one) == limit and one[-1][1] is State.AVAILABLE]
+        lanes = [lane for lane, one in gone.items() if len(one) == limit and one[-1][1] is State.AVAILABLE]
         limit = _RUN
     return refs
 
@@ -77,16 +77,8 @@ async def insert_events(connection: Connection, events: Iterable[EventRow]) -> N
 
 
 def _let_go(queue: Sequence[Any]) -> list[tuple[Any, State]]:
-    """Those at the head of what waits that need wait no longer, with their new states."""
     ahead = [State(state) for state in (queue[0]["low"], queue[0]["high"]) if state is not None]
-    moves: list[tuple[Any, State]] = []
-    for row in queue:
-        state = entry_state(MODES[row["mode"]], ahead)
-        if state is State.WAITING:
-            break
-        ahead = [state]
-        moves.append((row, state))
-    return moves
+    return list(let_go(ahead, ((MODES[row["mode"]], row) for row in queue)))
 
 
 def _ref(row: Any) -> Ref:

@@ -62,7 +62,7 @@ WITH due AS MATERIALIZED (
 SELECT t.delivery_id, t.attempt, t.shard, t.priority, e.header
 FROM taken t JOIN envelopes e ON e.sequence = t.sequence ORDER BY t.was_due_at, t.delivery_id"""
 
-UNLEASE = "UPDATE deliveries SET due_at = $1 WHERE state = 1 AND due_at > $1 AND due_at <= $2"
+UNLEASE = "UPDATE deliveries SET due_at = $1 WHERE state = 1 AND attempt = 1 AND due_at > $1 AND due_at <= $2"
 REQUEUE_ALL = "UPDATE deliveries SET state = 1, due_at = $1 WHERE state = 2"
 
 

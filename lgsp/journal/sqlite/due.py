@@ -10,7 +10,9 @@ DUE = """
 SELECT d.delivery_id, d.attempt, d.shard, d.priority, e.header FROM deliveries d JOIN envelopes e USING (sequence)
 WHERE d.state = 1 AND d.due_at <= ? ORDER BY d.due_at, d.delivery_id LIMIT ?"""
 REQUEUE = "UPDATE deliveries INDEXED BY deliveries_queued SET state = 1, due_at = ? WHERE state = 2"
-UNLEASE = "UPDATE deliveries INDEXED BY deliveries_due SET due_at = ? WHERE state = 1 AND due_at > ? AND due_at <= ?"
+UNLEASE = (
+    "UPDATE deliveries INDEXED BY deliveries_due SET due_at = ? WHERE state = 1 AND attempt = 1 AND due_at > ? AND due_at <= ?"
+)
 _LEASE = "UPDATE deliveries SET due_at = ? WHERE delivery_id = ?"
 _QUEUED = "UPDATE deliveries SET state = 2, due_at = NULL WHERE delivery_id = ? AND attempt = ? AND state = 1"
 

@@ -6,10 +6,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from lgsp.core.lanes import entry_state
 from lgsp.core.lifecycle import State
 from lgsp.journal.codec import MODES, EventRow, span_us, traceparent_of
-from lgsp.journal.moves import applies, change
+from lgsp.journal.moves import applies, change, let_go
 from lgsp.journal.sqlite.accepting import INSERT_EVENT, accept, json_text, open_states
 from lgsp.ports import Accepted, Ref, Settled, Settlement
 
@@ -24,7 +23,7 @@ HELD_BACK = (
     "SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM deliveries WHERE lane = value AND ended_at IS NULL AND state = 0)"
 )
 WAITING = """
-SELECT delivery_id, attempt, shard, priority, mode, sequence FROM deliveries
+SELECT mode, delivery_id, attempt, shard, priority, sequence FROM deliveries
 WHERE lane = ? AND ended_at IS NULL AND state = 0 ORDER BY delivery_id"""
 _HEADER = "SELECT header FROM envelopes WHERE sequence = ?"
 
@@ -93,17 +92,14 @@ def _record(connection: sqlite3.Connection, batch: Sequence[Settlement], now_us:
 
 
 def _release(connection: sqlite3.Connection, lane: int, now_us: int, ready_lease_s: float) -> list[Ref]:
-    """What waited enters as `core.lanes.entry_state` says, until the first that has to go on waiting."""
+    """The refs of what the lane lets go."""
     ahead = [state for state in open_states(connection, lane) if state is not State.WAITING]
     due_us = now_us + span_us(ready_lease_s)
     refs: list[Ref] = []
     changes: list[tuple[int, int | None, int]] = []
     events: list[EventRow] = []
-    for delivery_id, attempt, shard, priority, mode, sequence in connection.execute(WAITING, (lane,)):
-        state = entry_state(MODES[mode], ahead)
-        if state is State.WAITING:
-            break
-        ahead = [state]
+    waiting = ((MODES[mode], row) for mode, *row in connection.execute(WAITING, (lane,)))
+    for (delivery_id, attempt, shard, priority, sequence), state in let_go(ahead, waiting):
         if state is State.READY:
             changes.append((int(state), due_us, delivery_id))
             refs.append(Ref(delivery_id, attempt, shard, priority, _traceparent(connection, sequence)))
