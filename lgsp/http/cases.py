@@ -8,15 +8,13 @@ from contracts.errors import ContractError
 from contracts.text import identifier_key
 from lgsp.core.directory import Agency
 from lgsp.http.answers import json_response
-from lgsp.http.parties import is_party, visible_deliveries, visible_events
+from lgsp.http.parties import visible_deliveries, visible_events
 from lgsp.http.routes import JSON, Answer, Route
 from lgsp.http.services import Services
 from lgsp.http.status import EnvelopeStatus, status_of
 from lgsp.ports import Event
 
 _MAX_SHOWN = 200
-# Others may write any number into their envelopes: what they bear is looked past, so that it hides nothing.
-_MAX_LOOKED_AT = 5000
 
 
 class CaseEnvelope(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,7 +25,7 @@ class CaseEnvelope(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CaseTimeline(msgspec.Struct, frozen=True, kw_only=True):
-    """Oldest envelope first. `truncated`: there are more than are shown; ask for them by their message ids."""
+    """Oldest envelope first. `truncated`: there are older ones than are shown; ask for them by their message ids."""
 
     identifier: str
     envelopes: list[CaseEnvelope]
@@ -61,16 +59,18 @@ class Cases:
         if not 0 < len(key) <= 2 * MAX_IDENTIFIER_CHARS or not key.isprintable():
             raise ContractError("access.not_a_party", "identifier")
         directory = self._directory.current
-        found = await self._records.find_case(key, _MAX_LOOKED_AT)
-        own = [record for record in found if is_party(record, caller, directory)]
-        if not own:
+        found = await self._records.find_case(key, caller.code, _MAX_SHOWN + 1)
+        if not found:
             raise ContractError("access.not_a_party", "identifier")
+        shown = found[-_MAX_SHOWN:]
+        events: dict[int, list[Event]] = {record.sequence: [] for record in shown}
+        for event in await self._records.timeline(*events):
+            events[event.sequence].append(event)
         envelopes = [
             CaseEnvelope(
                 envelope=status_of(record, visible_deliveries(record, caller, directory)),
-                events=visible_events(await self._records.timeline(record.sequence), record, caller, directory),
+                events=visible_events(events[record.sequence], record, caller, directory),
             )
-            for record in own[:_MAX_SHOWN]
+            for record in shown
         ]
-        truncated = len(own) > _MAX_SHOWN or len(found) == _MAX_LOOKED_AT
-        return json_response(CaseTimeline(identifier=identifier, envelopes=envelopes, truncated=truncated))
+        return json_response(CaseTimeline(identifier=identifier, envelopes=envelopes, truncated=len(found) > len(shown)))

@@ -137,7 +137,7 @@ async def test_a_timeline_tells_the_life_of_an_envelope_oldest_first(store: Stor
 
 
 async def test_a_case_is_found_however_its_number_is_written(store: Store) -> None:
-    """Composed, decomposed, upper or lower case, spaces around: one case; any scheme; oldest envelope first, within the limit."""
+    """Composed, decomposed, upper or lower case, spaces around: one case; any scheme; oldest envelope first."""
     name = "Hồ sơ số 12/Đất đai"
     composed, decomposed = unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name)
     batch = [
@@ -148,18 +148,45 @@ async def test_a_case_is_found_however_its_number_is_written(store: Store) -> No
     ]
     await store.accept(batch, NOW, LEASE_S)
     for written in (composed, decomposed, composed.upper(), decomposed.lower(), f"  {composed} "):
-        assert [record.envelope.message_id for record in await store.find_case(written, 10)] == ["m1", "m3", "m4"]
-    assert [record.envelope.message_id for record in await store.find_case(composed, 2)] == ["m1", "m3"]
-    (other,) = await store.find_case("OTHER", 10)
+        assert [record.envelope.message_id for record in await store.find_case(written, SENDER, 10)] == ["m1", "m3", "m4"]
+    (other,) = await store.find_case("OTHER", SENDER, 10)
     assert other == await store.envelope(SENDER, "m2")
-    assert await store.find_case("Hồ sơ", 10) == []
+    assert await store.find_case("Hồ sơ", SENDER, 10) == []
+
+
+async def test_a_case_is_found_by_its_parties_whatever_others_write(store: Store) -> None:
+    """Sender and recipients find their own envelopes and no others; of more than the limit the newest, oldest first."""
+    case = [Identifier("case", "case 1")]
+    others = [admitted(f"x{n}", AgencyCode("H01.77"), sender="H01.78", identifiers=case) for n in range(20)]
+    own = [admitted(f"m{n}", [hop(ALPHA), hop(BETA)] if n else [hop(ALPHA)], identifiers=case) for n in range(3)]
+    await store.accept([*others[:15], own[0], *others[15:], *own[1:]], NOW, LEASE_S)
+    found = {party: await store.find_case("CASE 1", party, 3) for party in (SENDER, ALPHA, BETA, AgencyCode("H01.99"))}
+    names = {party: [record.envelope.message_id for record in records] for party, records in found.items()}
+    assert names == {SENDER: ["m0", "m1", "m2"], ALPHA: ["m0", "m1", "m2"], BETA: ["m1", "m2"], "H01.99": []}
+    assert [record.envelope.message_id for record in await store.find_case("case 1", ALPHA, 2)] == ["m1", "m2"]
+    assert [len(record.deliveries) for record in found[ALPHA]] == [1, 2, 2]
+
+
+async def test_timelines_of_several_envelopes_come_together(store: Store) -> None:
+    """One look-up for a whole case: all their events in the order in which they happened, nothing of others."""
+    await store.accept([admitted(f"m{n}") for n in range(4)], NOW, LEASE_S)
+    ends = [Settlement(delivery_id=n, state=State.DELIVERED) for n in (3, 1, 2)]
+    await store.settle(ends, NOW, LEASE_S)
+    events = await store.timeline(3, 1, 99)
+    assert [(event.sequence, event.name) for event in events] == [
+        (1, "accepted"),
+        (3, "accepted"),
+        (3, "delivered"),
+        (1, "delivered"),
+    ]
+    assert await store.timeline() == []
 
 
 async def test_received_text_is_kept_as_it_was_written(store: Store) -> None:
     """Keys are made beside it: a decomposed identifier comes back decomposed."""
     decomposed = unicodedata.normalize("NFD", "Hồ sơ")
     await store.accept([admitted("m1", identifiers=[Identifier("case", decomposed)])], NOW, LEASE_S)
-    (record,) = await store.find_case(decomposed, 1)
+    (record,) = await store.find_case(decomposed, SENDER, 1)
     assert record.identifiers == (Identifier("case", decomposed),)
 
 

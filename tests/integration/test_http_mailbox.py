@@ -214,3 +214,17 @@ async def test_a_stopping_hub_does_not_wait_for_long_polls(tmp_path: Path) -> No
                 await asyncio.sleep(0.01)
         await hub.app.shutdown()
         assert (await asyncio.wait_for(polling, 10))["entries"] == []
+
+
+async def test_others_cannot_hide_a_case(hub: HttpHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many envelopes of others bear the number: a party sees its own, the newest of them when they are too many."""
+    monkeypatch.setattr("lgsp.http.cases._MAX_SHOWN", 2)
+    case = [{"scheme": "case", "value": "H01-1"}]
+    for _ in range(5):
+        noise = hub.envelope(sender=STRANGER, recipients=[COMMUNE], identifiers=case)
+        assert (await hub.send(noise, agency=STRANGER)).status == 202
+    own = [(await hub.send(hub.envelope(identifiers=case))).json["sequence"] for _ in range(3)]
+    found = (await hub.call("GET", "/v1/cases/H01-1", agency=LAND_OFFICE)).json
+    assert [one["envelope"]["sequence"] for one in found["envelopes"]] == own[-2:]
+    assert found["truncated"] is True
+    assert all({event["sequence"] for event in one["events"]} == {one["envelope"]["sequence"]} for one in found["envelopes"])

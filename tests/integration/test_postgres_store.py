@@ -332,7 +332,7 @@ INSERT INTO agencies SELECT 'agency ' || n, '{{}}' FROM generate_series(1, {PARK
 INSERT INTO credentials SELECT 'client ' || n, 'agency ' || n, 'x', false FROM generate_series(1, {PARKED}) n;
 """
 _TWO = "'{7,20007}'"
-_MOVES = f"{_TWO}, '{{10,10}}', '{{1,1}}', '{{NULL,NULL}}', '{{5,5}}', '{{a,b}}', '{{c,d}}'"
+_MOVES = f"{_TWO}, '{{10,10}}', '{{1,1}}', '{{0,0}}', '{{NULL,NULL}}', '{{5,5}}', '{{a,b}}', '{{c,d}}'"
 _EVENTS = f"'{{5,5}}', '{{dead,dead}}', {_TWO}, {_TWO}, '{{1,1}}', '{{a,b}}', '{{c,d}}', '{{3,NULL}}'"
 HOT = {
     "known": (accept.KNOWN, "'{S,S}', '{m7,nobody}'"),
@@ -353,9 +353,9 @@ HOT = {
     "requeue": (queue.REQUEUE_ALL, "5"),
     "mailbox": (records.MAILBOX, "'B', 25000, 3"),
     "envelope": (records.ENVELOPE, "'S', 'm7'"),
-    "case": (records.CASE, "'case 7', 10"),
+    "case": (records.CASE, "'case 7', 'A', 10"),
     "deliveries": (records.DELIVERIES, "'{7,8}', '{1,1}'"),
-    "timeline": (records.TIMELINE, "7"),
+    "timeline": (records.TIMELINE, "'{7,20007}'"),
     "files": (records.FILES, "'{one file}', 'agency 7'"),
     "upload": (records.RECORD_UPLOAD, "'one file', 'agency 7', 1, 5"),
     "agencies": (directory.SAVE_AGENCIES, "'{agency 7}', '{\"{}\"}'"),

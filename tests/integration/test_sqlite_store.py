@@ -204,8 +204,8 @@ HOT = {
     "mailbox": (reading.MAILBOX, ("a", 1, 1)),
     "envelope": (reading.ENVELOPE, ("a", "b")),
     "deliveries": (reading.DELIVERIES, (1, 2)),
-    "timeline": (reading.TIMELINE, (1,)),
-    "case": (reading.CASE, ("a", 1)),
+    "timeline": (reading.TIMELINE, ("[]",)),
+    "case": (reading.CASE, ("a", "b", 1)),
     "access": (reading.ACCESS, ("[]", "a")),
 }
 

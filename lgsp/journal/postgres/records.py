@@ -22,7 +22,11 @@ FROM envelopes WHERE sender = $1 AND message_id = $2"""
 
 CASE = """
 SELECT e.sequence, accepted_at, expires_at, digest, directory_version, body_bytes, header, first_delivery_id, delivery_count
-FROM identifiers i JOIN envelopes e ON e.sequence = i.sequence WHERE i.key = $1 ORDER BY i.sequence LIMIT $2"""
+FROM identifiers i JOIN envelopes e ON e.sequence = i.sequence
+WHERE i.key = $1 AND (e.sender = $2 OR EXISTS (
+    SELECT 1 FROM deliveries d
+    WHERE d.delivery_id >= e.first_delivery_id AND d.delivery_id < e.first_delivery_id + e.delivery_count AND d.recipient = $2))
+ORDER BY i.sequence DESC LIMIT $3"""
 
 DELIVERIES = """
 SELECT d.sequence, d.delivery_id, d.recipient, d.addressed_as, d.state, d.attempt - d.postponed, d.due_at, d.ended_at, d.reason,
@@ -32,8 +36,9 @@ JOIN deliveries d ON d.delivery_id >= e.first_delivery_id AND d.delivery_id < e.
 ORDER BY d.delivery_id"""
 
 TIMELINE = """
-SELECT v.event_id, v.at, v.name, v.delivery_id, d.recipient, v.attempt, v.reason, v.detail, v.took_ms
-FROM events v LEFT JOIN deliveries d ON d.delivery_id = v.delivery_id WHERE v.sequence = $1 ORDER BY v.event_id"""
+SELECT v.event_id, v.at, v.name, v.sequence, v.delivery_id, d.recipient, v.attempt, v.reason, v.detail, v.took_ms
+FROM events v LEFT JOIN deliveries d ON d.delivery_id = v.delivery_id
+WHERE v.sequence = ANY ($1::bigint[]) ORDER BY v.event_id"""
 
 FILES = "SELECT digest, size_bytes FROM file_access WHERE digest = ANY ($1::text[]) AND agency = $2"
 
@@ -69,12 +74,13 @@ async def envelope(connection: Connection, sender: AgencyCode, message_id: str) 
     return found[0] if found else None
 
 
-async def find_case(connection: Connection, text: str, limit: int) -> list[EnvelopeRecord]:
+async def find_case(connection: Connection, text: str, party: AgencyCode, limit: int) -> list[EnvelopeRecord]:
     """As `Records.find_case`."""
-    return await _with_deliveries(connection, await connection.fetch(CASE, identifier_key(text), limit))
+    newest_first = await connection.fetch(CASE, identifier_key(text), party, limit)
+    return await _with_deliveries(connection, newest_first[::-1])
 
 
-async def timeline(connection: Connection, sequence: int) -> list[Event]:
+async def timeline(connection: Connection, sequences: Sequence[int]) -> list[Event]:
     """As `Records.timeline`."""
     return [
         Event(
@@ -89,8 +95,8 @@ async def timeline(connection: Connection, sequence: int) -> list[Event]:
             detail=detail,
             took_ms=took_ms,
         )
-        for event_id, at, name, delivery_id, recipient, attempt, reason, detail, took_ms in (
-            await connection.fetch(TIMELINE, sequence)
+        for event_id, at, name, sequence, delivery_id, recipient, attempt, reason, detail, took_ms in (
+            await connection.fetch(TIMELINE, sequences)
         )
     ]
 

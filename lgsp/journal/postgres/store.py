@@ -102,13 +102,13 @@ class PostgresStore:
         async with self._database.connection() as connection:
             return await records.envelope(connection, sender, message_id)
 
-    async def timeline(self, sequence: int) -> list[Event]:
+    async def timeline(self, *sequences: int) -> list[Event]:
         async with self._database.connection() as connection:
-            return await records.timeline(connection, sequence)
+            return await records.timeline(connection, sequences)
 
-    async def find_case(self, identifier_key: str, limit: int) -> list[EnvelopeRecord]:
+    async def find_case(self, identifier_key: str, party: AgencyCode, limit: int) -> list[EnvelopeRecord]:
         async with self._database.connection() as connection:
-            return await records.find_case(connection, identifier_key, limit)
+            return await records.find_case(connection, identifier_key, party, limit)
 
     async def attachment_open_to(self, digest: str, agency: AgencyCode) -> bool:
         return digest in await self.uploads((digest,), agency)

@@ -42,13 +42,17 @@ SELECT sequence, accepted_at, expires_at, digest, directory_version, body_bytes,
 FROM envelopes WHERE sender = ? AND message_id = ?"""
 CASE = """
 SELECT sequence, accepted_at, expires_at, digest, directory_version, body_bytes, header, first_delivery_id, delivery_count
-FROM identifiers JOIN envelopes USING (sequence) WHERE key = ? ORDER BY sequence LIMIT ?"""
+FROM identifiers i JOIN envelopes e USING (sequence)
+WHERE key = ?1 AND (e.sender = ?2 OR EXISTS (
+    SELECT 1 FROM deliveries d
+    WHERE d.delivery_id >= e.first_delivery_id AND d.delivery_id < e.first_delivery_id + e.delivery_count AND d.recipient = ?2))
+ORDER BY i.sequence DESC LIMIT ?3"""
 DELIVERIES = """
 SELECT delivery_id, recipient, addressed_as, state, attempt - postponed, due_at, ended_at, reason, detail
 FROM deliveries WHERE delivery_id >= ? AND delivery_id < ? ORDER BY delivery_id"""
 TIMELINE = """
-SELECT v.event_id, v.at, v.name, v.delivery_id, d.recipient, v.attempt, v.reason, v.detail, v.took_ms
-FROM events v LEFT JOIN deliveries d USING (delivery_id) WHERE v.sequence = ? ORDER BY v.event_id"""
+SELECT v.event_id, v.at, v.name, v.sequence, v.delivery_id, d.recipient, v.attempt, v.reason, v.detail, v.took_ms
+FROM events v LEFT JOIN deliveries d USING (delivery_id) WHERE v.sequence IN (SELECT value FROM json_each(?))"""
 ACCESS = "SELECT digest, size_bytes FROM file_access WHERE digest IN (SELECT value FROM json_each(?)) AND agency = ?"
 
 
@@ -102,15 +106,15 @@ def envelope(connection: sqlite3.Connection, sender: AgencyCode, message_id: str
     return None if row is None else _envelope(connection, row)
 
 
-def find_case(connection: sqlite3.Connection, text: str, limit: int) -> list[EnvelopeRecord]:
+def find_case(connection: sqlite3.Connection, text: str, party: AgencyCode, limit: int) -> list[EnvelopeRecord]:
     """As `Records.find_case`."""
-    found = connection.execute(CASE, (identifier_key(text), limit)).fetchall()
-    return [_envelope(connection, row) for row in found]
+    newest_first = connection.execute(CASE, (identifier_key(text), party, limit)).fetchall()
+    return [_envelope(connection, row) for row in reversed(newest_first)]
 
 
-def timeline(connection: sqlite3.Connection, sequence: int) -> list[Event]:
+def timeline(connection: sqlite3.Connection, sequences: Sequence[int]) -> list[Event]:
     """As `Records.timeline`."""
-    return [
+    events = [
         Event(
             event_id=event_id,
             at=moment_of(at),
@@ -123,10 +127,11 @@ def timeline(connection: sqlite3.Connection, sequence: int) -> list[Event]:
             detail=detail,
             took_ms=took_ms,
         )
-        for event_id, at, name, delivery_id, recipient, attempt, reason, detail, took_ms in connection.execute(
-            TIMELINE, (sequence,)
+        for event_id, at, name, sequence, delivery_id, recipient, attempt, reason, detail, took_ms in connection.execute(
+            TIMELINE, (json_text(sequences),)
         )
     ]
+    return sorted(events, key=lambda event: event.event_id)
 
 
 def sizes(connection: sqlite3.Connection, digests: Sequence[str], agency: AgencyCode) -> dict[str, int]:

@@ -147,11 +147,11 @@ class SqliteStore:
     async def envelope(self, sender: AgencyCode, message_id: str) -> EnvelopeRecord | None:
         return await self._readers.run(reading.envelope, sender, message_id)
 
-    async def timeline(self, sequence: int) -> list[Event]:
-        return await self._readers.run(reading.timeline, sequence)
+    async def timeline(self, *sequences: int) -> list[Event]:
+        return await self._readers.run(reading.timeline, sequences)
 
-    async def find_case(self, identifier_key: str, limit: int) -> list[EnvelopeRecord]:
-        return await self._readers.run(reading.find_case, identifier_key, limit)
+    async def find_case(self, identifier_key: str, party: AgencyCode, limit: int) -> list[EnvelopeRecord]:
+        return await self._readers.run(reading.find_case, identifier_key, party, limit)
 
     async def attachment_open_to(self, digest: str, agency: AgencyCode) -> bool:
         return bool(await self._readers.run(reading.sizes, (digest,), agency))
