@@ -92,7 +92,7 @@ REFUSALS: dict[str, tuple[Any, int, str, str | None]] = {
     "nested without end": (
         lambda envelope: json.dumps(envelope | {"body": "@@"}).encode().replace(b'"@@"', b"[" * 20_000 + b"]" * 20_000),
         400,
-        "request.malformed",
+        "envelope.malformed",
         None,
     ),
     "unknown field": (_with(priorty=1), 422, "envelope.field_invalid", None),

@@ -217,7 +217,7 @@ def test_every_shape_of_case_number_in_use_is_taken(number: str) -> None:
         (("case_number",), "1" * 51, "/body/case_number"),
         (("case_number",), "H01\u202e-1", "/body/case_number"),
         (("applicant", "name"), "", "/body/applicant/name"),
-        (("applicant", "nmae"), "x", "/body/applicant"),
+        (("applicant", "nmae"), "x", "/body/applicant/nmae"),
         (("applicant", "identities", 0, "kind"), "cccd", "/body/applicant/identities/0/kind"),
         (("papers", 1, "files", 0, "digest"), "sha256:xyz", "/body/papers/1/files/0/digest"),
         (("papers", 0, "quantity"), 10_001, "/body/papers/0/quantity"),
