@@ -9,12 +9,15 @@ import click
 import msgspec
 
 from contracts.adapter import Endpoint
-from lgsp.commands.agency import agency, change, code_argument
+from contracts.agency import AgencyCode
+from lgsp.commands.agency import agency, change, code_argument, in_store
 from lgsp.commands.common import Failed, json_option, with_settings
 from lgsp.core.directory import Agency
 
 if TYPE_CHECKING:
     from lgsp.settings import Settings
+
+_COUNTED = 1000
 
 
 @agency.command()
@@ -44,7 +47,8 @@ def endpoint(
 ) -> None:
     """Địa chỉ nhận · Set where an agency's deliveries are pushed, or change something about it.
 
-    A first or new signing secret is printed, once.
+    A first or new signing secret is printed, once. What waits in its mailbox already is not pushed: the agency takes it out of
+    there, for instance with `lgsp listen`.
     """
     if (url is None) == (act is None):
         raise click.UsageError("Give a URL, or one of --on, --off, --remove, --rotate, --end-rotation.")
@@ -60,6 +64,20 @@ def endpoint(
         return msgspec.structs.replace(one, endpoint=after)
 
     change(settings, code, changed, as_json, lambda: {"endpoint_secret": made[0]} if made else {})
+    if new is not None:
+        _warn_of_mailbox(settings, AgencyCode(code))
+
+
+def _warn_of_mailbox(settings: "Settings", code: AgencyCode) -> None:
+    """On standard error, so that --json stays one value."""
+    held = len(in_store(settings, lambda store: store.mailbox(code, 0, _COUNTED + 1)))
+    if held:
+        count = str(held) if held <= _COUNTED else f"{_COUNTED}+"
+        text = (
+            f"{count} văn bản còn trong hộp thư · deliveries still wait in the mailbox of {code}. They are not pushed,\n"
+            "and later ones of the same cases wait for them. The agency empties it: lgsp listen --forward-to URL --once"
+        )
+        click.secho(text, fg="yellow", err=True)
 
 
 def _with_secret(new: Endpoint, old: Endpoint | None, made: list[str]) -> Endpoint:

@@ -15,6 +15,7 @@ from cryptography import x509
 from lgsp.cli import cli
 from lgsp.commands.agency import in_store
 from lgsp.settings import Settings
+from tests.compliance.builders import LEASE_S, NOW, admitted
 from tests.integration.cli_certificates import self_signed
 
 
@@ -213,6 +214,18 @@ def test_a_signing_secret_rotates_without_a_gap(lgsp: Any, tmp_path: Path) -> No
     assert not directory_of(tmp_path).agencies["H01.101"].endpoint.enabled
     lgsp("agency", "endpoint", "H01.101", "--remove")
     assert directory_of(tmp_path).agencies["H01.101"].endpoint is None
+
+
+def test_who_goes_over_to_push_learns_what_is_left_in_the_mailbox(lgsp: Any, tmp_path: Path) -> None:
+    """How many, and the way out, beside the result; nothing is said of an empty mailbox or of switching off."""
+    lgsp("agency", "add", "H01.101", "--name", "Xã Vĩnh Gia")
+    assert lgsp("agency", "endpoint", "H01.101", "https://example.vn/a").stderr == ""
+    held = [admitted(f"m{number}", "H01.101", mode="mailbox") for number in range(2)]
+    in_store(Settings(data_dir=tmp_path / "var"), lambda store: store.accept(held, NOW, LEASE_S))
+    result = lgsp("agency", "endpoint", "H01.101", "https://example.vn/b", "--json")
+    assert json.loads(result.stdout)["codes"] == ["H01.101"]
+    assert result.stderr.startswith("2 ") and "lgsp listen" in result.stderr
+    assert lgsp("agency", "endpoint", "H01.101", "--off").stderr == ""
 
 
 def test_a_secret_is_shown_once_and_kept_as_a_hash(lgsp: Any, tmp_path: Path) -> None:
