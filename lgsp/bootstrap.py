@@ -6,9 +6,11 @@ import gc
 import os
 import random
 import secrets
+import shutil
 import signal
+import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,9 +22,10 @@ from aiohttp import web
 from adapters.registry import REGISTRY
 from contracts.adapter import DeliveryAdapter
 from lgsp import __version__, metrics
+from lgsp.blobs.files import in_thread
 from lgsp.core.admission import Limits
 from lgsp.core.notices import NoticeRules
-from lgsp.errors import JournalUnavailable, SettingsError
+from lgsp.errors import CannotListen, JournalUnavailable, SettingsError, Unavailable
 from lgsp.flow.attempt import Attempts
 from lgsp.flow.bell import Bell
 from lgsp.flow.directory import DirectoryCache
@@ -68,7 +71,9 @@ async def open_store(settings: Settings) -> AsyncIterator[Store]:
     else:
         from lgsp.journal.sqlite import SqliteStore
 
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with _named_by("journal_url" if settings.journal_url else "data_dir"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)
         store = SqliteStore.open(path, timeout_s=settings.journal_timeout_s)
     try:
         yield store
@@ -82,6 +87,16 @@ def token_key(settings: Settings) -> bytes:
     It appears under its name whole or not at all: another gateway may start at the same moment, and this one may die.
     """
     path = settings.token_key_path
+    with _named_by("token_key_file" if settings.token_key_file else "data_dir"):
+        key = _kept_key(path)
+    if len(key) < 32:
+        raise SettingsError(
+            [f"token_key_file: {path} holds {len(key)} bytes, at least 32 are needed; remove it to have it made anew"]
+        )
+    return key
+
+
+def _kept_key(path: Path) -> bytes:
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
@@ -92,12 +107,17 @@ def token_key(settings: Settings) -> bytes:
         with suppress(FileExistsError):
             path.hardlink_to(draft)
         draft.unlink()
-    key = path.read_bytes()
-    if len(key) < 32:
-        raise SettingsError(
-            [f"token_key_file: {path} holds {len(key)} bytes, at least 32 are needed; remove it to have it made anew"]
-        )
-    return key
+    return path.read_bytes()
+
+
+@contextmanager
+def _named_by(setting: str) -> Iterator[None]:
+    """A file or folder that cannot be used is a mistake in the setting that names it. Raises SettingsError."""
+    try:
+        yield
+    except OSError as error:
+        what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        raise SettingsError([f"{setting}: {what}"]) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +179,12 @@ class Hub:
     async def _tidy(self) -> None:
         """Uploads that nobody finished."""
         while True:
-            removed = await self.blobs.sweep_uploads(utc_now() - timedelta(hours=self.settings.upload_life_h))
-            if removed:
-                log.info("upload.expired", uploads=removed)
+            try:
+                removed = await self.blobs.sweep_uploads(utc_now() - timedelta(hours=self.settings.upload_life_h))
+                if removed:
+                    log.info("upload.expired", uploads=removed)
+            except Unavailable as error:
+                log.error("blobs.lost", detail=str(error))
             await asyncio.sleep(600)
 
     async def _count(self) -> None:
@@ -188,7 +211,7 @@ async def open_hub(
         for adapter in adapters.values():
             stack.push_async_callback(adapter.close)
         if not broker.survives_restart:
-            stack.enter_context(_alone(settings.data_dir))
+            stack.enter_context(_alone(settings))
             await store.requeue_all(clock(), settings.ready_lease_s)
         directory = DirectoryCache(store)
         await directory.refresh()
@@ -196,18 +219,23 @@ async def open_hub(
 
 
 @contextmanager
-def _alone(data_dir: Path) -> Iterator[None]:
+def _alone(settings: Settings) -> Iterator[None]:
     """With the broker inside the process there is one process per journal: two would deliver everything twice.
 
     Raises SettingsError.
     """
-    data_dir.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(data_dir / "hub.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    path = settings.sqlite_path
+    if path is None:
+        raise SettingsError(
+            ["amqp_url: with PostgreSQL the hub needs RabbitMQ; without RabbitMQ leave journal_url empty (SQLite)"]
+        )
+    with _named_by("journal_url" if settings.journal_url else "data_dir"):
+        descriptor = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise SettingsError([f"data_dir: another hub is running on {data_dir}; stop it, or name another data_dir"]) from None
+            raise SettingsError([f"data_dir: another hub is running on {path}; stop it, or name another data_dir"]) from None
         yield
     finally:
         os.close(descriptor)
@@ -251,7 +279,8 @@ def _assemble(
         default_life=timedelta(days=settings.default_life_days),
         shards=settings.broker_shards,
     )
-    blobs = DirectoryBlobs(settings.blobs_path, max_bytes=settings.max_attachment_bytes)
+    with _named_by("blobs_dir" if settings.blobs_dir else "data_dir"):
+        blobs = DirectoryBlobs(settings.blobs_path, max_bytes=settings.max_attachment_bytes)
     bell = Bell()
     outbox = Outbox(store, broker, window=settings.commit_batch, capacity=20_000)
     settler = Settler(store, outbox, clock, max_batch=settings.commit_batch, capacity=100_000, ready_lease_s=lease_s)
@@ -307,9 +336,31 @@ def _assemble(
         dispatcher=Dispatcher(
             store, broker, attempts.make, max_held=4 * settings.worker_concurrency, max_batch=settings.commit_batch
         ),
-        readiness=Readiness(store, broker, blobs, directory, min_free_bytes=settings.min_free_bytes, stopping=stop.is_set),
+        readiness=Readiness(
+            store,
+            broker,
+            directory,
+            free_bytes=_room(settings, blobs),
+            min_free_bytes=settings.min_free_bytes,
+            needs_broker=roles == {"worker"},
+            stopping=stop.is_set,
+        ),
         stop=stop,
     )
+
+
+def _room(settings: Settings, blobs: Blobs) -> Callable[[], Awaitable[int | None]]:
+    """Free bytes where there are fewest: on the disk of the attachments and, with SQLite, on that of the journal."""
+    path = settings.sqlite_path
+
+    async def free_bytes() -> int | None:
+        for_blobs = await blobs.free_bytes()
+        if path is None:
+            return for_blobs
+        for_journal = (await in_thread(shutil.disk_usage, path.parent)).free
+        return for_journal if for_blobs is None else min(for_blobs, for_journal)
+
+    return free_bytes
 
 
 def services_of(hub: Hub) -> Services:
@@ -334,7 +385,7 @@ OnReady = Callable[[Hub], Coroutine[Any, Any, None]]
 async def serve(settings: Settings, roles: Collection[Role] = BOTH, *, on_ready: OnReady | None = None) -> None:
     """One process until SIGTERM or SIGINT, then a graceful stop. `on_ready` runs once the address answers, beside the hub.
 
-    Raises SettingsError, JournalUnavailable, JournalMismatch or OSError (address in use) before anything was accepted.
+    Raises SettingsError, JournalUnavailable, JournalMismatch or CannotListen before anything was accepted.
     """
     started = time.perf_counter()
     async with open_hub(settings, roles) as hub, _listening(hub) as address:
@@ -373,15 +424,29 @@ async def _listening(hub: Hub) -> AsyncIterator[str]:
     runner = make_runner(make_app(services) if gateway else make_health_app(services), shutdown_grace_s=_LAST_ANSWERS_S)
     await runner.setup()
     try:
+        tls = _tls(settings) if gateway else None
         site = web.TCPSite(
             runner,
             settings.listen_host,
             port,
-            ssl_context=tls_context(settings) if gateway else None,
+            ssl_context=tls,
             reuse_port=hub.roles == {"gateway"},
             backlog=1024,
         )
-        await site.start()
+        try:
+            await site.start()
+        except OSError as error:
+            raise CannotListen(f"{settings.listen_host}:{port}: {error.strerror}") from error
         yield settings.base_url if gateway else f"{settings.listen_host}:{port}"
     finally:
         await runner.cleanup()
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    for name in ("tls_cert_file", "tls_key_file", "tls_client_ca_file"):
+        path: Path | None = getattr(settings, name)
+        if path is not None:
+            with _named_by(name):
+                path.open("rb").close()
+    with _named_by("tls_cert_file, tls_key_file, tls_client_ca_file"):  # PEM? do they belong together?
+        return tls_context(settings)

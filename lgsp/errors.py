@@ -7,6 +7,7 @@ LgspError
 │   └── Overloaded       too much is under way; `retry_after_s` says when to come back
 ├── IllegalMove          core.lifecycle forbids the change of state: a bug
 ├── SettingsError        the settings are wrong; `problems` lists all of them
+├── CannotListen         the address is taken, not ours, or a port that needs more rights
 └── JournalMismatch      the store is of another version than this program
 """
 
@@ -49,6 +50,10 @@ class SettingsError(LgspError):
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(problems))
+
+
+class CannotListen(LgspError):
+    """The address to serve on cannot be had."""
 
 
 class JournalMismatch(LgspError):

@@ -182,6 +182,7 @@ _TABLE: tuple[LogEvent, ...] = (
         "",
         "journal error detail wait_s",
     ),
+    _event("blobs.lost", "error", "the attachment store cannot be used; tidying it is tried again later", "detail"),
     _event("directory.loaded", "info", "a new version of the directory is in use", "version agencies", "took_ms"),
 )
 

@@ -155,7 +155,8 @@ def _cancel(folder: UploadFolder) -> None:
 
 
 def _sweep_one(folder: UploadFolder, older_than: datetime) -> bool:
-    """Whether an unfinished upload was removed. One that is being written to is left alone."""
+    """Whether an unfinished upload was removed. One that is being written to is left alone, one that another process removes at
+    the same moment is gone."""
     try:
         lock = folder.lock()
     except ContractError:
@@ -167,6 +168,8 @@ def _sweep_one(folder: UploadFolder, older_than: datetime) -> bool:
             return False
         folder.remove()
         return upload is not None and upload.digest is None
+    except FileNotFoundError:
+        return False
     finally:
         os.close(lock)
 

@@ -1,6 +1,5 @@
 """`lgsp run`, `gateway`, `worker`: processes that serve until they are told to stop."""
 
-import errno
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TextIO
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO
 import click
 
 from lgsp.commands.common import Failed, say, with_settings
+from lgsp.errors import CannotListen
 
 if TYPE_CHECKING:
     from lgsp.bootstrap import Hub
@@ -78,9 +78,5 @@ def serve(
     logger.info("settings.loaded", journal=journal, roles=sorted(roles), version=__version__)
     try:
         uvloop.run(bootstrap.serve(settings, roles, on_ready=on_ready))
-    except OSError as error:
-        if error.errno not in (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL):
-            raise
-        raise Failed(
-            f"Cannot listen: {error.strerror}.", "another hub may be running; choose another --port or listen_host"
-        ) from None
+    except CannotListen as error:
+        raise Failed(f"Cannot listen: {error}.", "another hub may be running; choose another --port or listen_host") from None

@@ -1,13 +1,16 @@
 """Readiness that tells the truth: each check does what traffic does, and says what to do when it fails."""
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
 from lgsp.errors import Unavailable
 from lgsp.flow.directory import DirectoryCache
-from lgsp.ports import Blobs, Broker, Journal
+from lgsp.ports import Broker, Journal
+
+_MAX_AGE_S = 1.0
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,28 +23,45 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Readiness:
-    """`min_free_bytes`: below this much room for blobs the hub asks not to be sent more."""
+    """`free_bytes`: room for what is kept, None when nobody knows; below `min_free_bytes` the hub asks not to be sent more.
+    `needs_broker`: this process can do nothing without it.
+
+    Anybody may ask, and the journal pays with a write: what writes or reads disks is looked at once a second at most.
+    """
 
     def __init__(
         self,
         journal: Journal,
         broker: Broker,
-        blobs: Blobs,
         directory: DirectoryCache,
         *,
+        free_bytes: Callable[[], Awaitable[int | None]],
         min_free_bytes: int,
+        needs_broker: bool,
         stopping: Callable[[], bool],
     ) -> None:
         self._journal = journal
         self._broker = broker
-        self._blobs = blobs
         self._directory = directory
+        self._free_bytes = free_bytes
         self._min_free_bytes = min_free_bytes
+        self._needs_broker = needs_broker
         self._stopping = stopping
+        self._looking: asyncio.Task[tuple[Check, Check]] | None = None
+        self._looked_at = 0.0
 
     async def check(self) -> list[Check]:
         """All checks, each bounded by the time-out of what it asks."""
-        return [await self._journal_writable(), self._broker_up(), await self._room(), self._directory_loaded(), self._open()]
+        if self._looking is None or (self._looking.done() and time.monotonic() - self._looked_at >= _MAX_AGE_S):
+            self._looking = asyncio.create_task(self._look())
+        journal, room = await asyncio.shield(self._looking)
+        return [journal, self._broker_up(), room, self._directory_loaded(), self._open()]
+
+    async def _look(self) -> tuple[Check, Check]:
+        try:
+            return await self._journal_writable(), await self._room()
+        finally:
+            self._looked_at = time.monotonic()
 
     async def _journal_writable(self) -> Check:
         started = time.perf_counter()
@@ -54,10 +74,13 @@ class Readiness:
     def _broker_up(self) -> Check:
         up = self._broker.is_up()
         detail = "connected" if up else "not connected: envelopes are accepted and kept, deliveries wait until it is back"
-        return Check(name="broker", ok=up, detail=detail, required=False)
+        return Check(name="broker", ok=up, detail=detail, required=self._needs_broker)
 
     async def _room(self) -> Check:
-        free_bytes = await self._blobs.free_bytes()
+        try:
+            free_bytes = await self._free_bytes()
+        except Unavailable as error:
+            return Check(name="room", ok=False, detail=f"cannot be told: {error}")
         if free_bytes is None:
             return Check(name="room", ok=True, detail="the blob store states no limit")
         detail = f"{free_bytes // 2**20} MiB free, {self._min_free_bytes // 2**20} MiB wanted"

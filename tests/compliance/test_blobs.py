@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import os
 import re
+import shutil
 import tracemalloc
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -18,7 +19,7 @@ from contracts.agency import AgencyCode
 from contracts.errors import ContractError
 from lgsp.blobs.directory import DirectoryBlobs
 from lgsp.blobs.files import PIECE_BYTES
-from lgsp.blobs.uploads import CHECKPOINT_BYTES
+from lgsp.blobs.uploads import CHECKPOINT_BYTES, UploadFolder
 from lgsp.errors import Unavailable
 from lgsp.ports import Blobs
 
@@ -609,3 +610,19 @@ async def test_a_blob_is_written_once(tmp_path: Path) -> None:
     assert blob.stat().st_mode & 0o222 == 0
     hexadecimal = info.digest.removeprefix("sha256:")
     assert blob.relative_to(tmp_path).parts == ("sha256", hexadecimal[:2], hexadecimal[2:4], hexadecimal)
+
+
+async def test_two_sweepers_at_once_do_not_stumble_over_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process removes the upload between the opening of its lock file and the look at it: gone is gone."""
+    store = DirectoryBlobs(tmp_path / "blobs", max_bytes=MAX_BYTES)
+    uploads = [await store.create_upload(OWNER, 10, {}, NOW) for _ in range(2)]
+    lock = UploadFolder.lock
+
+    def too_late(folder: UploadFolder) -> int:
+        descriptor = lock(folder)
+        if folder.path.name == uploads[0].upload_id:
+            shutil.rmtree(folder.path)
+        return descriptor
+
+    monkeypatch.setattr(UploadFolder, "lock", too_late)
+    assert await store.sweep_uploads(NOW + timedelta(hours=1)) == 1
