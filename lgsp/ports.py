@@ -310,6 +310,10 @@ class DirectoryStore(Protocol):
 
     async def save_certificate(self, fingerprint: str, agency: AgencyCode) -> None: ...
 
+    async def remove_certificate(self, fingerprint: str, agency: AgencyCode) -> bool:
+        """False when this agency has no such certificate."""
+        ...
+
 
 class Store(Journal, Records, DirectoryStore, Protocol):
     """One database that keeps all three."""
@@ -407,10 +411,6 @@ class Blobs(Protocol):
 
     def read(self, digest: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """Bytes start..end (end excluded) in chunks. Raises ContractError "attachment.unknown"."""
-        ...
-
-    async def put(self, chunks: AsyncIterator[bytes]) -> BlobInfo:
-        """Stores a whole blob in one go."""
         ...
 
     async def sweep_uploads(self, older_than: datetime) -> int:

@@ -1,10 +1,8 @@
-"""Attachments in a folder: `sha256/ab/cd/<hex>` for blobs, `uploads/<id>/` for uploads, `incoming/` for `put`.
+"""Attachments in a folder: `sha256/ab/cd/<hex>` for blobs, `uploads/<id>/` for uploads.
 
 Local or shared by several hosts: it needs rename, hard links, fsync and flock, as local file systems and NFS have them.
 """
 
-import contextlib
-import hashlib
 import os
 import re
 import secrets
@@ -31,11 +29,9 @@ class DirectoryBlobs:
     def __init__(self, root: Path, *, max_bytes: int) -> None:
         self._root = root
         self._uploads = root / "uploads"
-        self._incoming = root / "incoming"
         self._max_bytes = max_bytes
         self._digests = Digests()
-        for folder in (self._uploads, self._incoming):
-            files.make_folder(folder.absolute())
+        files.make_folder(self._uploads.absolute())
 
     async def create_upload(self, owner: AgencyCode, length_bytes: int, metadata: dict[str, str], now: datetime) -> Upload:
         """Raises ContractError "attachment.too_large" for more than `max_bytes`."""
@@ -93,25 +89,6 @@ class DirectoryBlobs:
         finally:
             file.close()
 
-    async def put(self, chunks: AsyncIterator[bytes]) -> BlobInfo:
-        """Raises ContractError "attachment.too_large" for more than `max_bytes`."""
-        incoming = self._incoming / secrets.token_urlsafe(32)
-        running, size_bytes = hashlib.sha256(), 0
-        file = await in_thread(FileIO, incoming, "xb")
-        try:
-            async for chunk in chunks:
-                size_bytes += len(chunk)
-                if size_bytes > self._max_bytes:
-                    raise ContractError("attachment.too_large", "", f"0 to {self._max_bytes} bytes")
-                await in_thread(_write_hashed, file, running, chunk)
-            digest = "sha256:" + running.hexdigest()
-            await in_thread(os.fsync, file.fileno())
-            await in_thread(files.publish, incoming, blob_path(self._root, digest))
-        finally:
-            file.close()
-            incoming.unlink(missing_ok=True)
-        return BlobInfo(digest=digest, size_bytes=size_bytes)
-
     async def sweep_uploads(self, older_than: datetime) -> int:
         """Also takes away records of finished uploads and what crashes left behind; only unfinished uploads are counted."""
         return await in_thread(self._sweep, older_than)
@@ -137,10 +114,6 @@ class DirectoryBlobs:
         removed = 0
         for path in self._uploads.iterdir():
             removed += _sweep_one(UploadFolder(path, self._root), older_than)
-        for path in self._incoming.iterdir():
-            with contextlib.suppress(FileNotFoundError):  # just published
-                if path.stat().st_mtime < older_than.timestamp():
-                    path.unlink()
         return removed
 
 
@@ -189,8 +162,3 @@ def _open_at(blob: Path, start: int) -> FileIO:
         raise ContractError("attachment.unknown") from None
     file.seek(start)
     return file
-
-
-def _write_hashed(file: FileIO, running: "hashlib._Hash", octets: bytes) -> None:
-    files.write_all(file.fileno(), octets)
-    running.update(octets)

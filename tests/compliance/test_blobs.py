@@ -21,7 +21,7 @@ from lgsp.blobs.directory import DirectoryBlobs
 from lgsp.blobs.files import PIECE_BYTES
 from lgsp.blobs.uploads import CHECKPOINT_BYTES, UploadFolder
 from lgsp.errors import Unavailable
-from lgsp.ports import Blobs
+from lgsp.ports import BlobInfo, Blobs
 
 OWNER = AgencyCode("H01.15")
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -66,6 +66,14 @@ async def content(store: Blobs, digest: str, start: int = 0, end: int | None = N
 
 async def new_upload(store: Blobs, length_bytes: int, **metadata: str) -> str:
     return (await store.create_upload(OWNER, length_bytes, metadata, NOW)).upload_id
+
+
+async def stored(store: Blobs, *chunks: bytes) -> BlobInfo:
+    """Uploaded in one go."""
+    upload = await store.append(await new_upload(store, sum(map(len, chunks))), 0, sending(*chunks), None)
+    info = await store.stat(upload.digest or "")
+    assert info is not None
+    return info
 
 
 async def offset_of(store: Blobs, upload_id: str) -> int:
@@ -272,11 +280,9 @@ async def test_more_than_announced_is_refused(store: Blobs, size: int) -> None:
 
 
 async def test_files_above_the_limit_are_refused(store: Blobs) -> None:
-    """The limit holds for uploads and for `put`."""
+    """Before a byte of them is sent."""
     with refused("attachment.too_large"):
         await store.create_upload(OWNER, MAX_BYTES + 1, {}, NOW)
-    with refused("attachment.too_large"):
-        await store.put(sending(*[b"x" * (MAX_BYTES // 4)] * 5))
 
 
 async def test_a_promised_digest_is_checked(store: Blobs) -> None:
@@ -299,19 +305,11 @@ async def test_a_complete_upload_is_still_known(store: Blobs, open_store: Open) 
 
 
 async def test_the_same_content_twice_is_one_blob(store: Blobs) -> None:
-    """Uploading or putting what is there already is fine and changes nothing."""
-    first = await store.put(sending(b"a", b"bc"))
-    assert first == await store.put(sending(b"abc"))
-    assert (await store.append(await new_upload(store, 3), 0, sending(b"abc"), None)).digest == first.digest
+    """Uploading what is there already is fine and changes nothing."""
+    first = await stored(store, b"a", b"bc")
+    assert first == await stored(store, b"abc")
     assert first.size_bytes == 3
     assert await content(store, first.digest) == b"abc"
-
-
-async def test_a_put_that_breaks_leaves_nothing(store: Blobs) -> None:
-    """Half a file is no blob."""
-    with pytest.raises(Broke):
-        await store.put(breaking(b"abc"))
-    assert await store.stat(digest_of(b"abc")) is None
 
 
 async def test_a_cancelled_upload_is_gone(store: Blobs) -> None:
@@ -364,7 +362,7 @@ async def test_any_part_can_be_read(open_store: Open, start: int, end: int | Non
     """Reading from start to end gives that slice, empty when there is none."""
     octets = bytes(range(256)) * (PIECE_BYTES * 2 // 256) + b"end"
     store = open_store()
-    info = await store.put(sending(octets))
+    info = await stored(store, octets)
     assert await content(store, info.digest, start, end) == octets[start:end]
 
 
@@ -481,30 +479,6 @@ async def test_killed_at_any_step_an_upload_can_be_finished(tmp_path: Path, monk
     raise AssertionError("more steps than tried")
 
 
-async def test_killed_at_any_step_a_put_leaves_all_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a crash the blob is there whole or not at all, putting it again works, and the sweeper tidies up."""
-    for dies_at in deaths():
-        root = tmp_path / str(dies_at)
-        dying = DirectoryBlobs(root, max_bytes=MAX_BYTES)
-        survived = False
-        with monkeypatch.context() as patch:
-            Mortal(patch, dies_at)
-            try:
-                await dying.put(sending(b"abc", b"def"))
-                survived = True
-            except Killed:
-                pass
-        store = DirectoryBlobs(root, max_bytes=MAX_BYTES)
-        if await store.stat(digest_of(b"abcdef")) is not None:
-            assert await content(store, digest_of(b"abcdef")) == b"abcdef"
-        assert (await store.put(sending(b"abcdef"))).digest == digest_of(b"abcdef")
-        await store.sweep_uploads(datetime.now(UTC) + timedelta(hours=1))
-        assert list((root / "incoming").iterdir()) == []
-        if survived:
-            return
-    raise AssertionError("more steps than tried")
-
-
 async def test_killed_while_creating_an_upload(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An upload that was never confirmed may be half there: it is unknown or empty, and the sweeper takes it away."""
     for dies_at in deaths():
@@ -593,19 +567,16 @@ async def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         patch.setattr(os, "write", full)
         with pytest.raises(Unavailable, match="No space left"):
             await store.append(upload_id, 3, sending(b"def"), None)
-        with pytest.raises(Unavailable, match="No space left"):
-            await store.put(sending(b"xyz"))
     assert (await store.append(upload_id, 3, sending(b"def"), None)).digest == digest_of(b"abcdef")
 
 
 async def test_a_blob_is_written_once(tmp_path: Path) -> None:
     """Storing the same content again does not touch the file, which nobody may write to."""
     store = DirectoryBlobs(tmp_path, max_bytes=MAX_BYTES)
-    info = await store.put(sending(b"abc"))
+    info = await stored(store, b"abc")
     [blob] = [path for path in (tmp_path / "sha256").rglob("*") if path.is_file()]
     before = blob.stat()
-    await store.put(sending(b"abc"))
-    await store.append(await new_upload(store, 3), 0, sending(b"abc"), None)
+    await stored(store, b"abc")
     assert blob.stat().st_ino == before.st_ino and blob.stat().st_nlink == 1
     assert blob.stat().st_mode & 0o222 == 0
     hexadecimal = info.digest.removeprefix("sha256:")
