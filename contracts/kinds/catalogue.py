@@ -22,7 +22,7 @@ TWINS = frozenset({JSON, XML, "text/xml"})
 EDXML = frozenset({XML, "application/edxml+xml", "text/xml"})
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)  # compared and cached as what it is: one entry of the catalogue
 class Kind:
     """One version of one kind of message.
 
@@ -243,3 +243,9 @@ def find(kind: str) -> Kind:
         near = difflib.get_close_matches(kind[:100], KINDS, n=3)
         raise ContractError("kind.unknown", "/kind", f"near matches: {', '.join(near)}" if near else "")
     return known
+
+
+def named(text: str) -> Kind:
+    """As `find`, and a name without a version means the highest one. For people; an envelope always names its version."""
+    versions = [kind for kind in KINDS.values() if kind.name == text]
+    return max(versions, key=lambda kind: kind.version) if versions else find(text)

@@ -1,7 +1,9 @@
 """Writes the published schemas and examples: `python -m contracts.kinds.publish`.
 
-The digests of published schemas are kept in `contracts/schemas/published.json`. A schema whose digest stands there is never
-changed: a change needs a new version of the kind. (Before a version has been released its entry may be deleted by hand.)
+The digests of published files are kept in `contracts/schemas/published.json`. A file whose digest stands there is never
+changed: a change needs a new version of the kind. That holds for schemas, for examples, and for what the hub finds in an example
+(`found-*.json`), so that a later release reads old bodies as this one does. Examples may be added. (Before a version has been
+released its entry may be deleted by hand.)
 """
 
 import hashlib
@@ -23,7 +25,7 @@ HOW = "python -m contracts.kinds.publish"
 
 
 def schemas_of(kind: Kind) -> dict[str, bytes]:
-    """File name -> octets of what is frozen once published."""
+    """File name -> octets."""
     return {"schema.json": write_json_schema(kind), "schema.xsd": write_xsd(kind)}
 
 
@@ -32,8 +34,22 @@ def examples_of(kind: Kind) -> dict[str, bytes]:
     found = {}
     for example in kind.examples:
         found[f"example-{example.name}.json"] = msgspec.json.format(msgspec.json.encode(example.body), indent=2) + b"\n"
-        found[f"example-{example.name}.xml"] = example.octets or _indented(to_xml(example.body))
+        found[f"example-{example.name}.xml"] = example.octets or _indented(to_xml(kind, example.body))
     return found
+
+
+def findings_of(kind: Kind) -> dict[str, bytes]:
+    """File name -> octets: for each example the identifiers that its envelope is found by, and its lane where none is named."""
+    found = {}
+    for example in kind.examples:
+        said = {"identifiers": kind.identifiers(example.body), "order_key": kind.default_order_key(example.body)}
+        found[f"found-{example.name}.json"] = msgspec.json.format(msgspec.json.encode(said), indent=2) + b"\n"
+    return found
+
+
+def files_of(kind: Kind) -> dict[str, bytes]:
+    """File name -> octets of all that is frozen once published."""
+    return {**schemas_of(kind), **examples_of(kind), **findings_of(kind)}
 
 
 def _indented(document: bytes) -> bytes:
@@ -44,9 +60,9 @@ def _indented(document: bytes) -> bytes:
 
 
 def changed(published: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
-    """Kinds and files whose models give another schema than the one published, or that vanished."""
+    """Kinds and files of which today's models and examples give other octets than those published, or none."""
     for key, files in published.items():
-        now = schemas_of(KINDS[key]) if key in KINDS else {}
+        now = files_of(KINDS[key]) if key in KINDS else {}
         for name, digest in files.items():
             if name not in now or sha256(now[name]) != digest:
                 yield f"{key} {name}"
@@ -57,21 +73,20 @@ def sha256(octets: bytes) -> str:
 
 
 def main() -> int:
-    """Exit status 1, and nothing written, when a published schema would change."""
+    """Exit status 1, and nothing written, when a published file would change."""
     register = FOLDER / DIGESTS
     published = msgspec.json.decode(register.read_bytes(), type=dict[str, dict[str, str]]) if register.exists() else {}
     broken = list(changed(published))
     if broken:
-        print("A published schema never changes; make a new version of the kind:", *broken, sep="\n  ", file=sys.stderr)
+        print("A published file never changes; make a new version of the kind:", *broken, sep="\n  ", file=sys.stderr)
         return 1
     for kind in KINDS.values():
         folder = FOLDER / kind.name / str(kind.version)
         folder.mkdir(parents=True, exist_ok=True)
-        for old in folder.glob("example-*"):
-            old.unlink()
-        for name, octets in {**schemas_of(kind), **examples_of(kind)}.items():
+        now = files_of(kind)
+        for name, octets in now.items():
             (folder / name).write_bytes(octets)
-        published[kind.key] = {name: sha256(octets) for name, octets in schemas_of(kind).items()}
+        published[kind.key] = {name: sha256(octets) for name, octets in now.items()}
     register.write_bytes(msgspec.json.format(msgspec.json.encode(published), indent=2) + b"\n")
     print(f"{len(KINDS)} kinds written to {FOLDER.name}/")
     return 0

@@ -1,21 +1,18 @@
 """From the octets of a body to its typed model, with everything the hub needs to know about it."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from types import MappingProxyType
+from functools import cache
 from typing import Any
 
 import msgspec
 
 from contracts.envelope import Identifier
 from contracts.errors import ContractError, what_and_where
-from contracts.kinds.catalogue import JSON, KINDS, Kind
+from contracts.kinds.catalogue import JSON, Kind
 from contracts.kinds.xml import from_xml
 
-_DECODERS: Mapping[type[msgspec.Struct], msgspec.json.Decoder[Any]] = MappingProxyType(
-    {kind.model: msgspec.json.Decoder(kind.model) for kind in KINDS.values()}
-)
 # What JSON can say and XML 1.0 cannot: control characters, U+FFFE and U+FFFF. A suspicion only; `_unprintable` decides.
 _SUSPECT_ESCAPE = re.compile(rb"\\(?:[bf]|u(?:00[01]|[fF]{3}))")
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
@@ -44,9 +41,14 @@ def read_body(kind: Kind, octets: bytes, media_type: str) -> Reading:
     return Reading(model, kind.identifiers(model), kind.default_order_key(model))
 
 
+@cache  # versions may share a model
+def _decoder(model: type[msgspec.Struct]) -> "msgspec.json.Decoder[Any]":
+    return msgspec.json.Decoder(model)
+
+
 def _from_json(kind: Kind, octets: bytes) -> msgspec.Struct:
     try:
-        model: msgspec.Struct = _DECODERS[kind.model].decode(octets)
+        model: msgspec.Struct = _decoder(kind.model).decode(octets)
     except msgspec.ValidationError as error:
         raise _invalid(error) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

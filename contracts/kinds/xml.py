@@ -14,13 +14,10 @@ import msgspec
 from lxml import etree
 
 from contracts.errors import ContractError
-from contracts.kinds.catalogue import KINDS, XML, Kind
+from contracts.kinds.catalogue import Kind
 from contracts.kinds.safe_xml import local_name, parse
 from contracts.kinds.xsd import namespace, plain, write_xsd
 
-_KIND_OF: Mapping[type[msgspec.Struct], Kind] = MappingProxyType(
-    {kind.model: kind for kind in KINDS.values() if kind.read_xml is None and XML in kind.media_types}
-)
 # What the validator found, by its name for the rule. Its own messages quote values; ours must not.
 _REASONS = MappingProxyType(
     {
@@ -39,9 +36,11 @@ _REASONS = MappingProxyType(
 _NAMESPACE_IN_MESSAGE = re.compile(r"\{[^}]*\}")
 
 
-def to_xml(model: msgspec.Struct) -> bytes:
-    """UTF-8 with a declaration. Raises ContractError "body.invalid" for a text with characters that XML 1.0 cannot carry."""
-    kind = _KIND_OF[type(model)]
+def to_xml(kind: Kind, model: msgspec.Struct) -> bytes:
+    """The twin of a body of this kind, UTF-8 with a declaration.
+
+    Raises ContractError "body.invalid" for a text with characters that XML 1.0 cannot carry.
+    """
     root = etree.fromstring(f'<{kind.name} xmlns="{namespace(kind)}"/>')
     try:
         _write(root, msgspec.to_builtins(model), f"{{{namespace(kind)}}}")
@@ -56,7 +55,7 @@ def from_xml(kind: Kind, octets: bytes) -> msgspec.Struct:
     """Raises ContractError "body.malformed" or "body.invalid", whose field is a path such as "/case.file/papers[2]/name"."""
     root = parse(octets)
     try:
-        _schema(kind.key).assertValid(root)
+        _schema(kind).assertValid(root)
     except etree.DocumentInvalid as error:
         raise _explained(root, error) from None
     try:
@@ -66,8 +65,8 @@ def from_xml(kind: Kind, octets: bytes) -> msgspec.Struct:
 
 
 @cache
-def _schema(key: str) -> etree.XMLSchema:
-    return etree.XMLSchema(etree.fromstring(write_xsd(KINDS[key])))
+def _schema(kind: Kind) -> etree.XMLSchema:
+    return etree.XMLSchema(etree.fromstring(write_xsd(kind)))
 
 
 def _write(parent: etree._Element, fields: dict[str, Any], prefix: str) -> None:

@@ -44,7 +44,7 @@ class Draft:
         octets = read_file(self.source)
         if self.kind is None:
             return _whole_envelope(self.source, octets)
-        return self._addressed(profile, self.kind, octets, self.media_type or media_type_of(self.source))
+        return self._addressed(profile, _versioned(self.kind), octets, self.media_type or media_type_of(self.source))
 
     def _addressed(self, profile: Profile, kind: str, body: bytes, media_type: str) -> bytes:
         from contracts import wire
@@ -76,7 +76,7 @@ def draft_options(command: Callable[..., R]) -> Callable[..., R]:
     """The argument and options that describe an envelope; the command's argument after the Profile becomes the Draft."""
 
     @click.argument("source", metavar="FILE|KIND")
-    @click.option("--example", is_flag=True, help="FILE|KIND is a kind, such as case.file/1: take its first shipped example.")
+    @click.option("--example", is_flag=True, help="FILE|KIND is a kind, case.file or case.file/1: take its first shipped example.")
     @click.option("--xml", "as_xml", is_flag=True, help="With --example: the body as XML.")
     @click.option("--kind", help="Kind of the body in FILE. Without it FILE holds a whole envelope in JSON.")
     @click.option("--to", multiple=True, metavar="CODE", help="Recipient; once for each.")
@@ -95,18 +95,21 @@ def draft_options(command: Callable[..., R]) -> Callable[..., R]:
 
 
 def shipped_example(kind_key: str, as_xml: bool, name: str | None = None) -> tuple[str, bytes, str]:
-    """(kind, body, media type) of the example `name`, else the first one. Raises ContractError "kind.unknown"."""
-    from contracts.kinds import find
+    """(kind, body, media type) of the example `name`, else the first one. Without a version the newest one of the kind.
+
+    Raises ContractError "kind.unknown".
+    """
+    from contracts.kinds import named
     from contracts.kinds.xml import to_xml
 
-    kind = find(kind_key)
+    kind = named(kind_key)
     found = [one for one in kind.examples if name in (None, one.name)]
     if not found:
         raise Failed(f"{kind.key} has no example {name}.", f"it has {', '.join(one.name for one in kind.examples)}")
     example = found[0]
     if example.octets is not None:  # a document of its own dialect, which has no JSON form to send
         return kind.key, example.octets, XML
-    return (kind.key, to_xml(example.body), XML) if as_xml else (kind.key, msgspec.json.encode(example.body), JSON)
+    return (kind.key, to_xml(kind, example.body), XML) if as_xml else (kind.key, msgspec.json.encode(example.body), JSON)
 
 
 def read_file(name: str) -> bytes:
@@ -117,6 +120,13 @@ def read_file(name: str) -> bytes:
         raise Failed(
             f"{name}: {error.strerror}", "name a file; to send a shipped example: lgsp send case.file/1 --example"
         ) from None
+
+
+def _versioned(kind: str) -> str:
+    """A name without a version becomes its newest one; what nobody here knows is left for the hub to judge."""
+    from contracts.kinds import named
+
+    return kind if "/" in kind else named(kind).key
 
 
 def media_type_of(name: str) -> str:

@@ -130,6 +130,6 @@ def _contract(kind: Kind, published: Mapping[str, bytes]) -> Contract:
         links=ContractLinks(
             json_schema=link("schema.json"),
             xsd=link("schema.xsd"),
-            examples=[base + name for name in published if not name.startswith("schema.")],
+            examples=[base + name for name in published if name.startswith("example-")],
         ),
     )

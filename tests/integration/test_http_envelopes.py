@@ -188,7 +188,7 @@ def raw_headers(number: int, **more: str) -> dict[str, str]:
 
 def xml_body(number: int) -> bytes:
     kind = find("case.progress/1")
-    return to_xml(msgspec.convert(progress(number), kind.model))
+    return to_xml(kind, msgspec.convert(progress(number), kind.model))
 
 
 async def test_an_xml_body_travels_octet_for_octet_with_its_addressing_in_headers(hub: HttpHub) -> None:

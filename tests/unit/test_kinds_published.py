@@ -1,14 +1,22 @@
 """The published schemas: what partners hold in hands never changes silently."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
 import jsonschema_rs
 import msgspec
 import pytest
 from lxml import etree
+from msgspec import Meta
 
+from contracts.errors import ContractError
 from contracts.kinds import KINDS, Kind, publish, read_body
+from contracts.kinds.case import CaseProgress
 from contracts.kinds.catalogue import JSON, XML
+from contracts.kinds.examples import Example
+from contracts.kinds.xml import to_xml
 
 each_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.key)
 ADVICE = f"run `{publish.HOW}`; a schema that was released already needs a new version of its kind"
@@ -21,7 +29,7 @@ def folder(kind: Kind) -> Path:
 @each_kind
 def test_the_committed_files_are_what_the_models_say(kind: Kind) -> None:
     """Models, schemas and examples are one thing; nobody edits a published file by hand."""
-    expected = {**publish.schemas_of(kind), **publish.examples_of(kind)}
+    expected = publish.files_of(kind)
     committed = {path.name: path.read_bytes() for path in folder(kind).iterdir()}
     assert sorted(committed) == sorted(expected), ADVICE
     for name, octets in expected.items():
@@ -34,10 +42,13 @@ def test_nothing_is_published_that_no_kind_stands_behind() -> None:
     assert folders == set(KINDS)
 
 
-def test_published_schemas_stay_as_they_are() -> None:
-    """The digests are the memory: a changed schema of a published version fails here, whatever else was regenerated."""
+def test_what_was_published_stays_as_it_is() -> None:
+    """The digests are the memory: a changed schema, example or finding of a published version fails here, whatever else was
+    regenerated."""
     published = msgspec.json.decode((publish.FOLDER / publish.DIGESTS).read_bytes(), type=dict[str, dict[str, str]])
-    assert set(published) == set(KINDS), ADVICE
+    assert {key: set(files) for key, files in published.items()} == {
+        key: set(publish.files_of(kind)) for key, kind in KINDS.items()
+    }, ADVICE
     assert list(publish.changed(published)) == []
     for key, files in published.items():
         for name, digest in files.items():
@@ -85,6 +96,61 @@ def test_every_published_example_is_valid_in_both_schema_languages_and_read_alik
         assert read_body(kind, as_xml, XML).model == example.body
         if JSON in kind.media_types:
             assert read_body(kind, as_json, JSON).model == example.body
+
+
+@each_kind
+def test_a_published_example_is_read_as_on_the_day_it_was_published(kind: Kind) -> None:
+    """From the files alone: the identifiers by which it is found and the lane it takes never change under a version."""
+    for path in folder(kind).glob("found-*.json"):
+        said = msgspec.json.decode(path.read_bytes())
+        name = path.stem.removeprefix("found-")
+        readings = [read_body(kind, (folder(kind) / f"example-{name}.xml").read_bytes(), XML)]
+        if JSON in kind.media_types:
+            readings.append(read_body(kind, (folder(kind) / f"example-{name}.json").read_bytes(), JSON))
+        for reading in readings:
+            assert msgspec.to_builtins(reading.identifiers) == tuple(said["identifiers"])
+            assert reading.order_key == said["order_key"]
+
+
+def test_another_reading_of_a_published_example_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever changes how old bodies are found is told so, although every schema is as it was."""
+    published = msgspec.json.decode((publish.FOLDER / publish.DIGESTS).read_bytes(), type=dict[str, dict[str, str]])
+    other = replace(KINDS["case.progress/1"], order_key_of=lambda body: "elsewhere")
+    monkeypatch.setattr(publish, "KINDS", {**KINDS, other.key: other})
+    assert list(publish.changed(published)) == ["case.progress/1 found-waiting-for-tax.json"]
+
+
+class CaseProgress2(CaseProgress, frozen=True, kw_only=True):
+    """The next version asks for one field more."""
+
+    channel: Annotated[str, Meta(min_length=1, max_length=20)]
+
+
+def test_a_second_version_stands_beside_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Published without a change to what is there; both versions are valid and each reads its own, in JSON and in XML. A third
+    version that shares the model of the first is told apart as well."""
+    first = KINDS["case.progress/1"]
+    old = first.examples[0].body
+    new = CaseProgress2(**{name: getattr(old, name) for name in old.__struct_fields__}, channel="mobile")
+    second = replace(first, version=2, model=CaseProgress2, examples=(Example("mobile", new),))
+    third = replace(first, version=3)
+    shutil.copytree(publish.FOLDER, tmp_path, dirs_exist_ok=True)
+    monkeypatch.setattr(publish, "FOLDER", tmp_path)
+    monkeypatch.setattr(publish, "KINDS", {**KINDS, second.key: second, third.key: third})
+    before = {path: path.read_bytes() for path in tmp_path.glob("*/1/*")}
+    assert publish.main() == 0
+    assert {path: path.read_bytes() for path in tmp_path.glob("*/1/*")} == before
+    for kind, body in ((first, old), (second, new), (third, old)):
+        for octets, media_type in ((msgspec.json.encode(body), JSON), (to_xml(kind, body), XML)):
+            assert read_body(kind, octets, media_type).model == body
+    json_of = {kind.key: (msgspec.json.encode(body), JSON) for kind, body in ((first, old), (second, new))}
+    xml_of = {kind.key: (to_xml(kind, body), XML) for kind, body in ((first, old), (second, new), (third, old))}
+    for others in (json_of, xml_of):
+        for key, form in others.items():
+            for kind in (first, second, third) if others is xml_of else (first, second):
+                if kind.key != key:
+                    with pytest.raises(ContractError, match=r"body\.invalid"):
+                        read_body(kind, *form)
 
 
 @each_kind
