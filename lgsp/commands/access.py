@@ -68,20 +68,36 @@ async def _disable(store: "Store", code: str, client_id: str) -> None:
 @agency.command()
 @json_option
 @code_argument
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
+@click.option("--remove", "removed", metavar="SHA256", help="Register nothing; forget the certificate with this fingerprint.")
 @with_settings
-def certificate(settings: "Settings", code: str, file: Path, as_json: bool) -> None:
+def certificate(settings: "Settings", code: str, file: Path | None, removed: str | None, as_json: bool) -> None:
     """Đăng ký chứng thư số · Register an agency's client certificate (PEM or DER); it needs no token then."""
-    fingerprint = hashlib.sha256(_der(file)).hexdigest()
-
-    async def work(store: "Store") -> None:
-        await store.save_certificate(fingerprint, known(await store.directory(), code))
-
-    in_store(settings, work)
-    if as_json:
-        print_json({"agency": code, "fingerprint": fingerprint})
+    if (file is None) == (removed is None):
+        raise click.UsageError("Name either the file of a certificate, or --remove and a fingerprint.")
+    if file is not None:
+        fingerprint = hashlib.sha256(_der(file)).hexdigest()
+        in_store(settings, lambda store: _register(store, code, fingerprint))
+        done = f"Đã đăng ký · Registered for {code}: SHA-256 {fingerprint}"
     else:
-        say(f"Đã đăng ký · Registered for {code}: SHA-256 {fingerprint}", "green")
+        fingerprint = str(removed).replace(":", "").lower()
+        in_store(settings, lambda store: _remove(store, code, fingerprint))
+        done = f"Đã gỡ · Removed from {code}: SHA-256 {fingerprint}"
+    if as_json:
+        print_json({"agency": code, "fingerprint": fingerprint, "removed": removed is not None})
+    else:
+        say(done, "green")
+
+
+async def _register(store: "Store", code: str, fingerprint: str) -> None:
+    await store.save_certificate(fingerprint, known(await store.directory(), code))
+
+
+async def _remove(store: "Store", code: str, fingerprint: str) -> None:
+    if not await store.remove_certificate(fingerprint, known(await store.directory(), code)):
+        raise Failed(
+            f"{code} has no certificate {fingerprint}.", "SHA-256 of its DER: openssl x509 -noout -fingerprint -sha256 -in FILE"
+        )
 
 
 def _der(file: Path) -> bytes:

@@ -69,10 +69,11 @@ class AgencyAuthenticator:
         version = self._directory.current.version
         if version != self._owners_version or len(self._owners) >= _MAX_CACHED:
             self._owners, self._owners_version = {}, version
+        owners = self._owners  # of this version, though another request may begin a later one while this one waits
         fingerprint = hashlib.sha256(certificate).hexdigest()
-        if fingerprint not in self._owners:
-            self._owners[fingerprint] = await self._store.certificate_owner(fingerprint)
-        return self._owners[fingerprint]
+        if fingerprint not in owners:
+            owners[fingerprint] = await self._store.certificate_owner(fingerprint)
+        return owners[fingerprint]
 
 
 def peer_certificate(request: web.Request) -> bytes | None:

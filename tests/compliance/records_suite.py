@@ -383,3 +383,14 @@ async def test_certificates_belong_to_an_agency(store: Store) -> None:
     await store.save_certificate("ab" * 32, ALPHA)
     assert await store.certificate_owner("ab" * 32) == ALPHA
     assert await store.directory_version() == before + 2
+
+
+async def test_a_removed_certificate_belongs_to_nobody(store: Store) -> None:
+    """Only its own agency's; gateways learn of it by the directory's version."""
+    await store.save_certificate("ab" * 32, SENDER)
+    version = await store.directory_version()
+    assert not await store.remove_certificate("ab" * 32, ALPHA)
+    assert await store.directory_version() == version
+    assert await store.remove_certificate("ab" * 32, SENDER)
+    assert await store.certificate_owner("ab" * 32) is None
+    assert await store.directory_version() > version

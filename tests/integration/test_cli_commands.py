@@ -272,6 +272,20 @@ def test_a_certificate_is_registered_by_its_fingerprint(lgsp: Any, tmp_path: Pat
     assert lgsp("agency", "certificate", "H01.101", pem).exit_code == 1
 
 
+def test_a_certificate_is_removed_by_its_fingerprint(lgsp: Any, tmp_path: Path) -> None:
+    """As openssl prints it; from its own agency only; a file and --remove together are a mistake."""
+    add(lgsp, "H01.101")
+    add(lgsp, "H01.102")
+    pem = tmp_path / "client.pem"
+    pem.write_bytes(self_signed("H01.101")[0])
+    fingerprint = json.loads(lgsp("agency", "certificate", "H01.101", pem, "--json").output)["fingerprint"]
+    as_printed = ":".join(fingerprint[n : n + 2] for n in range(0, 64, 2)).upper()
+    assert lgsp("agency", "certificate", "H01.102", "--remove", as_printed).exit_code == 1
+    assert lgsp("agency", "certificate", "H01.101", pem, "--remove", as_printed).exit_code == 2
+    assert lgsp("agency", "certificate", "H01.101", "--remove", as_printed).exit_code == 0
+    assert in_store(Settings(data_dir=tmp_path / "var"), lambda store: store.certificate_owner(fingerprint)) is None
+
+
 def test_every_kind_shows_schema_and_examples_that_validate(lgsp: Any, tmp_path: Path) -> None:
     """What `contract show` prints is complete: schemas parse and each example obeys its kind."""
     kinds = json.loads(lgsp("contract", "list", "--json").output)

@@ -22,6 +22,8 @@ SET agency = EXCLUDED.agency, secret_hash = EXCLUDED.secret_hash, disabled = EXC
 SAVE_CERTIFICATE = """
 INSERT INTO certificates (fingerprint, agency) VALUES ($1, $2) ON CONFLICT (fingerprint) DO UPDATE SET agency = EXCLUDED.agency"""
 
+REMOVE_CERTIFICATE = "DELETE FROM certificates WHERE fingerprint = $1 AND agency = $2 RETURNING fingerprint"
+
 RAISE_VERSION = "UPDATE counters SET directory_version = directory_version + 1 RETURNING directory_version"
 
 _encode = msgspec.json.Encoder().encode
@@ -83,6 +85,14 @@ async def save_certificate(connection: Connection, fingerprint: str, agency: Age
     """As `DirectoryStore.save_certificate`."""
     await connection.execute(SAVE_CERTIFICATE, fingerprint, agency)
     await _raise_version(connection)
+
+
+async def remove_certificate(connection: Connection, fingerprint: str, agency: AgencyCode) -> bool:
+    """As `DirectoryStore.remove_certificate`."""
+    removed = await connection.fetch(REMOVE_CERTIFICATE, fingerprint, agency)
+    if removed:
+        await _raise_version(connection)
+    return bool(removed)
 
 
 async def _raise_version(connection: Connection) -> int:

@@ -158,3 +158,7 @@ class PostgresStore:
     async def save_certificate(self, fingerprint: str, agency: AgencyCode) -> None:
         async with self._database.writing() as connection:
             await directory.save_certificate(connection, fingerprint, agency)
+
+    async def remove_certificate(self, fingerprint: str, agency: AgencyCode) -> bool:
+        async with self._database.writing() as connection:
+            return await directory.remove_certificate(connection, fingerprint, agency)

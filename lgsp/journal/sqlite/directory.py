@@ -76,6 +76,14 @@ def save_certificate(connection: sqlite3.Connection, fingerprint: str, agency: A
     _raise_version(connection)
 
 
+def remove_certificate(connection: sqlite3.Connection, fingerprint: str, agency: AgencyCode) -> bool:
+    """As `DirectoryStore.remove_certificate`."""
+    removed = connection.execute("DELETE FROM certificates WHERE fingerprint = ? AND agency = ?", (fingerprint, agency)).rowcount
+    if removed:
+        _raise_version(connection)
+    return bool(removed)
+
+
 def record_upload(connection: sqlite3.Connection, digest: str, size_bytes: int, agency: AgencyCode, now_us: int) -> None:
     """As `Records.record_upload`."""
     connection.execute(_SAVE_UPLOAD, (digest, agency, size_bytes, now_us))

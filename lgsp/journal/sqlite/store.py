@@ -188,3 +188,6 @@ class SqliteStore:
 
     async def save_certificate(self, fingerprint: str, agency: AgencyCode) -> None:
         await self._writer.run(directory.save_certificate, fingerprint, agency)
+
+    async def remove_certificate(self, fingerprint: str, agency: AgencyCode) -> bool:
+        return await self._writer.run(directory.remove_certificate, fingerprint, agency)
