@@ -1,10 +1,15 @@
 """`lgsp contract`: the kinds of message, their schemas and examples, and whether a body obeys one. Needs no hub."""
 
+from typing import TYPE_CHECKING
+
 import click
 import msgspec
 
 from lgsp.commands.common import json_option, print_json, print_table, say
 from lgsp.commands.compose import media_type_of, read_file, shipped_example
+
+if TYPE_CHECKING:
+    from contracts.kinds import Kind
 
 
 @click.group(short_help="Loại thông điệp · Kinds, schemas, examples, validation.")
@@ -19,7 +24,7 @@ def list_(as_json: bool) -> None:
     from contracts.kinds import KINDS
 
     if as_json:
-        print_json([_summary(key) for key in KINDS])
+        print_json([_summary(kind) for kind in KINDS.values()])
         return
     rows = ((kind.key, kind.title_vi, kind.title_en, kind.senders) for kind in KINDS.values())
     print_table("", ("Loại · Kind", "Tên", "Title", "Bên gửi · Senders"), rows)
@@ -33,11 +38,14 @@ def list_(as_json: bool) -> None:
 @click.option("--name", help="With --example: which one; default the first.")
 @click.option("--xml", "as_xml", is_flag=True, help="With --example: as XML.")
 def show(kind: str, schema: str | None, example: bool, name: str | None, as_xml: bool, as_json: bool) -> None:
-    """Xem một loại · Show a kind, its schema or an example, ready to be written into a file."""
-    from contracts.kinds import find
+    """Xem một loại · Show a kind, its schema or an example, ready to be written into a file.
+
+    KIND is such as case.file/1; without a version its newest one.
+    """
+    from contracts.kinds import named
     from contracts.kinds.publish import schemas_of
 
-    found = find(kind)
+    found = named(kind)
     if schema is not None:
         click.echo(schemas_of(found)["schema.json" if schema == "json" else "schema.xsd"].decode().rstrip())
     elif example:
@@ -45,9 +53,9 @@ def show(kind: str, schema: str | None, example: bool, name: str | None, as_xml:
         readable = msgspec.json.format(octets, indent=2) if media_type == "application/json" else octets
         click.echo(readable.decode().rstrip())
     elif as_json:
-        print_json(_summary(kind))
+        print_json(_summary(found))
     else:
-        print_table("", ("", ""), ((label, _text(value)) for label, value in _summary(kind).items()))
+        print_table("", ("", ""), ((label, _text(value)) for label, value in _summary(found).items()))
 
 
 @contract.command()
@@ -57,22 +65,20 @@ def show(kind: str, schema: str | None, example: bool, name: str | None, as_xml:
 @click.option("--media-type", help="Default: by the ending of FILE, .json or .xml.")
 def validate(file: str, kind: str, media_type: str | None, as_json: bool) -> None:
     """Kiểm tra nội dung · Check a body as the hub would, and show the identifiers found in it. Exit status 1 when it fails."""
-    from contracts.kinds import find, read_body
+    from contracts.kinds import named, read_body
 
-    reading = read_body(find(kind), read_file(file), media_type or media_type_of(file))
+    found = named(kind)
+    reading = read_body(found, read_file(file), media_type or media_type_of(file))
     if as_json:
-        print_json({"valid": True, "kind": kind, "identifiers": reading.identifiers, "order_key": reading.order_key})
+        print_json({"valid": True, "kind": found.key, "identifiers": reading.identifiers, "order_key": reading.order_key})
         return
-    say(f"Hợp lệ · Valid: {file} is a {kind}", "green")
+    say(f"Hợp lệ · Valid: {file} is a {found.key}", "green")
     for one in reading.identifiers:
         say(f"  {one.scheme}: {one.value}")
     say(f"  order key: {reading.order_key}")
 
 
-def _summary(key: str) -> dict[str, object]:
-    from contracts.kinds import find
-
-    kind = find(key)
+def _summary(kind: "Kind") -> dict[str, object]:
     return {
         "kind": kind.key,
         "title_vi": kind.title_vi,

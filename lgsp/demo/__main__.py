@@ -40,7 +40,7 @@ def main() -> int:
 async def _demo(sandbox: Sandbox, options: argparse.Namespace, stay: Callable[[DemoResult], None] | None) -> int:
     result = await run_demo(
         sandbox,
-        Screen(make_console(), quiet=options.json),
+        Screen(make_console(), quiet=options.json, program=options.program),
         cases=options.cases,
         duration_s=options.seconds,
         seed=options.seed,
@@ -83,6 +83,7 @@ def _options() -> argparse.Namespace:
         "--seed", type=int, help="the same people, parcels and message ids as another run; a fresh one by default"
     )
     parser.add_argument("--patience", type=float, default=60.0, help="seconds for which the hub may be away")
+    parser.add_argument("--program", default="lgsp", help="what one types to call lgsp")
     parser.add_argument("--json", action="store_true", help="nothing but the result, as JSON")
     parser.add_argument("--stay", action="store_true", help="go on answering until standard input is closed")
     return parser.parse_args()

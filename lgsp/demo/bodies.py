@@ -30,6 +30,7 @@ from contracts.kinds.postal_codes import EMSEVT
 from lgsp.demo.cases import PlannedCase
 from lgsp.demo.people import officer
 from lgsp.demo.province import DemoAgency
+from lgsp.demo.scans import scan_of
 
 Body = dict[str, Any]
 
@@ -313,10 +314,16 @@ def _paper(case: PlannedCase, place: int, name: str) -> Paper:
         name=name,
         code=f"KQ.{case.field.code}.{place:06}",
         copy=PaperCopy.ORIGINAL if place == 1 else PaperCopy.COPY,
-        files=(File(name=file_name, link=_link(case, file_name)),),
+        files=(_file(case, place, file_name),),
         digitised=True,
         reused=0,
     )
+
+
+def _file(case: PlannedCase, place: int, name: str) -> File:
+    """The first paper may travel with the envelope; the others stay in the commune's system."""
+    scan = scan_of(case) if place == 1 else None
+    return File(name=name, link=_link(case, name)) if scan is None else File(name=scan.name, digest=scan.digest)
 
 
 def _fees(case: PlannedCase) -> tuple[Fee, ...]:

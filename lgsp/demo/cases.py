@@ -27,6 +27,7 @@ POST_IN_PERCENT = 18  # of all cases: the file is collected at the applicant's h
 POST_OUT_PERCENT = 20  # of all cases: the result is taken there
 URGENT_PERCENT, DECOMPOSED_PERCENT = 2, 2  # of all cases
 SUPPLEMENT_PERCENT = 12  # of the linked cases: the deciding agency wants more papers
+SCANNED_PERCENT = 4  # of all cases: one of the papers travels as a file
 CANCELLED_PERCENT, FAILED_PERCENT = 3, 6  # of the deliveries: called off before pick-up; nobody at home the first time
 
 # Percent of the day's applicants by half hour from 08:00: a queue in the morning, a smaller one after lunch, no more after 16:00.
@@ -46,6 +47,7 @@ class PlannedCase:
     priority: int = 0
     item_in: str | None = None
     item_out: str | None = None
+    has_scan: bool = False
     is_onward: bool = False
     is_supplemented: bool = False
     is_cancelled: bool = False
@@ -111,6 +113,7 @@ def invent_cases(province: Province, total: int, day: date, rng: random.Random) 
                 priority=rng.choice((1, 1, 2)) if place in urgent else 0,
                 item_in=item_code("DA", next(serials)) if place in fate.post_in else None,
                 item_out=item_code("BA", next(serials)) if place in fate.post_out else None,
+                has_scan=place in fate.scanned,
                 is_onward=place in fate.onward,
                 is_supplemented=place in fate.supplemented,
                 is_cancelled=place in fate.cancelled,
@@ -134,6 +137,7 @@ class _Fate:
         self.onward = frozenset[int]().union(
             *(_some(rng, [place for place in everyone if fields[place] is field], field.onward_percent) for field in FIELDS)
         )
+        self.scanned = _some(rng, everyone, SCANNED_PERCENT)
 
 
 def _some(rng: random.Random, places: Sequence[int], percent: int) -> frozenset[int]:

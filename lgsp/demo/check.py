@@ -42,6 +42,7 @@ def verify(expected: Expectations, evidence: Evidence) -> tuple[Check, ...]:
         _links(expected, firsts),
         _post("collect", expected.posted_in, "Hồ sơ thu gom qua bưu chính", "Cases coming in by post", firsts),
         _post("deliver", expected.posted_out, "Kết quả trả qua bưu chính", "Results going out by post", firsts),
+        _files(expected, evidence),
         *_learned(evidence),
         *_balance(evidence),
         *_told(evidence, firsts),
@@ -159,6 +160,20 @@ def _post(direction: str, number: int, vi: str, en: str, firsts: list[Arrival]) 
         if (arrival.recipient, arrival.kind, arrival.direction) == (POST, "postal.order/1", direction)
     }
     return _counted(f"post_{direction}", vi, en, number, len(orders))
+
+
+def _files(expected: Expectations, evidence: Evidence) -> Check:
+    """Every recipient holds the very bytes that the sender uploaded, by their digest."""
+    fetched = {(one.recipient, one.message_id, one.digest) for one in evidence.fetched}
+    wrong = [f"{who}: {message_id}" for who, message_id, _ in expected.files ^ fetched]
+    return _counted(
+        "files",
+        "Tệp đính kèm nơi nhận tải về, đúng giá trị băm",
+        "Attachments fetched by recipients, digest compared",
+        len(expected.files),
+        len(expected.files & fetched),
+        wrong=wrong,
+    )
 
 
 def _learned(evidence: Evidence) -> Iterable[Check]:

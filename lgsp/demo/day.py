@@ -16,6 +16,7 @@ from lgsp.demo import bodies
 from lgsp.demo.bodies import Body, Said
 from lgsp.demo.cases import HOURS_S, OPENS, VIETNAM, PlannedCase, invent_cases
 from lgsp.demo.province import POST, Province, load_province
+from lgsp.demo.scans import Scan, scan_of
 from lgsp.demo.script import Step, script
 
 A_MONDAY = date(2025, 9, 15)
@@ -26,7 +27,7 @@ _LONGEST_WAIT = 4.0  # times the mean: a step does not take for ever
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedMessage:
     """One envelope to be. Send it `at_s` seconds into the day at the earliest, and not before those in `after` have arrived;
-    those of the same sender need only have been accepted. `body` is JSON-ready and valid for `kind`."""
+    those of the same sender need only have been accepted. `body` is JSON-ready and valid for `kind`; `scan` is attached."""
 
     at_s: float
     sender: str
@@ -38,12 +39,14 @@ class PlannedMessage:
     identifiers: tuple[tuple[str, str], ...]
     body: Body
     after: tuple[str, ...]
+    scan: Scan | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expectations:
     """What a run must show at the end. A delivery is one message to one recipient; a link is (sender, recipient), a lane
-    (recipient, order key) with the ids of its messages in the one order in which they may arrive."""
+    (recipient, order key) with the ids of its messages in the one order in which they may arrive. `files`: which recipient must
+    come by which file, as (recipient, message id, digest)."""
 
     cases: int
     linked_cases: int
@@ -54,6 +57,7 @@ class Expectations:
     messages_by_kind: Mapping[str, int]
     deliveries_by_link: Mapping[tuple[str, str], int]
     lanes: Mapping[tuple[str, str], tuple[str, ...]]
+    files: frozenset[tuple[str, str, str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,13 +79,14 @@ def plan_day(
     province = province or load_province()
     rng = random.Random(f"{seed} {day}")  # noqa: S311  (a plan that can be repeated, nothing secret)
     planned = invent_cases(province, cases, day, rng)
-    told = [message for case in planned for message in _messages(case, province, rng, duration_s / HOURS_S)]
+    told = [message for case in planned for message in case_messages(case, province, rng, duration_s / HOURS_S)]
     settled = list(_settlements(planned, told, province, rng, duration_s))
     messages = tuple(sorted((*told, *settled), key=attrgetter("at_s")))
     return DayPlan(cases=planned, messages=messages, expectations=_expect(planned, messages))
 
 
-def _messages(case: PlannedCase, province: Province, rng: random.Random, scale: float) -> Iterator[PlannedMessage]:
+def case_messages(case: PlannedCase, province: Province, rng: random.Random, scale: float) -> Iterator[PlannedMessage]:
+    """The messages of one case, each after the one before; `scale`: seconds that a second of the office day takes."""
     opens = datetime.combine(case.arrives.date(), OPENS, VIETNAM)
     steps, commune = script(case), province.by_code[case.commune]
     before: tuple[str, ...] = ()
@@ -99,6 +104,7 @@ def _messages(case: PlannedCase, province: Province, rng: random.Random, scale: 
             identifiers=_identifiers(case, step),
             body=step.body(said),
             after=before,
+            scan=scan_of(case) if step.whole_file else None,
         )
         before = (message_id,)
 
@@ -169,4 +175,5 @@ def _expect(cases: tuple[PlannedCase, ...], messages: tuple[PlannedMessage, ...]
         messages_by_kind=Counter(message.kind for message in messages),
         deliveries_by_link=links,
         lanes={lane: tuple(ids) for lane, ids in lanes.items()},
+        files=frozenset((to, one.message_id, one.scan.digest) for one in messages if one.scan for to in one.recipients),
     )

@@ -26,7 +26,7 @@ class TurnedAway:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
     """One copy of one delivery in a recipient's system. `took_s` from the sender's first attempt, None for what was sent by
-    somebody else; `direction` of a postal order or event: "collect" or "deliver"."""
+    somebody else; `direction` of a postal order or event: "collect" or "deliver"; `files`: digests of what is attached."""
 
     delivery_id: int
     recipient: str
@@ -35,6 +35,7 @@ class Arrival:
     kind: str
     order_key: str | None
     direction: str | None = None
+    files: tuple[str, ...] = ()
     took_s: float | None = None
 
 
@@ -45,6 +46,15 @@ class Learned:
     lesson: str
     expected: str
     found: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """A recipient has fetched a file that a message named. `digest` is of the bytes that came."""
+
+    recipient: str
+    message_id: str
+    digest: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,5 +74,6 @@ class Evidence:
     turned_away: list[TurnedAway] = field(default_factory=list)
     arrivals: list[Arrival] = field(default_factory=list)
     strangers: list[Arrival] = field(default_factory=list)
+    fetched: list[Fetched] = field(default_factory=list)
     learned: list[Learned] = field(default_factory=list)
     hub: HubBalance | None = None

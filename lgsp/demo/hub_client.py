@@ -1,18 +1,24 @@
 """What one agency's system asks of the hub, over HTTP. Whatever may be tried again is tried again, with the same bytes."""
 
 import asyncio
+import base64
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
 
 import aiohttp
 import msgspec
+from yarl import URL
 
 from contracts.receipt import Receipt
 from lgsp.demo.sandbox import Member
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 2.0
 _ANSWER_S = 30.0
+_TUS = {"Tus-Resumable": "1.0.0"}
+_CHUNK_BYTES = 16 * 1024  # small, so that a few tens of kilobytes show how an upload goes on
 _JSON, _NDJSON = "application/json", "application/x-ndjson"
 
 
@@ -31,12 +37,18 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
     field: str = ""
     remedy_vi: str = ""
+    remedy: str = ""
+    remedy_en: str = ""
     retryable: bool = False
 
     @property
     def english(self) -> str:
         """A refusal inside a batch calls it `title_en`."""
         return self.title or self.title_en
+
+    @property
+    def english_remedy(self) -> str:
+        return self.remedy or self.remedy_en
 
 
 Reply = Receipt | Problem
@@ -54,6 +66,12 @@ class _Page(msgspec.Struct, frozen=True, kw_only=True):
 
 class _Token(msgspec.Struct, frozen=True, kw_only=True):
     access_token: str
+
+
+class _Answer(NamedTuple):
+    status: int
+    octets: bytes
+    headers: Mapping[str, str]
 
 
 class _Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,14 +110,14 @@ class HubClient:
                     "client_id": self._member.client_id,
                     "client_secret": self._member.client_secret,
                 }
-                status, octets = await self._patiently("POST", "/oauth/token", data=form)
+                status, octets, _ = await self._patiently("POST", "/oauth/token", data=form)
                 if status != 200:
                     raise HubUnreachable(f"{self._member.client_id} may not sign in: {octets[:200]!r}")
                 self._authorization = f"Bearer {_token.decode(octets).access_token}"
 
     async def send(self, octets: bytes) -> Reply:
         """One envelope."""
-        status, answer = await self._signed_in("POST", "/v1/envelopes", octets, _JSON)
+        status, answer, _ = await self._signed_in("POST", "/v1/envelopes", octets, _JSON)
         return _receipt.decode(answer) if status in (200, 202) else _problem.decode(answer)
 
     async def send_batch(self, envelopes: Sequence[bytes]) -> list[Reply]:
@@ -120,44 +138,72 @@ class HubClient:
     async def mailbox(self, limit: int, wait_s: float) -> list[Entry]:
         """What waits, oldest first; waits for the first when there is nothing."""
         path = f"/v1/mailbox?limit={limit}&wait_s={wait_s:g}"
-        status, answer = await self._signed_in("GET", path, answer_s=wait_s + _ANSWER_S)
+        status, answer, _ = await self._signed_in("GET", path, answer_s=wait_s + _ANSWER_S)
         return _page.decode(_expected(status, 200, answer)).entries
 
     async def fetch(self, delivery_id: int) -> bytes:
         """The document of one delivery."""
-        status, answer = await self._signed_in("GET", f"/v1/mailbox/{delivery_id}")
+        status, answer, _ = await self._signed_in("GET", f"/v1/mailbox/{delivery_id}")
         return _expected(status, 200, answer)
 
     async def acknowledge(self, delivery_ids: Sequence[int]) -> None:
         """They are safe here; the hub may forget them."""
         items = [{"delivery_id": delivery_id} for delivery_id in delivery_ids]
-        status, answer = await self._signed_in("POST", "/v1/mailbox/acknowledge", _encode({"items": items}), _JSON)
+        status, answer, _ = await self._signed_in("POST", "/v1/mailbox/acknowledge", _encode({"items": items}), _JSON)
         _expected(status, 200, answer)
+
+    async def upload(self, octets: bytes, digest: str) -> None:
+        """By tus 1.0, in chunks; what the hub has already is not sent again after a broken connection."""
+        metadata = f"digest {base64.b64encode(digest.encode()).decode()}"
+        announced = {"Upload-Length": f"{len(octets)}", "Upload-Metadata": metadata}
+        created = await self._signed_in("POST", "/v1/attachments", more=_TUS | announced)
+        _expected(created.status, 201, created.octets)
+        path, offset = URL(created.headers["Location"]).path, 0
+        while offset < len(octets):
+            chunk, at = octets[offset : offset + _CHUNK_BYTES], {"Upload-Offset": f"{offset}"}
+            answer = await self._signed_in("PATCH", path, chunk, "application/offset+octet-stream", more=_TUS | at)
+            if answer.status != 204:  # the chunk before the connection broke had arrived, or is still being written
+                answer = await self._signed_in("HEAD", path, more=_TUS)
+                _expected(answer.status, 200, answer.octets)
+            offset = int(answer.headers["Upload-Offset"])
+
+    async def attachment(self, digest: str) -> bytes:
+        """A file that this agency was sent."""
+        answer = await self._signed_in("GET", f"/v1/attachments/{digest}")
+        return _expected(answer.status, 200, answer.octets)
 
     async def metrics(self) -> str | None:
         """Prometheus text; None when the hub offers none here."""
-        status, answer = await self._patiently("GET", "/metrics")
+        status, answer, _ = await self._patiently("GET", "/metrics")
         return answer.decode() if status == 200 else None
 
     async def _send_lines(self, lines: Sequence[bytes]) -> list[Reply]:
         """May be shorter than `lines` when the answer broke off: what is missing is sent again."""
-        status, answer = await self._signed_in("POST", "/v1/envelopes:batch", b"\n".join(lines), _NDJSON)
+        status, answer, _ = await self._signed_in("POST", "/v1/envelopes:batch", b"\n".join(lines), _NDJSON)
         found = [_line.decode(line) for line in _expected(status, 200, answer).splitlines()]
         return [reply for one in found if (reply := one.receipt or one.refusal) is not None]
 
     async def _signed_in(
-        self, method: str, path: str, body: bytes | None = None, media_type: str | None = None, answer_s: float = _ANSWER_S
-    ) -> tuple[int, bytes]:
-        """A token that ran out is renewed once."""
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        media_type: str | None = None,
+        answer_s: float = _ANSWER_S,
+        more: Mapping[str, str] = MappingProxyType({}),
+    ) -> "_Answer":
+        """A token that ran out is renewed once. `more`: further headers."""
         await self.sign_in()
         used = self._authorization
-        status, answer = await self._patiently(method, path, data=body, headers=self._headers(media_type), answer_s=answer_s)
-        if status != 401:
-            return status, answer
+        headers = self._headers(media_type) | dict(more)
+        answer = await self._patiently(method, path, data=body, headers=headers, answer_s=answer_s)
+        if answer.status != 401:
+            return answer
         if self._authorization == used:
             self._authorization = ""
         await self.sign_in()
-        return await self._patiently(method, path, data=body, headers=self._headers(media_type), answer_s=answer_s)
+        headers = self._headers(media_type) | dict(more)
+        return await self._patiently(method, path, data=body, headers=headers, answer_s=answer_s)
 
     def _headers(self, media_type: str | None) -> dict[str, str]:
         return {"Authorization": self._authorization} | ({"Content-Type": media_type} if media_type else {})
@@ -170,7 +216,7 @@ class HubClient:
         data: bytes | dict[str, str] | None = None,
         headers: dict[str, str] | None = None,
         answer_s: float = _ANSWER_S,
-    ) -> tuple[int, bytes]:
+    ) -> "_Answer":
         """Tries until there is an answer that another attempt would not change: 429 and 5xx mean later (RFC 9110, 15.6)."""
         end, pause_s = time.monotonic() + self._patience_s, _FIRST_PAUSE_S
         while True:
@@ -181,7 +227,7 @@ class HubClient:
                 ) as response:
                     answer = await response.read()
                 if response.status < 500 and response.status != 429:
-                    return response.status, answer
+                    return _Answer(response.status, answer, response.headers)
                 why = f"HTTP {response.status}"
             except (aiohttp.ClientError, TimeoutError) as error:
                 why = f"{type(error).__name__}: {error}"

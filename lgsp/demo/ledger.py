@@ -12,17 +12,18 @@ from lgsp.demo.hub_client import Problem
 from lgsp.demo.lessons import SAME_RECEIPT, Lesson
 from lgsp.demo.pace import Pace
 from lgsp.demo.province import Province
-from lgsp.demo.story import case_to_follow, clock, says, short_name
+from lgsp.demo.story import case_to_follow, clock, says, says_in_english, short_name
 
 _MOMENTS = 500  # arrivals by which the present rate is judged
 
 
 @dataclass(frozen=True, slots=True)
 class TaleLine:
-    """One event of the case that is followed: the time on the compressed clock, and a sentence."""
+    """One event of the case that is followed: the time on the compressed clock, a sentence, and its gist in English."""
 
     clock: str
     text: str
+    english: str
 
 
 class Ledger:
@@ -41,8 +42,11 @@ class Ledger:
         self.promised = self.delivered = 0  # deliveries named in receipts; deliveries that arrived
         self.unsent: dict[str, str] = {}  # message id -> why its system gave up
         self.visitors: Callable[[Arrival], None] | None = None  # who is told of what arrives once the day is over
+        self.collector: Callable[[Arrival], None] | None = None  # who fetches what a message of the day brought along
         self._ended_at: float | None = None
         self._messages = {message.message_id: message for message in plan.messages}
+        followed = [one for one in plan.messages if self.case is not None and one.order_key == self.case.number]
+        self._open_in_tale = {(one.message_id, recipient) for one in followed for recipient in one.recipients}
         self._begun: dict[str, float] = {}
         self._receipts: dict[str, Receipt] = {}
         self._seen: set[tuple[str, int]] = set()
@@ -106,7 +110,8 @@ class Ledger:
             )
         )
         self.pace.accepted(message.message_id)
-        self._tell(message, f"{self._name(message.sender)} {says(message)}; trục tiếp nhận số {reply.sequence} sau {_ms(took_s)}")
+        text = f"{self._name(message.sender)} {says(message)}; trục tiếp nhận số {reply.sequence} sau {_ms(took_s)}"
+        self._tell(message, text, f"{says_in_english(message)}; accepted")
 
     def learned(self, lesson: Lesson, reply: Receipt | Problem) -> None:
         """The reply to something done on purpose."""
@@ -140,15 +145,25 @@ class Ledger:
         self.delivered += 1
         self._moments.append(self.moved_at)
         self.pace.delivered(arrival.message_id, arrival.recipient)
-        self._tell(message, f"→ {self._name(arrival.recipient)} đã nhận, sau {_ms(took_s)}")
+        if arrival.files and self.collector is not None:
+            self.collector(arrival)
+        self._tell(message, f"→ {self._name(arrival.recipient)} đã nhận, sau {_ms(took_s)}", "received")
+        self._close(message, arrival.recipient)
 
     def gave_up(self, message_id: str, why: str) -> None:
         """The hub was away for longer than the system's patience."""
         self.unsent[message_id] = why
 
-    def _tell(self, message: PlannedMessage, text: str) -> None:
+    def _tell(self, message: PlannedMessage, text: str, english: str) -> None:
         if self.case is not None and message.order_key == self.case.number:
-            self.tale.append(TaleLine(clock(self.now_s, self.duration_s), text))
+            self.tale.append(TaleLine(clock(self.now_s, self.duration_s), text, english))
+
+    def _close(self, message: PlannedMessage, recipient: str) -> None:
+        """The followed case is closed when everything said about it has reached everybody it was said to."""
+        if (message.message_id, recipient) in self._open_in_tale:
+            self._open_in_tale.discard((message.message_id, recipient))
+            if not self._open_in_tale:
+                self._tell(message, "✓ Hồ sơ kết thúc", "case closed")
 
     def _name(self, code: str) -> str:
         return short_name(self.province, code)

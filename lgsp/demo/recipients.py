@@ -26,11 +26,16 @@ class _Delivery(msgspec.Struct, frozen=True):
     recipient: str
 
 
+class _File(msgspec.Struct, frozen=True):
+    digest: str
+
+
 class _Envelope(msgspec.Struct, frozen=True):
     message_id: str
     sender: str
     kind: str
     order_key: str | None = None
+    attachments: tuple[_File, ...] = ()
     body: msgspec.Raw = msgspec.Raw(b"{}")
 
 
@@ -60,6 +65,7 @@ def arrival_of(octets: bytes) -> Arrival:
         sender=envelope.sender,
         kind=envelope.kind,
         order_key=envelope.order_key,
+        files=tuple(file.digest for file in envelope.attachments),
         direction=_leg.decode(envelope.body).direction if envelope.kind.startswith("postal.") else None,
     )
 
@@ -120,12 +126,20 @@ class Pullers:
         self._hubs = hubs
         self._ledger = ledger
         self._fetches = asyncio.Semaphore(_FETCHES_AT_ONCE)
+        self._polls: dict[str, asyncio.Task[None]] = {}
 
     async def run(self, codes: Iterable[str]) -> None:
         """Until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             for code in codes:
-                tasks.create_task(self._pull(self._hubs[code]))
+                self._polls[code] = tasks.create_task(self._pull(self._hubs[code]))
+
+    async def leave(self, code: str) -> None:
+        """From now on nobody empties this mailbox; what had come before is not left in it. Raises HubUnreachable."""
+        poll = self._polls.pop(code)
+        poll.cancel()
+        await asyncio.wait({poll})
+        await self._empty(self._hubs[code], wait_s=0)
 
     async def _pull(self, hub: HubClient) -> None:
         while True:
@@ -134,9 +148,9 @@ class Pullers:
             except HubUnreachable:
                 await asyncio.sleep(_PAUSE_S)
 
-    async def _empty(self, hub: HubClient) -> None:
+    async def _empty(self, hub: HubClient, wait_s: float = _WAIT_S) -> None:
         """Lists, fetches, writes down in the order of the list, and only then acknowledges."""
-        entries = await hub.mailbox(_PAGE, _WAIT_S)
+        entries = await hub.mailbox(_PAGE, wait_s)
         documents = await asyncio.gather(*(self._fetch(hub, entry.delivery_id) for entry in entries))
         for document in documents:
             self._ledger.arrived(arrival_of(document))

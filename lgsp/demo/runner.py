@@ -9,13 +9,14 @@ from datetime import date, datetime
 
 from lgsp.demo.cases import VIETNAM
 from lgsp.demo.day import A_MONDAY, plan_day
+from lgsp.demo.evening import leave_something
 from lgsp.demo.evidence import HubBalance
 from lgsp.demo.hub_client import HubUnreachable
 from lgsp.demo.ledger import Ledger
 from lgsp.demo.lessons import plan_lessons
 from lgsp.demo.province import TWO_LEVELS_SINCE, load_province
 from lgsp.demo.result import DemoResult, result_of
-from lgsp.demo.sandbox import Sandbox
+from lgsp.demo.sandbox import Sandbox, visitors_mailbox
 from lgsp.demo.show import Screen
 from lgsp.demo.systems import PortTaken, Systems, open_systems
 
@@ -68,6 +69,8 @@ async def run_demo(
             trouble = await _live(ledger, systems, screen, patience_s)
             ledger.evidence.hub = await _balance(systems)
             result = result_of(ledger, day=day, seed=seed, trouble=trouble)
+            if stay is not None and not trouble:
+                await leave_something(systems, sandbox, province, day)
             screen.summary(result, ledger, sandbox)
             if stay is not None:
                 stay(result)
@@ -85,7 +88,8 @@ async def _come_back(sandbox: Sandbox, ledger: Ledger, patience_s: float) -> Non
     while True:
         await asyncio.sleep(_COME_BACK_S)
         with suppress(HubUnreachable, PortTaken):
-            async with open_systems(sandbox, ledger, {}, patience_s, insist=False) as systems:
+            unpolled = visitors_mailbox(sandbox)
+            async with open_systems(sandbox, ledger, {}, patience_s, insist=False, unpolled=unpolled) as systems:
                 await systems.takeover.wait()
 
 
@@ -113,6 +117,7 @@ async def _live(ledger: Ledger, systems: Systems, screen: Screen, patience_s: fl
             trouble = ledger.stalled(patience_s)
         if not trouble:
             await systems.senders.drained()
+            await systems.files.drained()
         ledger.end()
     return trouble
 

@@ -91,6 +91,12 @@ def _endpoint(code: str, sandbox: Sandbox) -> Endpoint | None:
     )
 
 
+def visitors_mailbox(sandbox: Sandbox) -> str:
+    """The commune whose mailbox nobody empties once the day is over: the first one without a server."""
+    communes = (commune.code for commune in load_province().communes)
+    return next(code for code in communes if not sandbox.members[code].push_secret)
+
+
 def pulling(sandbox: Sandbox) -> Iterable[str]:
     """Codes of the members without a server."""
     return (code for code, member in sandbox.members.items() if not member.push_secret)

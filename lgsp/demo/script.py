@@ -17,7 +17,8 @@ from lgsp.demo.province import CASE_STATUS, POST
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One message of a case. `wait_min` is the mean wait in minutes of the office day; `item` the parcel it is about."""
+    """One message of a case. `wait_min` is the mean wait in minutes of the office day; `item` the parcel it is about; with
+    `whole_file` it carries the file of the case, where there is one."""
 
     sender: str
     recipients: tuple[str, ...]
@@ -25,6 +26,7 @@ class Step:
     wait_min: float
     body: Callable[[Said], Body]
     item: str | None = None
+    whole_file: bool = False
 
 
 def script(case: PlannedCase) -> tuple[Step, ...]:
@@ -42,14 +44,14 @@ def _decided_elsewhere(case: PlannedCase) -> Iterator[Step]:
     """The commune passes the file on and, like the province's case-status database, is told what becomes of it."""
     assert case.field.decides is not None
     here, there = case.commune, case.field.decides
-    yield Step(here, (there, CASE_STATUS), "case.file/1", 4, bodies.case_file)
+    yield Step(here, (there, CASE_STATUS), "case.file/1", 4, bodies.case_file, whole_file=True)
     yield _progress(there, (here,), CaseStatus.ACCEPTED, 6)
     if case.is_supplemented:
         yield Step(there, (here,), "case.supplement/1", 10, bodies.supplement_request)
         yield Step(here, (there,), "case.supplement/1", 25, bodies.supplement_answer)
     yield _progress(there, (here,), CaseStatus.IN_PROCESS, 10)
     if case.is_onward and case.field.onward:
-        yield Step(there, (case.field.onward,), "case.transfer/1", 8, bodies.transfer)
+        yield Step(there, (case.field.onward,), "case.transfer/1", 8, bodies.transfer, whole_file=True)
         yield _progress(case.field.onward, (there, here), case.field.onward_status, 15)
     yield Step(there, (here,), "case.result/1", 25, bodies.result)
     yield from _delivered(case)
@@ -58,7 +60,7 @@ def _decided_elsewhere(case: PlannedCase) -> Iterator[Step]:
 
 def _decided_here(case: PlannedCase) -> Iterator[Step]:
     """The commune decides itself; the case-status database hears of it all the same, so that every case can be looked up."""
-    yield Step(case.commune, (CASE_STATUS,), "case.file/1", 4, bodies.case_file)
+    yield Step(case.commune, (CASE_STATUS,), "case.file/1", 4, bodies.case_file, whole_file=True)
     yield _progress(case.commune, (CASE_STATUS,), CaseStatus.IN_PROCESS, 15)
     yield Step(case.commune, (CASE_STATUS,), "case.result/1", 45, bodies.result)
     yield from _delivered(case)

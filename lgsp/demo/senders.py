@@ -9,12 +9,13 @@ import msgspec
 
 from contracts import wire
 from contracts.agency import AgencyCode
-from contracts.envelope import Envelope, Identifier
+from contracts.envelope import Attachment, Envelope, Identifier
 from contracts.receipt import Receipt
 from lgsp.demo.day import PlannedMessage
 from lgsp.demo.hub_client import HubClient, HubUnreachable
 from lgsp.demo.ledger import Ledger
 from lgsp.demo.lessons import Lesson
+from lgsp.demo.scans import Scan
 
 _AT_ONCE = 4  # requests of one commune
 _BATCH_LINES = 100
@@ -40,8 +41,13 @@ def octets_of(message: PlannedMessage, created_at: datetime) -> bytes:
             identifiers=tuple(Identifier(scheme, value) for scheme, value in message.identifiers),
             correlation_id=message.after[0] if len(message.after) == 1 else None,
             traceparent=f"00-{trace}-{span}-01",
+            attachments=() if message.scan is None else (_attachment(message.scan),),
         )
     )
+
+
+def _attachment(scan: Scan) -> Attachment:
+    return Attachment(digest=scan.digest, size_bytes=len(scan.octets), name=scan.name, media_type=scan.media_type)
 
 
 class Senders:
@@ -89,8 +95,11 @@ class Senders:
         octets = octets_of(message, datetime.now(UTC))
         self._ledger.begins(message)
         async with self._slots[message.sender]:
+            hub = self._hubs[message.sender]
             try:
-                reply = await self._hubs[message.sender].send(octets)
+                if message.scan is not None:
+                    await hub.upload(message.scan.octets, message.scan.digest)
+                reply = await hub.send(octets)
             except HubUnreachable as error:
                 self._ledger.gave_up(message.message_id, str(error))
                 return
@@ -108,6 +117,7 @@ class Senders:
         self._collecting.discard(sender)
 
     async def _batch(self, sender: str, batch: list[PlannedMessage]) -> None:
+        """Departments upload nothing: files that they pass on they were sent themselves, so the hub has them."""
         now = datetime.now(UTC)
         for message in batch:
             self._ledger.begins(message)

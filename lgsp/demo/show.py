@@ -18,7 +18,7 @@ from lgsp.demo.evidence import Arrival
 from lgsp.demo.hub_client import Problem
 from lgsp.demo.ledger import Ledger
 from lgsp.demo.result import DemoResult, Latency
-from lgsp.demo.sandbox import Sandbox
+from lgsp.demo.sandbox import Sandbox, visitors_mailbox
 from lgsp.demo.story import clock, short_name
 
 _PICTURE_S, _LINE_S = 0.2, 5.0
@@ -33,9 +33,10 @@ def make_console() -> Console:
 
 
 class Screen:
-    """`quiet`: says nothing at all, for callers that want the result only."""
+    """`quiet`: says nothing at all, for callers that want the result only. `program`: what one types to call lgsp."""
 
-    def __init__(self, console: Console, *, quiet: bool = False) -> None:
+    def __init__(self, console: Console, *, quiet: bool = False, program: str = "lgsp") -> None:
+        self._program = program
         self._console = console
         self._quiet = quiet
         self._live: Live | None = None
@@ -75,7 +76,7 @@ class Screen:
         self._console.print(figures(result))
         if ledger.last_refusal is not None:
             self._console.print(refusal(ledger.last_refusal))
-        self._console.print(next_steps(result, sandbox))
+        self._console.print(next_steps(result, sandbox, self._program))
 
     def visited(self, arrival: Arrival, ledger: Ledger) -> None:
         """Something arrived after the day: the systems still answer."""
@@ -88,7 +89,8 @@ class Screen:
         if self._quiet:
             return
         for line in ledger.tale[self._told :]:
-            self._console.print(f"    {line.clock}  {line.text}", markup=False, highlight=False, soft_wrap=True)
+            text = f"    {line.clock}  {line.text} · {line.english}"
+            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
         self._told = len(ledger.tale)
         if force or time.monotonic() >= self._next_at:
             self._next_at = time.monotonic() + _LINE_S
@@ -158,7 +160,7 @@ def _tale(ledger: Ledger) -> RenderableType:
     assert ledger.case is not None
     lines = ledger.tale[-_TALE_LINES:]
     text = Text("\n", no_wrap=True, overflow="ellipsis").join(
-        Text.assemble((one.clock, "yellow"), "  ", one.text) for one in lines
+        Text.assemble((one.clock, "yellow"), "  ", one.text, (f" · {one.english}", "dim")) for one in lines
     )
     text.append("\n" * (_TALE_LINES - len(lines)))  # the picture keeps its height
     title = f"Theo dõi hồ sơ {ledger.case.number} · {ledger.case.field.name}"
@@ -217,20 +219,21 @@ def refusal(problem: Problem) -> RenderableType:
     table.add_row("[dim]Vì sao / why[/]", f"{escape(problem.title_vi)}\n[dim]{escape(problem.english)}[/]")
     table.add_row("[dim]Ở đâu / where[/]", escape(problem.field))
     table.add_row("[dim]Chi tiết / detail[/]", escape(problem.detail))
-    table.add_row("[dim]Cách sửa / remedy[/]", escape(problem.remedy_vi))
+    table.add_row("[dim]Cách sửa / remedy[/]", f"{escape(problem.remedy_vi)}\n[dim]{escape(problem.english_remedy)}[/]")
     title = "Lần từ chối gần nhất / the last refusal"
     return Panel(table, title=title, title_align="left", border_style="dim", expand=False)
 
 
-def next_steps(result: DemoResult, sandbox: Sandbox) -> RenderableType:
+def next_steps(result: DemoResult, sandbox: Sandbox, program: str) -> RenderableType:
     """What works now, to be typed as it stands."""
     table = Table.grid(padding=(0, 2))
     if result.case_number is not None:
         commune = result.case_number.partition("-")[0]
         table.add_row(
-            f"lgsp trace {result.case_number} --as {commune}", "[dim]hồ sơ vừa theo dõi, từng bước / the case, step by step[/]"
+            f"{program} trace {result.case_number} --as {commune}",
+            "[dim]hồ sơ vừa theo dõi, từng bước / the case, step by step[/]",
         )
-    table.add_row(f"lgsp mailbox --as {_a_puller(sandbox)}", "[dim]hộp thư của một xã / the mailbox of a commune[/]")
+    table.add_row(f"{program} mailbox --as {visitors_mailbox(sandbox)}", "[dim]hộp thư của một xã / the mailbox of a commune[/]")
     table.add_row(f"{sandbox.hub_url}/openapi.json", "[dim]mọi giao diện / every interface[/]")
     table.add_row(f"{sandbox.hub_url}/metrics", "[dim]số đo / figures for Prometheus[/]")
     return Panel(
@@ -240,7 +243,3 @@ def next_steps(result: DemoResult, sandbox: Sandbox) -> RenderableType:
         border_style="cyan",
         expand=False,
     )
-
-
-def _a_puller(sandbox: Sandbox) -> str:
-    return next(code for code, member in sandbox.members.items() if not member.push_secret)

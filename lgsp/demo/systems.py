@@ -11,6 +11,7 @@ from aiohttp import web
 from prometheus_client.parser import text_string_to_metric_families
 
 from lgsp.demo.evidence import HubBalance
+from lgsp.demo.files import Files
 from lgsp.demo.hub_client import HubClient, HubUnreachable
 from lgsp.demo.ledger import Ledger
 from lgsp.demo.lessons import Lesson
@@ -32,6 +33,8 @@ class Systems:
 
     hubs: Mapping[str, HubClient]
     senders: Senders
+    pullers: Pullers
+    files: Files
     takeover: asyncio.Event
 
     async def balance(self) -> HubBalance | None:
@@ -64,8 +67,11 @@ async def open_systems(
     patience_s: float,
     *,
     insist: bool = True,
+    unpolled: str | None = None,
 ) -> AsyncIterator[Systems]:
     """Signed in, listening and polling. `insist`: a demo that has the port and whose day is over is asked to leave it.
+
+    `unpolled`: the mailbox of this one is left alone.
 
     Raises HubUnreachable when the hub lets nobody in, PortTaken.
     """
@@ -79,8 +85,12 @@ async def open_systems(
             await _listen(runner, sandbox, session, insist=insist)
             await asyncio.gather(*(hub.sign_in() for hub in hubs.values()))
             async with asyncio.TaskGroup() as tasks:
-                pulls = tasks.create_task(Pullers(hubs, ledger).run(pulling(sandbox)))
-                yield Systems(hubs, Senders(hubs, ledger, lessons, _batching(sandbox, ledger), tasks), takeover)
+                pullers = Pullers(hubs, ledger)
+                files = Files(hubs, ledger.evidence, tasks)
+                ledger.collector = files.collect
+                pulls = tasks.create_task(pullers.run(code for code in pulling(sandbox) if code != unpolled))
+                senders = Senders(hubs, ledger, lessons, _batching(sandbox, ledger), tasks)
+                yield Systems(hubs, senders, pullers, files, takeover)
                 pulls.cancel()
                 await asyncio.wait({pulls})
         finally:

@@ -18,9 +18,10 @@ from rich.console import Console
 
 from lgsp.bootstrap import open_store
 from lgsp.commands.demo_seed import seed_demo
+from lgsp.demo.hub_client import HubClient
 from lgsp.demo.result import DemoResult
 from lgsp.demo.runner import DemoFailed, run_demo
-from lgsp.demo.sandbox import Sandbox
+from lgsp.demo.sandbox import Sandbox, visitors_mailbox
 from lgsp.demo.show import Screen
 from lgsp.settings import Settings
 
@@ -150,7 +151,10 @@ async def test_the_same_day_twice_in_one_hub_is_not_delivered_twice(tmp_path: Pa
 
 
 async def test_systems_that_stay_make_room_for_a_later_day_and_come_back(tmp_path: Path) -> None:
-    """With --stay the process goes on answering, leaves the port to another demo, and ends with its standard input."""
+    """With --stay the process goes on answering, leaves the port to another demo, and ends with its standard input.
+
+    One mailbox it does not empty: something is left there for who looks in.
+    """
     async with enrolled_hub(tmp_path) as (_, sandbox):
         command = ["-m", "lgsp.demo", "--sandbox", str(tmp_path / "sandbox.json"), "--cases", "9", "--seconds", "1"]
         process = await asyncio.create_subprocess_exec(
@@ -160,6 +164,7 @@ async def test_systems_that_stay_make_room_for_a_later_day_and_come_back(tmp_pat
         told = json.loads(await read_json(process.stdout))
         assert told["passed"] and told["figures"]["cases"] == 9
         assert await answers(sandbox)
+        assert "case.result/1" in await left_for_visitors(sandbox)
         assert broken(await run_demo(sandbox, silent(), cases=9, duration_s=1)) == []
         await until(lambda: answers(sandbox))
         process.stdin.close()
@@ -194,6 +199,14 @@ async def accepted_at_least(hub: HubProcess, number: int) -> bool:
     async with aiohttp.ClientSession() as session, session.get(f"{hub.settings.base_url}/metrics") as response:
         lines = (await response.text()).splitlines()
     return any(line.startswith("lgsp_envelopes_accepted_total ") and float(line.split()[1]) >= number for line in lines)
+
+
+async def left_for_visitors(sandbox: Sandbox) -> list[str]:
+    """Kinds of what waits in the mailbox that the summary names."""
+    async with aiohttp.ClientSession() as session:
+        hub = HubClient(session, sandbox.hub_url, sandbox.members[visitors_mailbox(sandbox)], 10.0)
+        entries = await hub.mailbox(100, 10.0)
+        return [json.loads(await hub.fetch(entry.delivery_id))["envelope"]["kind"] for entry in entries]
 
 
 async def answers(sandbox: Sandbox) -> bool:

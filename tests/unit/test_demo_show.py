@@ -25,6 +25,7 @@ REFUSED = Problem(
     field="/recipients/0",
     detail="H01.999 [bold]",
     remedy_vi="Tra mã cơ quan tại /v1/agencies.",
+    remedy="Look the code up.",
 )
 
 
@@ -129,13 +130,16 @@ def test_the_summary_names_what_is_broken(ledger: Ledger) -> None:
     ledger.evidence.learned.append(Learned(lesson="resent", expected="same receipt", found="same receipt"))
     said = StringIO()
     result = result_of(ledger, day=date(2025, 9, 15), seed=1, trouble="nothing has happened for 60 s")
-    Screen(Console(file=said, width=140)).summary(result, ledger, make_sandbox("http://hub.example", 1))
+    Screen(Console(file=said, width=140), program=".venv/bin/lgsp").summary(result, ledger, make_sandbox("http://hub.example", 1))
     shown = said.getvalue()
     assert result.exit_code == 1
     assert "✗" in shown and "nothing has happened for 60 s" in shown
-    assert all(part in shown for part in (REFUSED.code, REFUSED.title_vi, REFUSED.english, REFUSED.field, REFUSED.remedy_vi))
+    assert all(
+        part in shown
+        for part in (REFUSED.code, REFUSED.title_vi, REFUSED.english, REFUSED.field, REFUSED.remedy_vi, REFUSED.remedy)
+    )
     assert "H01.999 [bold]" in shown  # what the hub said is text, never markup
-    assert f"lgsp trace {result.case_number}" in shown and "http://hub.example/openapi.json" in shown
+    assert f".venv/bin/lgsp trace {result.case_number}" in shown and "http://hub.example/openapi.json" in shown
 
 
 def test_the_result_is_json(ledger: Ledger) -> None:

@@ -18,6 +18,7 @@ from lgsp.core.admission import Limits, admit
 from lgsp.core.directory import Directory
 from lgsp.demo.cases import VIETNAM
 from lgsp.demo.day import DayPlan, PlannedMessage, plan_day
+from lgsp.demo.evening import evening_case
 from lgsp.demo.evidence import Arrival
 from lgsp.demo.hub_client import Problem
 from lgsp.demo.ledger import Ledger
@@ -25,7 +26,7 @@ from lgsp.demo.lessons import SAME_RECEIPT, plan_lessons
 from lgsp.demo.pace import Pace
 from lgsp.demo.province import load_province
 from lgsp.demo.recipients import arrival_of, signed_by
-from lgsp.demo.sandbox import demo_agencies, make_sandbox
+from lgsp.demo.sandbox import demo_agencies, make_sandbox, visitors_mailbox
 from lgsp.demo.senders import octets_of
 from lgsp.demo.systems import balance_in
 
@@ -252,6 +253,32 @@ def test_the_followed_case_is_told_in_vietnamese(ledger: Ledger) -> None:
     assert f"trục tiếp nhận số {len(mine)}" in ledger.tale[len(mine) - 1].text
     assert "đã nhận" in ledger.tale[-1].text
     assert all(a.clock <= b.clock for a, b in pairwise(ledger.tale))
+
+
+def test_the_followed_case_is_told_to_its_end(ledger: Ledger) -> None:
+    """The last arrival of the case closes it, in both languages, and only the last one does."""
+    assert ledger.case is not None
+    mine = [message for message in ledger.plan.messages if message.order_key == ledger.case.number]
+    endings = []
+    for sequence, message in enumerate(mine, 1):
+        ledger.begins(message)
+        ledger.answered(message, receipt(message, sequence))
+        for place, recipient in enumerate(message.recipients):
+            ledger.arrived(arrival(message, 10 * sequence + place, recipient))
+            endings.append(ledger.tale[-1].english)
+    assert endings[-1] == "case closed"
+    assert endings.count("case closed") == 1
+    assert all(line.english for line in ledger.tale)
+
+
+def test_what_is_left_for_visitors_is_a_case_of_their_commune(ledger: Ledger) -> None:
+    """Several messages of it come to the commune, in one lane, from another agency; each run has ids of its own."""
+    commune = visitors_mailbox(make_sandbox("http://hub.example", 1))
+    first, second = (evening_case(ledger.province, commune, NOON.date()) for _ in range(2))
+    to_commune = [message for message in first if message.recipients == (commune,)]
+    assert len(to_commune) >= 2 and to_commune[-1].kind == "case.result/1"
+    assert {message.order_key for message in first} == {f"{commune}-250915-9001"}
+    assert {one.message_id for one in first}.isdisjoint(one.message_id for one in second)
 
 
 def test_a_refusal_reads_the_same_alone_and_in_a_batch() -> None:
