@@ -31,7 +31,7 @@ bench: .venv/.test-ready ## Measure throughput against the bare relay; results a
 	@deploy/install/test-servers.sh
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-soak: .venv/.test-ready ## Run the demonstration day again and again and watch memory and files (ARGS="..." is passed on)
+soak: .venv/.test-ready ## Kill, stop and cut off everything for a while and judge what arrived (ARGS="--minutes N --seed S")
 	@deploy/install/test-servers.sh
 	@$(BIN)/python -m tests.soak $(ARGS)
 

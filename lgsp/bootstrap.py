@@ -1,6 +1,7 @@
 """Puts the hub together: the only place that names concrete classes. Settings in, a running hub out."""
 
 import asyncio
+import contextlib
 import fcntl
 import gc
 import os
@@ -141,7 +142,7 @@ class Hub:
 
     async def run(self) -> None:
         """Moves envelopes until `stop` is set, then drains: intake first, attempts next, the outbox last; all within one
-        shutdown_grace_s (a journal that does not answer may take its own time-out longer)."""
+        shutdown_grace_s."""
         background = [
             asyncio.create_task(loop)
             for loop in (self.directory.run(), self.outbox.run(), self.sweeper.run(), self._tidy(), self._count())
@@ -153,9 +154,9 @@ class Hub:
             log.info("hub.stopping", open=self.intake.under_way + self.dispatcher.under_way)
             self.stop.set()
             deadline = time.monotonic() + self.settings.shutdown_grace_s
-            await self.intake.close()
+            await _until(deadline, self.intake.close())
             await asyncio.gather(working, return_exceptions=True)
-            await self.settler.idle()
+            await _until(deadline, self.settler.idle())
             await self.outbox.drained(deadline - time.monotonic())
             for task in background:
                 task.cancel()
@@ -196,6 +197,12 @@ class Hub:
             except JournalUnavailable as error:
                 log.error("journal.lost", detail=str(error))
             await asyncio.sleep(max(_COUNT_EVERY_S, (time.monotonic() - started) / _COUNT_SHARE))
+
+
+async def _until(deadline: float, waiting: Coroutine[Any, Any, None]) -> None:
+    """Waits no longer than `deadline` (monotonic): what was answered is on disk, what was not comes again."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(waiting, max(0.0, deadline - time.monotonic()))
 
 
 @asynccontextmanager
