@@ -10,7 +10,7 @@ from contracts.errors import ContractError
 from lgsp import __version__
 from lgsp.commands import access, endpoint  # noqa: F401 - they add their commands to `agency`
 from lgsp.commands.agency import agency
-from lgsp.commands.common import Failed, Invocation, explained
+from lgsp.commands.common import Failed, Invocation, Refused, print_if_json
 from lgsp.commands.contract import contract
 from lgsp.commands.demo import demo
 from lgsp.commands.doctor import doctor
@@ -37,21 +37,42 @@ class Lgsp(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
+            return self._invoke(ctx)
+        except Failed as failed:
+            print_if_json(failed)
+            raise
+
+    def _invoke(self, ctx: click.Context) -> Any:
+        try:
             return super().invoke(ctx)
         except SettingsError as error:
             shown = "\n".join(f"  {problem}" for problem in error.problems)
             raise WrongSettings(
-                f"The settings are wrong:\n{shown}", "deploy/settings.example.toml explains every setting"
+                f"The settings are wrong:\n{shown}",
+                "deploy/settings.example.toml explains every setting",
+                code="settings.invalid",
             ) from None
         except ContractError as error:
-            problem = error.problem
-            text = explained(error.code, error.field, problem.title_vi, problem.title_en, error.detail)
-            raise Failed(text, f"{problem.remedy_vi}\n→ {problem.remedy_en}") from None
+            raise Refused(_problem(error)) from None
         except LgspError as error:
             raise Failed(f"{type(error).__name__}: {error}", "`lgsp doctor` looks for the cause") from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
+
+
+def _problem(error: ContractError) -> dict[str, Any]:
+    """As the hub would answer it."""
+    known = error.problem
+    return {
+        "code": error.code,
+        "title": known.title_en,
+        "title_vi": known.title_vi,
+        "field": error.field,
+        "detail": error.detail,
+        "remedy": known.remedy_en,
+        "remedy_vi": known.remedy_vi,
+    }
 
 
 @click.group(cls=Lgsp, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

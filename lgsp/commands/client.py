@@ -2,7 +2,7 @@
 
 import functools
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 import msgspec
 
-from lgsp.commands.common import Failed, Invocation, explained
+from lgsp.commands.common import Failed, Invocation, Refused
 
 if TYPE_CHECKING:
     import aiohttp
@@ -20,29 +20,20 @@ R = TypeVar("R")
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 _TIMEOUT_S = 90.0  # longer than the longest long poll a proxy would bear
-_HOW_TO_IDENTIFY = "give --client-id and --client-secret (or LGSP_CLIENT_ID, LGSP_CLIENT_SECRET), or --as CODE on a sandbox"
+_HOW_TO_IDENTIFY = (
+    "give --client-id and --client-secret (or LGSP_CLIENT_ID, LGSP_CLIENT_SECRET), --cert and --key, or --as CODE on a sandbox"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """One agency at one hub. `agency` is its code where we know it."""
+    """One agency at one hub. `agency` is its code where we know it; without `client_id` its certificate says who it is."""
 
     url: str
     client_id: str
     client_secret: str = field(repr=False)
     agency: str | None
     tls: ssl.SSLContext | None = None
-
-
-class Refused(Failed):
-    """The hub said no, in a problem document (RFC 9457); its texts are for people, its code for programs."""
-
-    def __init__(self, problem: dict[str, Any]) -> None:
-        self.problem = problem
-        super().__init__(
-            explained(problem["code"], problem["field"], problem["title_vi"], problem["title"], problem["detail"]),
-            f"{problem['remedy_vi']}\n→ {problem['remedy']}",
-        )
 
 
 def client_options(command: Callable[..., R]) -> Callable[..., R]:
@@ -55,6 +46,15 @@ def client_options(command: Callable[..., R]) -> Callable[..., R]:
     @click.option("--as", "as_agency", metavar="CODE", help="Be this agency of the sandbox (data_dir/sandbox.json).")
     @click.option(
         "--ca-file", envvar="LGSP_CA_FILE", type=click.Path(dir_okay=False, path_type=Path), help="CA of the hub (PEM)."
+    )
+    @click.option(
+        "--cert",
+        envvar="LGSP_CERT",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Client certificate (PEM), instead of or beside a client id.",
+    )
+    @click.option(
+        "--key", envvar="LGSP_KEY", type=click.Path(dir_okay=False, path_type=Path), help="Its key (PEM), unless it is in --cert."
     )
     @click.pass_obj
     @functools.wraps(command)
@@ -72,19 +72,21 @@ class _Options(NamedTuple):
     sender: str | None
     as_agency: str | None
     ca_file: Path | None
+    cert: Path | None
+    key: Path | None
 
 
 def _profile(invocation: Invocation, given: _Options) -> Profile:
     if given.as_agency is not None:
-        return _from_sandbox(invocation, given.as_agency, given.url, given.ca_file)
-    if not given.client_id or not given.client_secret:
+        return _from_sandbox(invocation, given.as_agency, given.url, _tls(given))
+    if given.cert is None and not (given.client_id and given.client_secret):
         raise click.UsageError(f"The hub must know who asks: {_HOW_TO_IDENTIFY}.")
     return Profile(
         url=(given.url or DEFAULT_URL).rstrip("/"),
-        client_id=given.client_id,
-        client_secret=given.client_secret,
+        client_id=given.client_id or "",
+        client_secret=given.client_secret or "",
         agency=given.sender,
-        tls=_trusting(given.ca_file),
+        tls=_tls(given),
     )
 
 
@@ -93,7 +95,7 @@ def sandbox_file(data_dir: Path) -> Path:
     return data_dir / "sandbox.json"
 
 
-def _from_sandbox(invocation: Invocation, code: str, url: str | None, ca_file: Path | None) -> Profile:
+def _from_sandbox(invocation: Invocation, code: str, url: str | None, tls: ssl.SSLContext | None) -> Profile:
     path = sandbox_file(invocation.settings().data_dir)
     try:
         sandbox = msgspec.json.decode(path.read_bytes())
@@ -111,17 +113,33 @@ def _from_sandbox(invocation: Invocation, code: str, url: str | None, ca_file: P
         client_id=members[code]["client_id"],
         client_secret=members[code]["client_secret"],
         agency=code,
-        tls=_trusting(ca_file),
+        tls=tls,
     )
 
 
-def _trusting(ca_file: Path | None) -> ssl.SSLContext | None:
-    if ca_file is None:
+def _tls(given: _Options) -> ssl.SSLContext | None:
+    """None: as the system trusts, and without a certificate of our own."""
+    if given.ca_file is None and given.cert is None:
         return None
     try:
-        return ssl.create_default_context(cafile=ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise Failed(f"{ca_file}: {error}", "name a PEM file with the certificate of the hub's CA") from None
+        context = ssl.create_default_context(cafile=given.ca_file)
+    except OSError as error:  # ssl.SSLError is one
+        raise Failed(f"{given.ca_file}: {error}", "name a PEM file with the certificate of the hub's CA") from None
+    if given.cert is not None:
+        try:
+            context.load_cert_chain(given.cert, given.key)
+        except OSError as error:
+            raise Failed(
+                f"{given.cert}: {error}", "certificate and key must be PEM, belong together and be readable; --key names the key"
+            ) from None
+    return context
+
+
+class Answer(NamedTuple):
+    """`headers`: whatever the case of their names."""
+
+    headers: Mapping[str, str]
+    octets: bytes
 
 
 class HubClient:
@@ -143,27 +161,35 @@ class HubClient:
         return msgspec.json.decode(await self.octets("POST", path, data=octets))
 
     async def octets(self, method: str, path: str, **request: Any) -> bytes:
-        """The answer's body. A token that has expired meanwhile is fetched anew, once."""
+        """The answer's body."""
+        return (await self.exchange(method, path, {}, **request)).octets
+
+    async def exchange(self, method: str, path: str, headers: Mapping[str, str], **request: Any) -> Answer:
+        """A token that has expired meanwhile is fetched anew, once."""
         fetched_now = not self._token
         if fetched_now:
             await self._fetch_token()
         try:
-            return await self._once(method, path, request)
+            return await self._once(method, path, headers, request)
         except Refused as refused:
             if refused.problem.get("code") != "auth.invalid" or fetched_now:
                 raise
         await self._fetch_token()
-        return await self._once(method, path, request)
+        return await self._once(method, path, headers, request)
 
-    async def _once(self, method: str, path: str, request: dict[str, Any]) -> bytes:
-        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
+    async def _once(self, method: str, path: str, more: Mapping[str, str], request: dict[str, Any]) -> Answer:
+        headers = {"Content-Type": "application/json", **more}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
         async with self._reached(), self._session.request(method, self.profile.url + path, headers=headers, **request) as answer:
             octets = await answer.read()
         if answer.status >= 400:
             raise _refusal(answer.status, octets)
-        return octets
+        return Answer(answer.headers, octets)
 
     async def _fetch_token(self) -> None:
+        if not self.profile.client_id:
+            return
         form = {
             "grant_type": "client_credentials",
             "client_id": self.profile.client_id,
@@ -172,7 +198,9 @@ class HubClient:
         async with self._reached(), self._session.post(f"{self.profile.url}/oauth/token", data=form) as answer:
             octets = await answer.read()
         if answer.status == 401:
-            raise Failed("The hub does not know this client id, or its secret is another one.", _HOW_TO_IDENTIFY)
+            raise Failed(
+                "The hub does not know this client id, or its secret is another one.", _HOW_TO_IDENTIFY, code="auth.invalid"
+            )
         if answer.status >= 400:
             raise _refusal(answer.status, octets)
         self._token = msgspec.json.decode(octets)["access_token"]
@@ -186,7 +214,9 @@ class HubClient:
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             reason = str(error) or type(error).__name__
             raise Failed(
-                f"{self.profile.url} does not answer: {reason}", "is the hub running, is --url right? Try `lgsp doctor`"
+                f"{self.profile.url} does not answer: {reason}",
+                "is the hub running, is --url right? Try `lgsp doctor`",
+                code="hub.unreachable",
             ) from None
 
 

@@ -4,7 +4,7 @@ import asyncio
 import functools
 import os
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
@@ -19,17 +19,57 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Failed(click.ClickException):
-    """The job failed: exit status 1. `remedy` says what to do about it."""
+_AS_JSON = f"{__name__}.as_json"  # in the invocation's `meta`: the command was called with --json
 
-    def __init__(self, message: str, remedy: str = "") -> None:
+
+class Failed(click.ClickException):
+    """The job failed: exit status 1. `remedy` says what to do about it, `code` is for programs; `more` is what --json adds."""
+
+    def __init__(self, message: str, remedy: str = "", *, code: str = "command.failed", more: Mapping[str, Any] | None = None):
         super().__init__(message)
         self.remedy = remedy
+        self.code = code
+        self.more = more or {}
+
+    def form(self) -> dict[str, Any]:
+        """What --json prints: the members of a refusal of the hub, whoever it was that failed."""
+        return {
+            "code": self.code,
+            "title": "The command could not do its job",
+            "title_vi": "Lệnh không thực hiện được",
+            "field": "",
+            "detail": self.message,
+            "remedy": self.remedy,
+            "remedy_vi": "Xem detail và remedy; `lgsp doctor` tìm nguyên nhân.",
+            **self.more,
+        }
 
     def show(self, file: Any = None) -> None:
         click.secho(self.message, fg="red", err=True)
         if self.remedy:
             click.echo(f"→ {self.remedy}", err=True)
+
+
+class Refused(Failed):
+    """A refusal with a code of the catalogue: its texts are for people, its code for programs. `problem`: see RFC 9457."""
+
+    def __init__(self, problem: Mapping[str, Any], more: Mapping[str, Any] | None = None) -> None:
+        self.problem = problem
+        super().__init__(
+            explained(problem["code"], problem["field"], problem["title_vi"], problem["title"], problem["detail"]),
+            f"{problem['remedy_vi']}\n→ {problem['remedy']}",
+            code=problem["code"],
+            more=more,
+        )
+
+    def form(self) -> dict[str, Any]:
+        return {**super().form(), **self.problem}
+
+
+def print_if_json(failed: Failed) -> None:
+    """On one line, as it may end a stream of lines."""
+    if click.get_current_context().meta.get(_AS_JSON):
+        print_json(failed.form(), indent=False)
 
 
 def explained(code: str, field: str, title_vi: str, title_en: str, detail: str) -> str:
@@ -62,7 +102,12 @@ def with_settings(command: Callable[Concatenate["Settings", P], R]) -> Callable[
     return loaded
 
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+def _remembered(context: click.Context, _: click.Parameter, value: bool) -> bool:
+    context.meta[_AS_JSON] = value
+    return value
+
+
+json_option = click.option("--json", "as_json", is_flag=True, callback=_remembered, help="Print JSON, for programs.")
 
 
 def run(coroutine: Coroutine[Any, Any, R]) -> R:

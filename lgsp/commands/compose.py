@@ -76,7 +76,9 @@ def draft_options(command: Callable[..., R]) -> Callable[..., R]:
     """The argument and options that describe an envelope; the command's argument after the Profile becomes the Draft."""
 
     @click.argument("source", metavar="FILE|KIND")
-    @click.option("--example", is_flag=True, help="FILE|KIND is a kind, case.file or case.file/1: take its first shipped example.")
+    @click.option(
+        "--example", is_flag=True, help="FILE|KIND is a kind, case.file or case.file/1: take its first shipped example."
+    )
     @click.option("--xml", "as_xml", is_flag=True, help="With --example: the body as XML.")
     @click.option("--kind", help="Kind of the body in FILE. Without it FILE holds a whole envelope in JSON.")
     @click.option("--to", multiple=True, metavar="CODE", help="Recipient; once for each.")

@@ -46,10 +46,12 @@ def doctor(invocation: Invocation, as_json: bool) -> None:
     quiet_log()
     findings = run(_examine(invocation, show=None if as_json else _show))
     failed = [one for one in findings if one.verdict == "failed"]
-    if as_json:
-        print_json({"well": not failed, "findings": [one._asdict() for one in findings]})
+    report = {"well": not failed, "findings": [one._asdict() for one in findings]}
     if failed:
-        raise Failed(f"{len(failed)} of {len(findings)} checks failed: {', '.join(one.name for one in failed)}.")
+        names = ", ".join(dict.fromkeys(one.name for one in failed))
+        raise Failed(f"{len(failed)} of {len(findings)} checks failed: {names}.", code="doctor.failed", more=report)
+    if as_json:
+        print_json(report)
 
 
 def _show(one: Finding) -> None:

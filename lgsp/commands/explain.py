@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from lgsp.commands.client import Profile, client_options, open_client
-from lgsp.commands.common import Failed, explained, json_option, print_json, print_table, run, say
+from lgsp.commands.common import Refused, json_option, print_json, print_table, run, say
 from lgsp.commands.compose import Draft, draft_options
 
 
@@ -19,14 +19,19 @@ def explain(profile: Profile, draft: Draft, as_json: bool) -> None:
     Exit status 1 when the envelope would be refused.
     """
     told = run(_explain(profile, draft.octets(profile)))
-    if as_json:
-        print_json(told)
-    else:
+    if not as_json:
         _show(told)
+    elif told["accepted"]:
+        print_json(told)
     if not told["accepted"]:
-        no = told["refusal"]
-        text = explained(no["code"], no.get("field", ""), no["title_vi"], no["title_en"], no.get("detail", ""))
-        raise Failed(text, f"{no['remedy_vi']}\n→ {no['remedy_en']}")
+        raise Refused(_as_problem(told["refusal"]), {"accepted": False, "steps": told["steps"]})
+
+
+def _as_problem(no: dict[str, Any]) -> dict[str, Any]:
+    """As a problem document calls it; absent members are empty."""
+    names = {"title": "title_en", "remedy": "remedy_en"}
+    members = ("code", "title", "title_vi", "field", "detail", "remedy", "remedy_vi")
+    return {name: no.get(names.get(name, name), "") for name in members}
 
 
 def _show(told: dict[str, Any]) -> None:

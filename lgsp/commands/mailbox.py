@@ -122,14 +122,16 @@ async def _acknowledge(
     items += [{"delivery_id": one, "result": "refused", "reason": reason} for one in refuse_ids]
     async with open_client(profile) as hub:
         results = await acknowledge(hub, items)
-    if as_json:
-        print_json({"results": results})
-    else:
+    foreign = any(one["state"] is None for one in results)
+    if not as_json:
         for one in results:
             state = label(one["state"]) if one["state"] else "không phải của cơ quan này · not a delivery to this agency"
             say(f"{one['delivery_id']}  {state}", None if one["state"] else "red")
-    if any(one["state"] is None for one in results):
-        raise Failed("Some of these are no deliveries to this agency.", "see `lgsp mailbox` for the ids")
+    elif not foreign:
+        print_json({"results": results})
+    if foreign:
+        said = {"results": results}
+        raise Failed("Some of these are no deliveries to this agency.", "see `lgsp mailbox` for the ids", more=said)
 
 
 async def acknowledge(hub: HubClient, items: list[dict[str, Any]]) -> list[dict[str, Any]]:

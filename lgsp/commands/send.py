@@ -1,9 +1,13 @@
 """`lgsp send`: hand one envelope over and show the receipt."""
 
+import sys
+from pathlib import Path
+
 import click
 
 from contracts.receipt import Receipt
-from lgsp.commands.client import Profile, Refused, client_options, open_client
+from lgsp.commands.attach import upload
+from lgsp.commands.client import HubClient, Profile, client_options, open_client
 from lgsp.commands.common import json_option, print_json, run, say
 from lgsp.commands.compose import Draft, draft_options
 from lgsp.commands.labels import clock
@@ -11,22 +15,26 @@ from lgsp.commands.labels import clock
 
 @click.command(short_help="Gửi một thông điệp · Send one envelope.")
 @json_option
+@click.option(
+    "--attach",
+    "attached",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Send this file beside the body; once for each.",
+)
 @draft_options
 @client_options
-def send(profile: Profile, draft: Draft, as_json: bool) -> None:
+def send(profile: Profile, draft: Draft, attached: tuple[Path, ...], as_json: bool) -> None:
     """Gửi một thông điệp · Send one envelope and print the receipt, or the refusal and its remedy.
 
     \b
       lgsp send case.file/1 --example --as H01.101 --to H01.15
       lgsp send hoso.json --kind case.file/1 --to H01.15 --sender H01.101
       lgsp send envelope.json
+      lgsp send hoso.json --kind case.file/1 --to H01.15 --sender H01.101 --attach banve.pdf
     """
-    try:
-        receipt = run(_send(profile, draft.octets(profile)))
-    except Refused as refused:
-        if as_json:
-            print_json(refused.problem)
-        raise
+    receipt = run(_send(profile, draft.octets(profile), attached))
     if as_json:
         print_json(receipt)
         return
@@ -39,8 +47,26 @@ def send(profile: Profile, draft: Draft, as_json: bool) -> None:
     say(f"Theo dõi · Follow it: lgsp trace {receipt.sender}/{receipt.message_id}")
 
 
-async def _send(profile: Profile, octets: bytes) -> Receipt:
+async def _send(profile: Profile, octets: bytes, attached: tuple[Path, ...]) -> Receipt:
     import msgspec
 
     async with open_client(profile) as hub:
+        if attached:
+            octets = await _with_files(hub, octets, attached)
         return msgspec.convert(await hub.post_octets("/v1/envelopes", octets), Receipt)
+
+
+async def _with_files(hub: HubClient, octets: bytes, attached: tuple[Path, ...]) -> bytes:
+    """The envelope in its JSON form, naming the files, which the hub has by now."""
+    import msgspec
+
+    from contracts import wire
+    from contracts.envelope import checked
+
+    envelope = wire.parse(octets)
+    files = list(envelope.attachments)
+    size_bytes = sum(path.stat().st_size for path in attached)
+    with click.progressbar(length=size_bytes, label="Tải lên · Uploading", file=sys.stderr) as bar:
+        for path in attached:
+            files.append(await upload(hub, path, bar.update))
+    return wire.render(checked(msgspec.structs.replace(envelope, attachments=tuple(files))))

@@ -6,8 +6,8 @@ from urllib.parse import quote
 
 import click
 
-from lgsp.commands.client import HubClient, Profile, Refused, client_options, open_client
-from lgsp.commands.common import json_option, print_json, print_table, run, say
+from lgsp.commands.client import HubClient, Profile, client_options, open_client
+from lgsp.commands.common import Refused, json_option, print_json, print_table, run, say
 from lgsp.commands.labels import clock, label
 
 _NOT_OURS = "access.not_a_party"

@@ -28,6 +28,7 @@ def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[t
 
 ROOT = Path(__file__).parents[2]
 ALL = list(commands(cli))
+FORM = {"code", "title", "title_vi", "field", "detail", "remedy", "remedy_vi"}
 PRINT_NOTHING = {("run",), ("gateway",), ("worker",)}
 
 
@@ -131,6 +132,9 @@ def test_a_job_that_fails_is_status_1_with_a_remedy(lgsp: Any, tmp_path: Path) -
         assert result.exit_code == 1, (arguments, result.output)
         assert "→" in result.stderr, arguments
         assert "Traceback" not in result.output
+        told = json.loads(lgsp(*arguments, "--json").stdout)
+        assert FORM <= told.keys(), arguments
+        assert told["code"] and told["title_vi"] and told["detail"] and told["remedy"], arguments
 
 
 def add(lgsp: Any, code: str, *more: str) -> None:
@@ -302,6 +306,15 @@ def test_every_kind_shows_schema_and_examples_that_validate(lgsp: Any, tmp_path:
             result = lgsp("contract", "validate", file, "--kind", key, "--json")
             assert result.exit_code == 0, (key, name, result.output)
             assert json.loads(result.output)["valid"] is True
+
+
+def test_a_kind_without_a_version_is_its_newest_one(lgsp: Any, tmp_path: Path) -> None:
+    """People may say case.file; a name that is none is still told what it probably meant."""
+    assert lgsp("contract", "show", "case.file").output == lgsp("contract", "show", "case.file/1").output
+    body = tmp_path / "body.json"
+    body.write_text(lgsp("contract", "show", "case.file", "--example").output)
+    assert json.loads(lgsp("contract", "validate", body, "--kind", "case.file", "--json").output)["kind"] == "case.file/1"
+    assert "case.file/1" in lgsp("contract", "show", "case.fil").stderr
 
 
 def test_doctor_says_what_is_well_and_how_to_mend_the_rest(lgsp: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
