@@ -162,9 +162,11 @@ class HubClient:
         while offset < len(octets):
             chunk, at = octets[offset : offset + _CHUNK_BYTES], {"Upload-Offset": f"{offset}"}
             answer = await self._signed_in("PATCH", path, chunk, "application/offset+octet-stream", more=_TUS | at)
-            if answer.status != 204:  # the chunk before the connection broke had arrived, or is still being written
+            if answer.status in (409, 423):  # what was sent before the connection broke has arrived, or is still being written
+                await asyncio.sleep(_FIRST_PAUSE_S)
                 answer = await self._signed_in("HEAD", path, more=_TUS)
-                _expected(answer.status, 200, answer.octets)
+            if answer.status not in (200, 204):
+                raise HubUnreachable(f"HTTP {answer.status}: {answer.octets[:200]!r}")
             offset = int(answer.headers["Upload-Offset"])
 
     async def attachment(self, digest: str) -> bytes:

@@ -92,14 +92,17 @@ class Senders:
         task.add_done_callback(self._running.discard)
 
     async def _single(self, message: PlannedMessage) -> None:
+        if message.scan is not None:
+            try:
+                await self._hubs[message.sender].upload(message.scan.octets, message.scan.digest)
+            except HubUnreachable as error:
+                self._ledger.gave_up(message.message_id, str(error))
+                return
         octets = octets_of(message, datetime.now(UTC))
         self._ledger.begins(message)
         async with self._slots[message.sender]:
-            hub = self._hubs[message.sender]
             try:
-                if message.scan is not None:
-                    await hub.upload(message.scan.octets, message.scan.digest)
-                reply = await hub.send(octets)
+                reply = await self._hubs[message.sender].send(octets)
             except HubUnreachable as error:
                 self._ledger.gave_up(message.message_id, str(error))
                 return

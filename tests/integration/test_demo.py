@@ -120,6 +120,8 @@ async def test_a_scaled_day_keeps_every_promise(tmp_path: Path) -> None:
     assert (broken(again), again.exit_code) == ([], 0)
     assert result.figures.cases == 120
     assert result.figures.deliveries > result.figures.messages > 600
+    (files,) = (check for check in result.checks if check.name == "files")
+    assert int(files.found) >= 5, "attachments were uploaded and fetched"
     names = {check.name for check in result.checks}
     assert {"order", "once", "lesson_resent", "lesson_id_reused", "lesson_split_recipient", "lesson_wrong_sender"} <= names
     shown = said.getvalue()

@@ -7,7 +7,7 @@ import pytest
 
 from lgsp.demo.check import Check, passed, verify
 from lgsp.demo.day import DayPlan, plan_day
-from lgsp.demo.evidence import Answered, Arrival, Evidence, HubBalance, Learned, TurnedAway
+from lgsp.demo.evidence import Answered, Arrival, Evidence, Fetched, HubBalance, Learned, TurnedAway
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +36,7 @@ def evidence(plan: DayPlan) -> Evidence:
             )
             for delivery_id, recipient in deliveries.items()
         )
+    found.fetched.extend(Fetched(recipient=who, message_id=what, digest=digest) for who, what, digest in plan.expectations.files)
     found.learned.append(Learned(lesson="unknown_recipient", expected="route.unknown_recipient", found="route.unknown_recipient"))
     return found
 
@@ -102,6 +103,16 @@ def test_a_message_at_the_wrong_recipient_is_seen(plan: DayPlan, evidence: Evide
     """Arriving somewhere is not enough."""
     evidence.arrivals[5] = replace(evidence.arrivals[5], recipient="H01.20")
     assert {"delivered", "as_promised", "links"} <= broken(plan, evidence)
+
+
+def test_a_file_that_is_missing_or_not_the_same_is_seen(plan: DayPlan, evidence: Evidence) -> None:
+    """Each recipient of a file must hold the bytes of its sender; of one byte more or less the digest is another one."""
+    assert len(plan.expectations.files) >= 2
+    *rest, last = evidence.fetched
+    assert broken(plan, replace(evidence, fetched=rest)) == {"files"}
+    other = replace(last, digest="sha256:" + "0" * 64)
+    assert broken(plan, replace(evidence, fetched=[*rest, other])) == {"files"}
+    assert last.message_id in named(plan, replace(evidence, fetched=rest), "files").detail
 
 
 def test_a_reordered_lane_is_seen(plan: DayPlan, evidence: Evidence) -> None:

@@ -1,10 +1,12 @@
 """The demo's day: exact shares, one order per case, bodies that obey their contracts, the same plan every time."""
 
+import json
 import unicodedata
 from collections import Counter
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from fractions import Fraction
+from hashlib import sha256
 from itertools import pairwise
 
 import msgspec
@@ -49,6 +51,20 @@ def test_the_day_has_the_figures_of_the_province(day: DayPlan) -> None:
     assert (figures.cases, figures.linked_cases, figures.posted_in, figures.posted_out) == (2700, 1500, 486, 540)
     assert Counter(case.field.code for case in day.cases) == {field.code: 300 for field in FIELDS}
     assert 15_000 < figures.messages < 25_000
+
+
+def test_some_cases_bring_a_file_along(day: DayPlan) -> None:
+    """4 % of the cases: attached where the whole file goes, named in the body by its digest, expected at every recipient."""
+    assert sum(case.has_scan for case in day.cases) == share(2700, 4) == 108
+    carrying = [message for message in day.messages if message.scan is not None]
+    assert {message.kind for message in carrying} == {"case.file/1", "case.transfer/1"}
+    assert sum(message.kind == "case.file/1" for message in carrying) == 108
+    for message in carrying:
+        assert message.scan is not None
+        assert message.scan.digest == "sha256:" + sha256(message.scan.octets).hexdigest()
+        assert message.scan.digest in json.dumps(message.body)
+        assert {(to, message.message_id, message.scan.digest) for to in message.recipients} <= day.expectations.files
+    assert len(day.expectations.files) == sum(len(message.recipients) for message in carrying)
 
 
 def test_five_of_nine_fields_are_linked_onward() -> None:
