@@ -140,6 +140,10 @@ _TABLE: tuple[tuple[str, int, bool, str, str, str, str], ...] = (
     ("route.ambiguous_successor", 422, _MEND,
      "Cơ quan nhận đã chia cho nhiều cơ quan kế thừa", "The recipient was split between several successors",
      "Ghi rõ mã của cơ quan kế thừa; trục không đoán thay.", "Name the successor yourself; the hub never guesses."),
+    ("agency.unknown", 404, _MEND,
+     "Không có cơ quan nào mang mã này", "No agency has this code",
+     "Tìm theo tên hoặc một phần mã: /v1/agencies?search=...",
+     "Search by name or part of a code: /v1/agencies?search=..."),
     # --- attachments --------------------------------------------------------------------------------------------------------
     ("attachment.unknown", 422, _MEND,
      "Tệp đính kèm chưa được tải lên", "The attachment has not been uploaded",

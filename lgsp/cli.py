@@ -91,8 +91,8 @@ def cli(ctx: click.Context, settings_file: Path | None) -> None:
     \b
     First steps:
       lgsp run --demo                                   a hub and a province that uses it
-      lgsp send case.file/1 --example --as H01.101 --to H01.15
-      lgsp mailbox --as H01.101
+      lgsp send case.file --example --as H01.101 --to H01.102
+      lgsp mailbox --as H01.102
     """
     ctx.obj = Invocation(settings_file)
 

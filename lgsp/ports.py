@@ -259,9 +259,10 @@ class Records(Protocol):
         """Every event of these envelopes, oldest first."""
         ...
 
-    async def find_case(self, identifier_key: str, party: AgencyCode, limit: int) -> list[EnvelopeRecord]:
+    async def find_case(self, identifier_key: str, party: AgencyCode | None, limit: int) -> list[EnvelopeRecord]:
         """Envelopes of which the agency is the sender or a recipient and that bear this identifier (any scheme, compared by
-        `contracts.text.identifier_key`): the newest `limit` of them, oldest first."""
+        `contracts.text.identifier_key`): the newest `limit` of them, oldest first. `party` None: whoever they belong to; for
+        operators and auditors at the hub, never for a request."""
         ...
 
     async def attachment_open_to(self, digest: str, agency: AgencyCode) -> bool:

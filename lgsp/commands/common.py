@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import os
+import shutil
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -113,6 +114,22 @@ json_option = click.option("--json", "as_json", is_flag=True, callback=_remember
 def run(coroutine: Coroutine[Any, Any, R]) -> R:
     """Until it ends; Ctrl-C ends it in order."""
     return asyncio.run(coroutine)
+
+
+def run_until_stopped(coroutine: Coroutine[Any, Any, R]) -> R | None:
+    """For what goes on until somebody presses Ctrl-C: that is its proper end, and None."""
+    try:
+        return run(coroutine)
+    except KeyboardInterrupt:
+        return None
+
+
+def program() -> str:
+    """What one types to call this program, as it was called: `.venv/bin/lgsp`; plain `lgsp` where the shell finds it."""
+    called = Path(sys.argv[0])
+    if called.name != "lgsp" or shutil.which("lgsp") == str(called):
+        return "lgsp"
+    return str(called)
 
 
 def quiet_log() -> None:

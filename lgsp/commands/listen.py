@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from lgsp.commands.client import HubClient, Profile, client_options, open_client
-from lgsp.commands.common import json_option, print_json, run, say
-from lgsp.commands.mailbox import LONG_POLL_S, acknowledge, waiting
+from lgsp.commands.common import Failed, json_option, print_json, run_until_stopped, say
+from lgsp.commands.mailbox import LONG_POLL_S, acknowledge, tell_of_push, waiting
 
 if TYPE_CHECKING:
     import aiohttp
@@ -31,7 +31,7 @@ class Hook(NamedTuple):
     "--forward-to", required=True, metavar="URL", help="Where to POST each delivery, such as http://localhost:3000/hook."
 )
 @click.option("--secret", envvar="LGSP_WEBHOOK_SECRET", help="Sign as a push is signed: whsec_ and base64.")
-@click.option("--once", is_flag=True, help="End when the mailbox is empty or everything left in it failed.")
+@click.option("--once", is_flag=True, help="End when the mailbox is empty, or with status 1 when everything left in it failed.")
 @client_options
 def listen(profile: Profile, forward_to: str, secret: str | None, once: bool, as_json: bool) -> None:
     """Chuyển hộp thư về máy mình · Forward each delivery of the mailbox to a local URL, in the form of a push.
@@ -45,21 +45,24 @@ def listen(profile: Profile, forward_to: str, secret: str | None, once: bool, as
         keys = keys_of(secret or "")
     except ValueError as error:
         raise click.UsageError(f"--secret: {error}") from None
-    run(_listen(profile, Hook(forward_to, keys), once, as_json))
+    if run_until_stopped(_listen(profile, Hook(forward_to, keys), once, as_json)):
+        raise Failed("Not every delivery was taken; those are still in the mailbox.", f"what does {forward_to} say about them?")
 
 
-async def _listen(profile: Profile, hook: Hook, once: bool, as_json: bool) -> None:
+async def _listen(profile: Profile, hook: Hook, once: bool, as_json: bool) -> bool:
+    """With `once`: whether any delivery was not taken in the end."""
     import aiohttp
 
     async with open_client(profile) as hub, aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_TIMEOUT_S)) as local:
         if not as_json:
             say(f"{profile.url} -> {hook.url}", "cyan")
+        await tell_of_push(hub)
         failed = False
         while True:
             entries = await waiting(hub, 0 if once or failed else LONG_POLL_S)
             passed, failed = await _forward_all(hub, local, hook, entries, as_json)
             if once and not passed:
-                return
+                return failed
             if failed:
                 await asyncio.sleep(_PAUSE_S if not once else 0)
 

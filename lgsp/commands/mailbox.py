@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import click
 
 from lgsp.commands.client import HubClient, Profile, client_options, open_client
-from lgsp.commands.common import Failed, json_option, print_json, print_table, run, say
+from lgsp.commands.common import Failed, json_option, print_json, print_table, run, run_until_stopped, say
 from lgsp.commands.labels import clock, label
 
 LONG_POLL_S = 25.0
@@ -45,16 +46,16 @@ def mailbox(
     """Hộp thư · List what waits for the agency, fetch it, acknowledge it.
 
     \b
-      lgsp mailbox --as H01.101
-      lgsp mailbox --as H01.101 --fetch 7 --output hoso.json
-      lgsp mailbox --as H01.101 --ack 7 --ack 8
+      lgsp mailbox --as H01.102
+      lgsp mailbox --as H01.102 --fetch 7 --output hoso.json
+      lgsp mailbox --as H01.102 --ack 7 --ack 8
     """
     if ack_ids or refuse_ids:
         run(_acknowledge(profile, ack_ids, refuse_ids, reason, as_json))
     elif fetch_id is not None:
         run(_fetch(profile, fetch_id, output))
     elif follow:
-        run(_follow(profile, as_json))
+        run_until_stopped(_follow(profile, as_json))
     else:
         run(_list(profile, limit, as_json))
 
@@ -62,6 +63,8 @@ def mailbox(
 async def _list(profile: Profile, limit: int, as_json: bool) -> None:
     async with open_client(profile) as hub:
         page = await hub.get("/v1/mailbox", limit=limit)
+        if not page["entries"]:
+            await tell_of_push(hub)
     if as_json:
         print_json(page)
     elif page["entries"]:
@@ -72,11 +75,24 @@ async def _list(profile: Profile, limit: int, as_json: bool) -> None:
 
 async def _follow(profile: Profile, as_json: bool) -> None:
     async with open_client(profile) as hub:
+        await tell_of_push(hub)
         async for entry in arrivals(hub, _LOOK_AGAIN_S):
             if as_json:
                 print_json(entry, indent=False)
             else:
                 say("  ".join(str(cell) for cell in _row(entry) if cell is not None))
+
+
+async def tell_of_push(hub: HubClient) -> None:
+    """Says on standard error why a mailbox will stay empty: who looks into it may have forgotten the agency's endpoint."""
+    code = hub.profile.agency
+    if code is None:
+        return
+    told = await hub.get(f"/v1/agencies/{quote(code, safe='')}")
+    if told["delivery"] == "push":
+        where = told.get("receives_at", "its endpoint")
+        text = f"{code} nhận trực tiếp tại {where}; không có gì vào hộp thư\n{code} receives by push at {where}; "
+        click.secho(text + "nothing comes into its mailbox", fg="yellow", err=True)
 
 
 async def arrivals(hub: HubClient, look_again_s: float) -> AsyncIterator[dict[str, Any]]:

@@ -29,7 +29,7 @@ def send(profile: Profile, draft: Draft, attached: tuple[Path, ...], as_json: bo
     """Gửi một thông điệp · Send one envelope and print the receipt, or the refusal and its remedy.
 
     \b
-      lgsp send case.file/1 --example --as H01.101 --to H01.15
+      lgsp send case.file --example --as H01.101 --to H01.102
       lgsp send hoso.json --kind case.file/1 --to H01.15 --sender H01.101
       lgsp send envelope.json
       lgsp send hoso.json --kind case.file/1 --to H01.15 --sender H01.101 --attach banve.pdf

@@ -1,11 +1,13 @@
 """/v1/agencies: who is connected, by code and name. Addresses, secrets and grants belong to an agency alone and are not here."""
 
+from bisect import bisect_left
 from datetime import date
+from difflib import get_close_matches
 from typing import Annotated, NamedTuple
 
 import msgspec
 from aiohttp import web
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from contracts.agency import MAX_CODE_CHARS
 from contracts.errors import ContractError
@@ -29,6 +31,7 @@ class PublicAgency(msgspec.Struct, frozen=True, kw_only=True):
     closed_on: date | None
     successors: tuple[str, ...]
     delivery: Annotated[str, Meta(extra_json_schema={"enum": ["push", "mailbox"]})]
+    receives_at: Annotated[str, Meta(description="Address of the endpoint; told to the agency itself only")] | UnsetType = UNSET
 
 
 class AgencyPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +56,7 @@ SEARCH = Query(
 )
 LIMIT = Query("limit", Annotated[int, Meta(ge=1, le=1000)], 100, "at most so many agencies")
 AFTER = Query("after", Annotated[str, Meta(max_length=MAX_CODE_CHARS)], "", "only codes that sort after this one")
+_NEIGHBOURS = 200  # of an unknown code, to either side: where codes that were meant instead are looked for
 
 
 class Agencies:
@@ -84,7 +88,7 @@ class Agencies:
                 agency=self.one,
                 paths={"code": "a code of any scheme, current or former"},
                 answers={200: Answer(description="The agency", media={JSON: PublicAgency})},
-                refusals=("request.not_found",),
+                refusals=("agency.unknown",),
             ),
         )
 
@@ -108,8 +112,19 @@ class Agencies:
     async def one(self, request: web.Request, caller: Agency) -> web.Response:
         agency = self._directory.current.known_as(request.match_info["code"], self._clock().date())
         if agency is None:
-            raise ContractError("request.not_found", "code")
-        return json_response(public(agency))
+            raise ContractError("agency.unknown", "code", self._near(request.match_info["code"]))
+        told = public(agency)
+        if agency.endpoint is not None and agency.code == caller.code:
+            told = msgspec.structs.replace(told, receives_at=agency.endpoint.url)
+        return json_response(told)
+
+    def _near(self, code: str) -> str:
+        """Codes that were probably meant. Only among the neighbours in the order of codes: a directory may hold ten thousand."""
+        index = self._index(self._directory.current)
+        place = bisect_left(index, code, key=lambda entry: entry.code)
+        neighbours = [entry.code for entry in index[max(0, place - _NEIGHBOURS) : place + _NEIGHBOURS]]
+        near = get_close_matches(code[:MAX_CODE_CHARS], neighbours, n=3)
+        return f"near matches: {', '.join(near)}" if near else ""
 
     def _index(self, directory: Directory) -> tuple[_Entry, ...]:
         """Made once for each version of the directory: folding ten thousand names takes longer than looking through them."""

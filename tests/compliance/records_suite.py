@@ -167,6 +167,16 @@ async def test_a_case_is_found_by_its_parties_whatever_others_write(store: Store
     assert [len(record.deliveries) for record in found[ALPHA]] == [1, 2, 2]
 
 
+async def test_an_auditor_finds_a_case_over_all_its_parties(store: Store) -> None:
+    """Without a party every envelope of the case is found, those of agencies that have nothing to do with each other too."""
+    case = [Identifier("case", "case 1")]
+    pairs = [(SENDER, ALPHA), (AgencyCode("H01.78"), AgencyCode("H01.77"))]
+    batch = [admitted(f"m{n}", to, sender=sender, identifiers=case) for n, (sender, to) in enumerate(pairs)]
+    await store.accept([*batch, admitted("other")], NOW, LEASE_S)
+    assert [record.envelope.message_id for record in await store.find_case("CASE 1", None, 3)] == ["m0", "m1"]
+    assert [record.envelope.message_id for record in await store.find_case("case 1", None, 1)] == ["m1"]
+
+
 async def test_timelines_of_several_envelopes_come_together(store: Store) -> None:
     """One look-up for a whole case: all their events in the order in which they happened, nothing of others."""
     await store.accept([admitted(f"m{n}") for n in range(4)], NOW, LEASE_S)

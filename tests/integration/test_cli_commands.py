@@ -133,7 +133,7 @@ def test_a_job_that_fails_is_status_1_with_a_remedy(lgsp: Any, tmp_path: Path) -
         assert "→" in result.stderr, arguments
         assert "Traceback" not in result.output
         told = json.loads(lgsp(*arguments, "--json").stdout)
-        assert FORM <= told.keys(), arguments
+        assert told.keys() >= FORM, arguments
         assert told["code"] and told["title_vi"] and told["detail"] and told["remedy"], arguments
 
 

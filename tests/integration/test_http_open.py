@@ -51,7 +51,8 @@ async def test_nobody_learns_the_address_or_secret_of_another(hub: HttpHub) -> N
 async def test_an_agency_is_found_by_a_former_code(hub: HttpHub) -> None:
     """The alias leads to the agency; an unknown code to 404."""
     assert (await hub.call("GET", "/v1/agencies/000.00.15.H01")).json["code"] == COMMUNE
-    assert_problem(await hub.call("GET", "/v1/agencies/H01.404"), 404, "request.not_found", "code")
+    assert_problem(await hub.call("GET", "/v1/agencies/H01.404"), 404, "agency.unknown", "code")
+    assert LAND_OFFICE in (await hub.call("GET", f"/v1/agencies/{LAND_OFFICE}9")).json["detail"]
 
 
 async def test_every_contract_has_its_schemas_and_valid_examples(hub: HttpHub) -> None:

@@ -23,7 +23,7 @@ FROM envelopes WHERE sender = $1 AND message_id = $2"""
 CASE = """
 SELECT e.sequence, accepted_at, expires_at, digest, directory_version, body_bytes, header, first_delivery_id, delivery_count
 FROM identifiers i JOIN envelopes e ON e.sequence = i.sequence
-WHERE i.key = $1 AND (e.sender = $2 OR EXISTS (
+WHERE i.key = $1 AND ($2::text IS NULL OR e.sender = $2 OR EXISTS (
     SELECT 1 FROM deliveries d
     WHERE d.delivery_id >= e.first_delivery_id AND d.delivery_id < e.first_delivery_id + e.delivery_count AND d.recipient = $2))
 ORDER BY i.sequence DESC LIMIT $3"""
@@ -74,7 +74,7 @@ async def envelope(connection: Connection, sender: AgencyCode, message_id: str) 
     return found[0] if found else None
 
 
-async def find_case(connection: Connection, text: str, party: AgencyCode, limit: int) -> list[EnvelopeRecord]:
+async def find_case(connection: Connection, text: str, party: AgencyCode | None, limit: int) -> list[EnvelopeRecord]:
     """As `Records.find_case`."""
     newest_first = await connection.fetch(CASE, identifier_key(text), party, limit)
     return await _with_deliveries(connection, newest_first[::-1])

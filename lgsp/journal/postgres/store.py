@@ -106,7 +106,7 @@ class PostgresStore:
         async with self._database.connection() as connection:
             return await records.timeline(connection, sequences)
 
-    async def find_case(self, identifier_key: str, party: AgencyCode, limit: int) -> list[EnvelopeRecord]:
+    async def find_case(self, identifier_key: str, party: AgencyCode | None, limit: int) -> list[EnvelopeRecord]:
         async with self._database.connection() as connection:
             return await records.find_case(connection, identifier_key, party, limit)
 

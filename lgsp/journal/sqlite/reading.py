@@ -43,7 +43,7 @@ FROM envelopes WHERE sender = ? AND message_id = ?"""
 CASE = """
 SELECT sequence, accepted_at, expires_at, digest, directory_version, body_bytes, header, first_delivery_id, delivery_count
 FROM identifiers i JOIN envelopes e USING (sequence)
-WHERE key = ?1 AND (e.sender = ?2 OR EXISTS (
+WHERE key = ?1 AND (?2 IS NULL OR e.sender = ?2 OR EXISTS (
     SELECT 1 FROM deliveries d
     WHERE d.delivery_id >= e.first_delivery_id AND d.delivery_id < e.first_delivery_id + e.delivery_count AND d.recipient = ?2))
 ORDER BY i.sequence DESC LIMIT ?3"""
@@ -106,7 +106,7 @@ def envelope(connection: sqlite3.Connection, sender: AgencyCode, message_id: str
     return None if row is None else _envelope(connection, row)
 
 
-def find_case(connection: sqlite3.Connection, text: str, party: AgencyCode, limit: int) -> list[EnvelopeRecord]:
+def find_case(connection: sqlite3.Connection, text: str, party: AgencyCode | None, limit: int) -> list[EnvelopeRecord]:
     """As `Records.find_case`."""
     newest_first = connection.execute(CASE, (identifier_key(text), party, limit)).fetchall()
     return [_envelope(connection, row) for row in reversed(newest_first)]

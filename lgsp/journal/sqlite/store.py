@@ -150,7 +150,7 @@ class SqliteStore:
     async def timeline(self, *sequences: int) -> list[Event]:
         return await self._readers.run(reading.timeline, sequences)
 
-    async def find_case(self, identifier_key: str, party: AgencyCode, limit: int) -> list[EnvelopeRecord]:
+    async def find_case(self, identifier_key: str, party: AgencyCode | None, limit: int) -> list[EnvelopeRecord]:
         return await self._readers.run(reading.find_case, identifier_key, party, limit)
 
     async def attachment_open_to(self, digest: str, agency: AgencyCode) -> bool:
