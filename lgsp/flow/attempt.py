@@ -9,8 +9,10 @@ from datetime import datetime
 import msgspec
 
 from contracts.adapter import DeliveryAdapter, Endpoint, Parcel
+from contracts.agency import AgencyCode
 from contracts.outcome import Outcome, Retry
 from lgsp import metrics
+from lgsp.core.directory import Agency, Directory
 from lgsp.core.lifecycle import State
 from lgsp.core.notices import NoticeRules, notice_of
 from lgsp.core.retry import Verdict, judge
@@ -18,6 +20,7 @@ from lgsp.core.trace import trace_id
 from lgsp.errors import Unavailable
 from lgsp.flow.directory import DirectoryCache
 from lgsp.flow.lines import Line, PutOff
+from lgsp.flow.notices import parcel_of
 from lgsp.flow.settler import Settler
 from lgsp.log import get_logger
 from lgsp.log import trace_id as current_trace
@@ -60,23 +63,23 @@ class Attempts:
         """When it returns, the journal knows what came of the attempt. Raises Unavailable when it could not be told."""
         started = time.perf_counter()
         current_trace.set(trace_id(work.envelope.traceparent))
-        parcel = _parcel(work)
+        parcel = parcel_of(work)
+        agency = self._directory.current.agencies.get(work.recipient)
+        endpoint = agency.endpoint if agency is not None else None
         try:
-            verdict = await self._verdict(work, parcel)
+            verdict = await self._verdict(work, parcel, endpoint)
         except PutOff as off:
             await self._put_off(work, off.delay_s)
             return
         took_ms = round((time.perf_counter() - started) * 1000)
         await self._settle(self._settlement(work, parcel, verdict, took_ms))
-        if verdict.disable_endpoint:
-            await self._disable(parcel)
+        if verdict.disable_endpoint and endpoint is not None:
+            await self._disable(work.recipient, endpoint.url)
         _report(parcel, verdict, took_ms)
 
-    async def _verdict(self, work: Work, parcel: Parcel) -> Verdict:
+    async def _verdict(self, work: Work, parcel: Parcel, endpoint: Endpoint | None) -> Verdict:
         if work.expires_at <= self._clock():
             return Verdict(State.EXPIRED, reason="delivery.expired")
-        agency = self._directory.current.agencies.get(work.recipient)
-        endpoint = agency.endpoint if agency is not None else None
         if endpoint is None:  # the recipient went over to pulling
             return Verdict(State.AVAILABLE)
         left_s = (work.expires_at - self._clock()).total_seconds()
@@ -127,27 +130,26 @@ class Attempts:
                 log.error("journal.lost", detail=str(error), wait_s=_PAUSE_S)
                 await asyncio.sleep(_PAUSE_S)
 
-    async def _disable(self, parcel: Parcel) -> None:
+    async def _disable(self, recipient: AgencyCode, url: str) -> None:
         """HTTP 410: nobody is asked there again until an operator registers a new address."""
-        agency = self._directory.current.agencies.get(parcel.recipient)
-        if agency is not None and agency.endpoint is not None and agency.endpoint.enabled:
-            closed = msgspec.structs.replace(agency.endpoint, enabled=False)
-            await self._directory_store.save_agencies((msgspec.structs.replace(agency, endpoint=closed),))
+        closed: list[Agency] = []
+
+        def close(directory: Directory) -> list[Agency]:
+            closed.extend(_closed(directory, recipient, url))
+            return closed
+
+        await self._directory_store.change_agencies(close)
+        if closed:
             await self._directory.refresh()
-            log.warning("endpoint.disabled", recipient=parcel.recipient, reason="delivery.endpoint_gone")
+            log.warning("endpoint.disabled", recipient=recipient, reason="delivery.endpoint_gone")
 
 
-def _parcel(work: Work) -> Parcel:
-    return Parcel(
-        delivery_id=work.delivery_id,
-        attempt=work.tries,
-        recipient=work.recipient,
-        addressed_as=work.addressed_as,
-        sequence=work.sequence,
-        envelope=work.envelope,
-        order_key=work.order_key,
-        identifiers=work.identifiers,
-    )
+def _closed(directory: Directory, recipient: AgencyCode, url: str) -> list[Agency]:
+    """The recipient without this address; nothing where an operator has registered another one meanwhile."""
+    agency = directory.agencies.get(recipient)
+    if agency is None or agency.endpoint is None or agency.endpoint.url != url or not agency.endpoint.enabled:
+        return []
+    return [msgspec.structs.replace(agency, endpoint=msgspec.structs.replace(agency.endpoint, enabled=False))]
 
 
 def _report(parcel: Parcel, verdict: Verdict, took_ms: int) -> None:
