@@ -61,6 +61,7 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "error": "class of the exception",
         "expired": "deliveries that ended as expired",
         "host": "host name of the far side",
+        "identifier": "identifier of a case, document or parcel that was asked for, or SENDER/MESSAGE_ID",
         "journal": "sqlite or postgresql",
         "kind": "kind of message, name/version",
         "lines": "lines of the log that are lost",
@@ -70,6 +71,7 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "message_ids": "message_id of each envelope newly accepted",
         "method": "HTTP method",
         "open": "units of work still under way",
+        "operator": "login name of the person at the hub's machine",
         "path": "route of the HTTP request as a template (/v1/mailbox/{delivery_id}), never with its query",
         "pid": "process id",
         "queue": "name of a queue",
@@ -167,6 +169,12 @@ _TABLE: tuple[LogEvent, ...] = (
         "a recipient's endpoint is gone (410); an operator has to register a new one",
         "recipient",
         "delivery_id reason detail host",
+    ),
+    _event(
+        "case.inspected",
+        "info",
+        "somebody at the hub read the timeline of a case over all agencies (`lgsp trace --all`)",
+        "identifier operator envelopes",
     ),
     # --- what the hub leans on ----------------------------------------------------------------------------------------------
     _event("broker.connected", "info", "connected to RabbitMQ, also after a loss", "connection", "down_s detail"),

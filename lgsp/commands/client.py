@@ -39,6 +39,16 @@ class Profile:
 def client_options(command: Callable[..., R]) -> Callable[..., R]:
     """Options that say which hub and which agency; the command's first argument becomes the Profile."""
 
+    @functools.wraps(command)
+    def identified(identity: Identity, /, *args: Any, **options: Any) -> R:
+        return command(identity.profile(), *args, **options)
+
+    return identity_options(identified)
+
+
+def identity_options(command: Callable[..., R]) -> Callable[..., R]:
+    """The same options, for a command that may do without them; its first argument becomes the Identity."""
+
     @click.option("--url", envvar="LGSP_URL", help=f"Address of the hub; default: the sandbox's, else {DEFAULT_URL}.")
     @click.option("--client-id", envvar="LGSP_CLIENT_ID", help="Client id of the agency.")
     @click.option("--client-secret", envvar="LGSP_CLIENT_SECRET", help="Its secret; better in the environment than here.")
@@ -60,7 +70,7 @@ def client_options(command: Callable[..., R]) -> Callable[..., R]:
     @functools.wraps(command)
     def identified(invocation: Invocation, /, *args: Any, **options: Any) -> R:
         who = _Options(**{name: options.pop(name) for name in _Options._fields})
-        return command(_profile(invocation, who), *args, **options)
+        return command(Identity(invocation, who), *args, **options)
 
     return identified
 
@@ -74,6 +84,17 @@ class _Options(NamedTuple):
     ca_file: Path | None
     cert: Path | None
     key: Path | None
+
+
+class Identity(NamedTuple):
+    """Who one said to be."""
+
+    invocation: Invocation
+    given: _Options
+
+    def profile(self) -> Profile:
+        """Raises UsageError when nobody was named, Failed."""
+        return _profile(self.invocation, self.given)
 
 
 def _profile(invocation: Invocation, given: _Options) -> Profile:

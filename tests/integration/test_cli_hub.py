@@ -13,7 +13,7 @@ import pytest
 
 from adapters.webhook.mapping import keys_of, signature_of
 from contracts import wire
-from tests.integration.cli_hub import Hub, answers
+from tests.integration.cli_hub import ROOT, Hub, answers
 from tests.servers.ports import free_port
 from tests.servers.process import log_tail, wait_until
 
@@ -227,6 +227,80 @@ class Hook:
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+def readme_commands() -> list[str]:
+    """What README tells to type, without the comments."""
+    lines = (ROOT / "README.md").read_text().splitlines()
+    return [line.partition("#")[0].strip() for line in lines if line.startswith(".venv/bin/lgsp ")]
+
+
+def test_what_readme_says_to_type_works(tmp_path: Path) -> None:
+    """Every command of README's block does its job in a hub with the invented agencies, one after the other."""
+    hub = Hub(tmp_path)
+    example = json.loads(hub.run("contract", "show", "case.file", "--example").stdout)
+    said = {}
+    with hub.serving("run", "--sandbox"), Hook(statuses=[]) as hook:
+        for line in readme_commands():
+            typed = line.replace("<case number>", example["case_number"]).replace("http://127.0.0.1:9000/in", hook.url)
+            arguments = typed.split()[1:] + (["--once"] if " listen " in typed else [])
+            result = hub.run(*arguments)
+            assert result.exit_code == 0, (typed, result.output)
+            said[arguments[0]] = result.stdout
+    assert said.keys() == {"doctor", "contract", "send", "mailbox", "trace", "listen"}
+    assert "case.file/1" in said["mailbox"]
+    assert "H01.101 → H01.102" in said["trace"]
+    assert len(hook.requests) == 1
+
+
+def test_an_auditor_sees_a_case_over_all_agencies_in_one_timeline(sandbox: Hub, office: str) -> None:
+    """--all shows what no single agency sees, in the order in which it happened, and leaves a line in the log."""
+    others = next(OFFICES)
+    for sender, to in ((DESK, office), (others, "H01.09")):
+        told(sandbox, "send", "case.progress/1", "--example", "--to", to, "--as", sender)
+    number = json.loads(sandbox.run("contract", "show", "case.progress", "--example").stdout)["case_number"]
+    found = told(sandbox, "trace", number, "--all")
+    assert {(DESK, office), (others, "H01.09")} <= ways(found)
+    assert (others, "H01.09") not in ways(told(sandbox, "trace", number, "--as", DESK))
+    result = sandbox.run("trace", number, "--all")
+    times = [line.strip()[:25] for line in result.stdout.splitlines() if line.strip().startswith("20")]
+    assert times == sorted(times) and len(times) >= 4
+    assert f"{others} → H01.09" in result.stdout
+    (line,) = [json.loads(line) for line in result.stderr.splitlines()]
+    assert (line["event"], line["identifier"]) == ("case.inspected", number)
+    nothing = sandbox.run("trace", "nothing/bears-this", "--all", "--json")
+    assert (nothing.exit_code, json.loads(nothing.stdout)["code"]) == (1, "command.failed")
+
+
+def ways(found: dict[str, Any]) -> set[tuple[str, str]]:
+    return {(one["envelope"]["sender"], to) for one in found["envelopes"] for to in one["envelope"]["recipients"]}
+
+
+def test_an_agency_with_an_endpoint_is_told_why_its_mailbox_stays_empty(sandbox: Hub, office: str) -> None:
+    """Only the agency itself learns the address."""
+    told(sandbox, "agency", "endpoint", office, "http://127.0.0.1:9/hook")
+    assert wait_until(lambda: "http://127.0.0.1:9/hook" in sandbox.run("mailbox", "--as", office).stderr, 10)
+    assert told(sandbox, "mailbox", "--as", office)["entries"] == []
+    assert "mailbox" not in sandbox.run("mailbox", "--as", DESK).stderr
+
+
+def test_listening_once_fails_when_its_delivery_failed(sandbox: Hub, office: str) -> None:
+    """Status 1 for what is still in the mailbox in the end."""
+    told(sandbox, "send", "case.file", "--example", "--to", office, "--as", DESK)
+    result = sandbox.run("listen", "--as", office, "--forward-to", "http://127.0.0.1:9/hook", "--once", "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout.splitlines()[-1])["code"] == "command.failed"
+
+
+@pytest.mark.parametrize("command", [("mailbox", "--follow"), ("listen", "--forward-to", "http://127.0.0.1:9/hook")])
+def test_ctrl_c_is_the_proper_end_of_what_goes_on(sandbox: Hub, office: str, command: tuple[str, ...]) -> None:
+    """Status 0, and nothing is said about it."""
+    told(sandbox, "send", "case.file", "--example", "--to", office, "--as", DESK)
+    with sandbox.start(*command, "--as", office) as process:
+        assert wait_until(lambda: "case.file/1" in sandbox.log(*command).read_text(), 20)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+    assert "Abort" not in sandbox.log(*command).read_text()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
