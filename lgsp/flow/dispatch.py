@@ -57,13 +57,16 @@ class Dispatcher:
                 await self._room()
                 if stop.is_set():
                     await consignment.again()
-                    continue
+                    break
                 self._held += len(consignment.refs)
                 task = asyncio.create_task(self._handle(consignment))
                 self._running.add(task)
                 task.add_done_callback(self._ended)
         finally:
-            stopper.cancel()
+            if stop.is_set():
+                await stopper
+            else:
+                stopper.cancel()
             await self._drain(grace_s - (time.monotonic() - self._stopped_at))
 
     async def _stop_when(self, stop: asyncio.Event, subscription: Subscription) -> None:
