@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from contracts.agency import AgencyCode, agency_code
-from lgsp.commands.common import Failed, json_option, print_json, print_table, quiet_log, run, say, with_settings
+from lgsp.commands.common import Failed, json_option, print_json, print_table, program, quiet_log, run, say, with_settings
 from lgsp.core.directory import Agency, Alias, Directory, Grant, Level
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def add(
     version = in_store(settings, lambda store: store.change_agencies(added))
     _saved(as_json, version, [new.code])
     if not as_json:
-        say(f"Tiếp theo · Next: lgsp agency credential {new.code}")
+        say(f"Tiếp theo · Next: {program()} agency credential {new.code}")
 
 
 @agency.command("import")

@@ -127,7 +127,9 @@ def _from_sandbox(invocation: Invocation, code: str, url: str | None, tls: ssl.S
         raise Failed(f"{path} cannot be read.", "remove it; `lgsp run --demo` makes it anew") from None
     if code not in members:
         raise Failed(
-            f"The sandbox has no credentials for {code}.", f"it has {', '.join(list(members)[:8])} and {len(members)} in all"
+            f"The sandbox has no credentials for {code}.",
+            f"it has {', '.join(list(members)[:8])} and {len(members)} in all; for any other agency give --client-id and"
+            " --client-secret, which `lgsp agency credential` makes",
         )
     return Profile(
         url=(url or sandbox.get("hub_url") or DEFAULT_URL).rstrip("/"),

@@ -10,7 +10,7 @@ import msgspec
 
 from lgsp.commands.agency import in_store
 from lgsp.commands.client import sandbox_file
-from lgsp.commands.common import Failed, json_option, say, with_settings
+from lgsp.commands.common import Failed, json_option, program, say, with_settings
 from lgsp.commands.serve import at_port, port_option, serve
 
 if TYPE_CHECKING:
@@ -46,14 +46,20 @@ def play(settings: "Settings", *, cases: int, duration_s: float, seed: int | Non
     command += [] if seed is None else ["--seed", str(seed)]
     command += ["--json"] if as_json else []
     command += ["--stay"] if keep_running else []
+    command += ["--program", program()]
     day = _Day(command, keep_running)
     log_path = settings.data_dir / "hub.log"
     if not as_json:
         say(f"Trục · Hub {settings.base_url}, nhật ký · log {log_path}", "cyan")
     log_path.touch(mode=0o640)
+    log_path.chmod(log_path.stat().st_mode & 0o640)  # one of an earlier run may be open to everybody
     with log_path.open("a", encoding="utf-8") as log_to:  # the screen belongs to the demo
         serve(settings, ("gateway", "worker"), on_ready=day.live, log_to=log_to)
+    if not as_json:
+        say("Trục đã dừng · The hub has stopped.", "cyan")
     if day.status not in (0, None):
+        if as_json:  # the result that was printed says it all
+            raise click.exceptions.Exit(1)
         raise Failed("Một ngày chạy thử không đạt · The day did not come out well.", f"see what is said above, and {log_path}")
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import click
+import msgspec
 
 from lgsp.commands.common import Failed, Invocation, json_option, print_json, quiet_log, run, say
 from lgsp.errors import LgspError, SettingsError
@@ -48,8 +49,9 @@ def doctor(invocation: Invocation, as_json: bool) -> None:
     failed = [one for one in findings if one.verdict == "failed"]
     report = {"well": not failed, "findings": [one._asdict() for one in findings]}
     if failed:
-        names = ", ".join(dict.fromkeys(one.name for one in failed))
-        raise Failed(f"{len(failed)} of {len(findings)} checks failed: {names}.", code="doctor.failed", more=report)
+        names = dict.fromkeys(one.name for one in failed)  # a check may have found several things
+        checks = {one.name for one in findings}
+        raise Failed(f"{len(names)} of {len(checks)} checks failed: {', '.join(names)}.", code="doctor.failed", more=report)
     if as_json:
         print_json(report)
 
@@ -84,7 +86,7 @@ async def _findings(invocation: Invocation) -> AsyncIterator[Finding]:
     yield _secrets(settings)
     yield await _journal(settings)
     yield await _broker(settings)
-    yield _port(settings)
+    yield await _address(settings)
     yield _tls(settings)
 
 
@@ -143,7 +145,8 @@ def _disk(settings: "Settings") -> Finding:
             f"{settings.data_dir}: {error.strerror}",
             "let the hub's user write there, or set data_dir and blobs_dir",
         )
-    detail = f"{settings.data_dir}: {free_bytes // 2**20} MiB free, fsync in {fsync_s * 1000:.1f} ms"
+    wanted = f"{settings.min_free_bytes // 2**20} MiB wanted"
+    detail = f"{settings.data_dir}: {free_bytes // 2**20} MiB free, {wanted}, fsync in {fsync_s * 1000:.1f} ms"
     if free_bytes < settings.min_free_bytes:
         return Finding("disk", "failed", detail, "make room or enlarge the disk: below min_free_bytes the hub is not ready")
     if fsync_s > _SLOW_FSYNC_S:
@@ -209,17 +212,40 @@ async def _broker(settings: "Settings") -> Finding:
     return Finding("broker", "ok", f"{where}: connected")
 
 
-def _port(settings: "Settings") -> Finding:
-    """Either nobody listens yet, or a hub does."""
+async def _address(settings: "Settings") -> Finding:
+    """Either nobody listens yet, or a hub does and says how it is."""
     where = f"{settings.listen_host}:{settings.listen_port}"
-    with socket.socket(socket.AF_INET6 if ":" in settings.listen_host else socket.AF_INET) as probe:
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.listen_host, settings.listen_host)  # noqa: S104 - compared, not bound
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.settimeout(2)
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.listen_host, settings.listen_host)  # noqa: S104 - compared, not bound
-        if probe.connect_ex((host, settings.listen_port)) == 0:
-            return Finding(
-                "address", "ok", f"{where}: something listens there, a hub one hopes; GET {settings.base_url}/readyz tells"
-            )
-    return Finding("address", "ok", f"{where}: free, no hub is running there")
+        if probe.connect_ex((host, settings.listen_port)) != 0:
+            return Finding("address", "ok", f"{where}: free, no hub is running there")
+    return await _hub_at(f"[{host}]" if ":" in host else host, settings)
+
+
+async def _hub_at(host: str, settings: "Settings") -> Finding:
+    """What /readyz answers. Certificates are not this check's business: it asks the hub by its address."""
+    import aiohttp
+
+    where = f"{settings.listen_host}:{settings.listen_port}"
+    url = f"{'https' if settings.tls_cert_file else 'http'}://{host}:{settings.listen_port}/readyz"
+    try:
+        timeout = aiohttp.ClientTimeout(total=_TIMEOUT_S)
+        async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url, ssl=False) as answer:
+            checks = {one["name"]: one for one in msgspec.json.decode(await answer.read())["checks"]}
+    except (aiohttp.ClientError, TimeoutError, msgspec.DecodeError, KeyError, TypeError) as error:
+        said = str(error) or type(error).__name__
+        remedy = (
+            "another program may have the port: stop it, or change listen_port; a hub that wants certificates cannot be asked"
+        )
+        return Finding("address", "warning", f"{where}: something listens there and is no hub that answers ({said})", remedy)
+    wrong = [f"{name}: {one['detail']}" for name, one in checks.items() if not one["ok"]]
+    if wrong:
+        verdict: Verdict = "failed" if answer.status != 200 else "warning"
+        return Finding(
+            "address", verdict, f"{where}: the hub there says {'; '.join(wrong)}", "see the other lines of this report"
+        )
+    return Finding("address", "ok", f"{where}: a hub is running there and is ready")
 
 
 def _tls(settings: "Settings") -> Finding:

@@ -8,7 +8,7 @@ import click
 from contracts.receipt import Receipt
 from lgsp.commands.attach import upload
 from lgsp.commands.client import HubClient, Profile, client_options, open_client
-from lgsp.commands.common import json_option, print_json, run, say
+from lgsp.commands.common import json_option, print_json, program, run, say
 from lgsp.commands.compose import Draft, draft_options
 from lgsp.commands.labels import clock
 
@@ -34,26 +34,33 @@ def send(profile: Profile, draft: Draft, attached: tuple[Path, ...], as_json: bo
       lgsp send envelope.json
       lgsp send hoso.json --kind case.file/1 --to H01.15 --sender H01.101 --attach banve.pdf
     """
-    receipt = run(_send(profile, draft.octets(profile), attached))
+    receipt, fresh = run(_send(profile, draft.octets(profile), attached))
     if as_json:
         print_json(receipt)
         return
-    say(f"Đã tiếp nhận · Accepted as number {receipt.sequence} at {clock(receipt.accepted_at)}", "green")
+    verdict = (
+        "Đã tiếp nhận · Accepted"
+        if fresh
+        else "Đã tiếp nhận từ trước, không giao lần nữa · Accepted before, not delivered again:"
+    )
+    say(f"{verdict} as number {receipt.sequence} at {clock(receipt.accepted_at)}", "green" if fresh else "yellow")
     say(f"  message_id  {receipt.message_id}")
     say(f"  digest      {receipt.digest}")
     for one in receipt.deliveries:
         addressed = f"  (addressed as {one.addressed_as})" if one.addressed_as else ""
         say(f"  delivery    {one.delivery_id} -> {one.recipient}{addressed}")
-    say(f"Theo dõi · Follow it: lgsp trace {receipt.sender}/{receipt.message_id}")
+    say(f"Theo dõi · Follow it: {program()} trace {receipt.sender}/{receipt.message_id}")
 
 
-async def _send(profile: Profile, octets: bytes, attached: tuple[Path, ...]) -> Receipt:
+async def _send(profile: Profile, octets: bytes, attached: tuple[Path, ...]) -> tuple[Receipt, bool]:
+    """The receipt, and whether it is a new one."""
     import msgspec
 
     async with open_client(profile) as hub:
         if attached:
             octets = await _with_files(hub, octets, attached)
-        return msgspec.convert(await hub.post_octets("/v1/envelopes", octets), Receipt)
+        answer = await hub.exchange("POST", "/v1/envelopes", {}, data=octets)
+    return msgspec.json.decode(answer.octets, type=Receipt), "Lgsp-Duplicate" not in answer.headers
 
 
 async def _with_files(hub: HubClient, octets: bytes, attached: tuple[Path, ...]) -> bytes:

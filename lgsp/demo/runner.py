@@ -71,7 +71,7 @@ async def run_demo(
             result = result_of(ledger, day=day, seed=seed, trouble=trouble)
             if stay is not None and not trouble:
                 await leave_something(systems, sandbox, province, day)
-            screen.summary(result, ledger, sandbox)
+            screen.summary(result, ledger, sandbox, stays=stay is not None and result.passed)
             if stay is not None:
                 stay(result)
                 ledger.visitors = lambda arrival: screen.visited(arrival, ledger)

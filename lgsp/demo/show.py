@@ -67,8 +67,8 @@ class Screen:
             self._next_at = time.monotonic() + _PICTURE_S
             self._live.update(picture(ledger), refresh=True)
 
-    def summary(self, result: DemoResult, ledger: Ledger, sandbox: Sandbox) -> None:
-        """The verdict, the figures, one refusal in full, and what to look at next."""
+    def summary(self, result: DemoResult, ledger: Ledger, sandbox: Sandbox, *, stays: bool = False) -> None:
+        """The verdict, the figures, one refusal in full, and what to look at next. `stays`: the hub goes on afterwards."""
         if self._quiet:
             return
         self._console.print()
@@ -77,6 +77,8 @@ class Screen:
         if ledger.last_refusal is not None:
             self._console.print(refusal(ledger.last_refusal))
         self._console.print(next_steps(result, sandbox, self._program))
+        if stays:
+            self.say("Trục tiếp tục chạy; nhấn Ctrl-C để dừng.", "The hub goes on running; Ctrl-C stops it.")
 
     def visited(self, arrival: Arrival, ledger: Ledger) -> None:
         """Something arrived after the day: the systems still answer."""

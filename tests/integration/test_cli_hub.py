@@ -106,6 +106,7 @@ def test_a_whole_envelope_sent_twice_gets_the_same_receipt(sandbox: Hub, office:
     file.write_text(json.dumps(envelope))
     first = told(sandbox, "send", file, "--as", DESK)
     assert told(sandbox, "send", file, "--as", DESK) == first
+    assert "Accepted before" in sandbox.run("send", file, "--as", DESK).stdout
     file.write_text(json.dumps(envelope | {"priority": 2}))
     refused = sandbox.run("send", file, "--as", DESK, "--json")
     assert refused.exit_code == 1
@@ -161,7 +162,9 @@ def test_wrong_credentials_are_told_apart_from_refusals(sandbox: Hub) -> None:
     result = sandbox.run("mailbox", "--client-id", f"demo-{DESK}", "--client-secret", "wrong")
     assert result.exit_code == 1
     assert "--client-secret" in result.stderr
-    assert sandbox.run("mailbox", "--as", "H99").exit_code == 1
+    unknown = sandbox.run("mailbox", "--as", "H99")
+    assert unknown.exit_code == 1
+    assert "--client-id" in unknown.stderr
 
 
 def test_what_is_refused_leaves_the_mailbox_and_the_sender_reads_why(sandbox: Hub, office: str) -> None:
@@ -301,6 +304,29 @@ def test_ctrl_c_is_the_proper_end_of_what_goes_on(sandbox: Hub, office: str, com
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == 0
     assert "Abort" not in sandbox.log(*command).read_text()
+
+
+def test_doctor_asks_the_hub_that_is_running(sandbox: Hub) -> None:
+    """What listens is asked whether it is ready; and the room that is wanted is named."""
+    found = {one["name"]: one for one in told(sandbox, "doctor")["findings"]}
+    assert (found["address"]["verdict"], "ready" in found["address"]["detail"]) == ("ok", True)
+    assert "MiB wanted" in found["disk"]["detail"]
+
+
+def test_a_demo_that_goes_on_says_how_to_stop_it_and_that_it_has(tmp_path: Path) -> None:
+    """Ctrl-C ends the hub with 0 and a last line; its log is not for everybody, even where it was before."""
+    hub = Hub(tmp_path)
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var" / "hub.log").touch(mode=0o644)
+    command = ("run", "--demo", "--cases", "9", "--duration", "1")
+    with hub.start(*command) as process:
+        assert wait_until(lambda: "Ctrl-C" in hub.log(*command).read_text(), 60), log_tail(hub.log(*command))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+    shown = hub.log(*command).read_text()
+    assert "The hub has stopped." in shown.splitlines()[-1]
+    assert "case closed" in shown
+    assert (tmp_path / "var" / "hub.log").stat().st_mode & 0o777 == 0o640
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
