@@ -11,7 +11,7 @@ import shutil
 import signal
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -29,6 +29,7 @@ from lgsp.core.notices import NoticeRules
 from lgsp.errors import CannotListen, JournalUnavailable, SettingsError, Unavailable
 from lgsp.flow.attempt import Attempts
 from lgsp.flow.bell import Bell
+from lgsp.flow.clock import loop_time
 from lgsp.flow.directory import DirectoryCache
 from lgsp.flow.dispatch import Dispatcher
 from lgsp.flow.health import Readiness
@@ -153,11 +154,11 @@ class Hub:
         finally:
             log.info("hub.stopping", open=self.intake.under_way + self.dispatcher.under_way)
             self.stop.set()
-            deadline = time.monotonic() + self.settings.shutdown_grace_s
+            deadline = loop_time() + self.settings.shutdown_grace_s
             await _until(deadline, self.intake.close())
             await asyncio.gather(working, return_exceptions=True)
             await _until(deadline, self.settler.idle())
-            await self.outbox.drained(deadline - time.monotonic())
+            await self.outbox.drained(deadline - loop_time())
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
@@ -191,18 +192,18 @@ class Hub:
     async def _count(self) -> None:
         """The gauges that come from the journal: deliveries by state, and whether its two sources agree."""
         while True:
-            started = time.monotonic()
+            started = loop_time()
             try:
                 metrics.balanced(await self.store.balance())
             except JournalUnavailable as error:
                 log.error("journal.lost", detail=str(error))
-            await asyncio.sleep(max(_COUNT_EVERY_S, (time.monotonic() - started) / _COUNT_SHARE))
+            await asyncio.sleep(max(_COUNT_EVERY_S, (loop_time() - started) / _COUNT_SHARE))
 
 
 async def _until(deadline: float, waiting: Coroutine[Any, Any, None]) -> None:
-    """Waits no longer than `deadline` (monotonic): what was answered is on disk, what was not comes again."""
+    """Waits no longer than `deadline` (loop time): what was answered is on disk, what was not comes again."""
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(waiting, max(0.0, deadline - time.monotonic()))
+        await asyncio.wait_for(waiting, max(0.0, deadline - loop_time()))
 
 
 @asynccontextmanager
@@ -219,10 +220,7 @@ async def open_hub(
             stack.push_async_callback(adapter.close)
         if not broker.survives_restart:
             stack.enter_context(_alone(settings))
-            await store.requeue_all(clock(), settings.ready_lease_s)
-        directory = DirectoryCache(store)
-        await directory.refresh()
-        yield _assemble(settings, frozenset(roles), store, broker, adapters, directory, clock)
+        yield await assemble(settings, frozenset(roles), store, broker, _open_blobs(settings), adapters, clock, random.random)
 
 
 @contextmanager
@@ -267,17 +265,28 @@ async def _open_broker(settings: Settings, roles: Collection[Role]) -> Broker:
     return EmbeddedBroker()
 
 
-def _assemble(
+def _open_blobs(settings: Settings) -> Blobs:
+    from lgsp.blobs.directory import DirectoryBlobs
+
+    with _named_by("blobs_dir" if settings.blobs_dir else "data_dir"):
+        return DirectoryBlobs(settings.blobs_path, max_bytes=settings.max_attachment_bytes)
+
+
+async def assemble(
     settings: Settings,
     roles: frozenset[Role],
     store: Store,
     broker: Broker,
-    adapters: dict[str, DeliveryAdapter],
-    directory: DirectoryCache,
+    blobs: Blobs,
+    adapters: Mapping[str, DeliveryAdapter],
     clock: Callable[[], datetime],
+    draw: Callable[[], float],
 ) -> Hub:
-    from lgsp.blobs.directory import DirectoryBlobs
-
+    """A process of the hub out of what it needs of the world, here and in the simulation. Raises JournalUnavailable."""
+    if not broker.survives_restart:
+        await store.requeue_all(clock(), settings.ready_lease_s)
+    directory = DirectoryCache(store)
+    await directory.refresh()
     stop = asyncio.Event()
     lease_s = settings.ready_lease_s
     hub_code = settings.hub_code
@@ -286,8 +295,6 @@ def _assemble(
         default_life=timedelta(days=settings.default_life_days),
         shards=settings.broker_shards,
     )
-    with _named_by("blobs_dir" if settings.blobs_dir else "data_dir"):
-        blobs = DirectoryBlobs(settings.blobs_path, max_bytes=settings.max_attachment_bytes)
     bell = Bell()
     outbox = Outbox(store, broker, window=settings.commit_batch, capacity=20_000)
     settler = Settler(store, outbox, clock, max_batch=settings.commit_batch, capacity=100_000, ready_lease_s=lease_s)
@@ -300,7 +307,7 @@ def _assemble(
         settler=settler,
         notice_rules=notice_rules,
         clock=clock,
-        draw=random.random,
+        draw=draw,
         schedule_s=settings.retry_schedule_s,
         concurrency=settings.worker_concurrency,
     )

@@ -1,7 +1,6 @@
 """One attempt, step by step: reach the recipient, judge what came of it, record it, tell the sender if it wants to know."""
 
 import asyncio
-import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -18,6 +17,7 @@ from lgsp.core.notices import NoticeRules, notice_of
 from lgsp.core.retry import Verdict, judge
 from lgsp.core.trace import trace_id
 from lgsp.errors import Unavailable
+from lgsp.flow.clock import loop_time
 from lgsp.flow.directory import DirectoryCache
 from lgsp.flow.lines import Line, PutOff
 from lgsp.flow.notices import parcel_of
@@ -61,7 +61,7 @@ class Attempts:
 
     async def make(self, work: Work) -> None:
         """When it returns, the journal knows what came of the attempt. Raises Unavailable when it could not be told."""
-        started = time.perf_counter()
+        started = loop_time()
         current_trace.set(trace_id(work.envelope.traceparent))
         parcel = parcel_of(work)
         agency = self._directory.current.agencies.get(work.recipient)
@@ -71,7 +71,7 @@ class Attempts:
         except PutOff as off:
             await self._put_off(work, off.delay_s)
             return
-        took_ms = round((time.perf_counter() - started) * 1000)
+        took_ms = round((loop_time() - started) * 1000)
         await self._settle(self._settlement(work, parcel, verdict, took_ms))
         if verdict.disable_endpoint and endpoint is not None:
             await self._disable(work.recipient, endpoint.url)

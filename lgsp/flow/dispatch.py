@@ -2,11 +2,11 @@
 the broker get its ack."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from lgsp import metrics
 from lgsp.errors import Unavailable
+from lgsp.flow.clock import loop_time
 from lgsp.flow.group import Group
 from lgsp.log import get_logger
 from lgsp.ports import Broker, Consignment, Journal, Ref, Subscription, Work
@@ -67,11 +67,11 @@ class Dispatcher:
                 await stopper
             else:
                 stopper.cancel()
-            await self._drain(grace_s - (time.monotonic() - self._stopped_at))
+            await self._drain(grace_s - (loop_time() - self._stopped_at))
 
     async def _stop_when(self, stop: asyncio.Event, subscription: Subscription) -> None:
         await stop.wait()
-        self._stopped_at = time.monotonic()
+        self._stopped_at = loop_time()
         self._stopping = True
         self._less_held.set()
         await subscription.stop()

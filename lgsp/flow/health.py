@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from lgsp.errors import Unavailable
+from lgsp.flow.clock import loop_time
 from lgsp.flow.directory import DirectoryCache
 from lgsp.ports import Broker, Journal
 
@@ -52,7 +53,7 @@ class Readiness:
 
     async def check(self) -> list[Check]:
         """All checks, each bounded by the time-out of what it asks."""
-        if self._looking is None or (self._looking.done() and time.monotonic() - self._looked_at >= _MAX_AGE_S):
+        if self._looking is None or (self._looking.done() and loop_time() - self._looked_at >= _MAX_AGE_S):
             self._looking = asyncio.create_task(self._look())
         journal, room = await asyncio.shield(self._looking)
         return [journal, self._broker_up(), room, self._directory_loaded(), self._open()]
@@ -61,7 +62,7 @@ class Readiness:
         try:
             return await self._journal_writable(), await self._room()
         finally:
-            self._looked_at = time.monotonic()
+            self._looked_at = loop_time()
 
     async def _journal_writable(self) -> Check:
         started = time.perf_counter()

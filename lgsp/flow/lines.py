@@ -5,10 +5,11 @@ neither a place in memory nor a slot of the broker, and the others never notice.
 """
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+
+from lgsp.flow.clock import loop_time
 
 PATIENCE_S = 2.0
 _PUT_OFF_S = 10.0
@@ -28,7 +29,7 @@ class PutOff(Exception):
 class Line:
     """The attempts at one recipient: `limit` at once, the others wait in order, at most PATIENCE_S."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = loop_time) -> None:
         self._clock = clock
         self._running = 0
         self._waiting: deque[asyncio.Future[None]] = deque()

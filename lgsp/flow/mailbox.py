@@ -1,6 +1,5 @@
 """Pull delivery: the recipient lists, fetches and acknowledges. For systems behind firewalls, and communes without servers."""
 
-import time
 from collections.abc import Sequence
 from typing import Literal
 
@@ -10,6 +9,7 @@ from contracts.agency import AgencyCode
 from lgsp.core.lifecycle import State
 from lgsp.core.retry import Verdict
 from lgsp.flow.bell import Bell
+from lgsp.flow.clock import loop_time
 from lgsp.flow.notices import Notices
 from lgsp.flow.settler import Settler
 from lgsp.ports import MailboxEntry, Records, Settled, Settlement, Work
@@ -39,10 +39,10 @@ class Mailbox:
         `after` leads through the pages of one listing and is no place to go on from later: a delivery that waited behind another
         one of its lane appears with its lower id.
         """
-        end = time.monotonic() + wait_s
+        end = loop_time() + wait_s
         while True:
             entries = await self._records.mailbox(recipient, after, limit)
-            left_s = end - time.monotonic()
+            left_s = end - loop_time()
             if entries or left_s <= 0:
                 return entries
             await self._bell.wait(recipient, min(left_s, self._look_again_s))

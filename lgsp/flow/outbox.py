@@ -6,12 +6,12 @@ it has not ended by then, so that a quick delivery costs no extra write.
 """
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Iterable, Sequence
 
 from lgsp import metrics
 from lgsp.errors import BrokerUnavailable, JournalUnavailable
+from lgsp.flow.clock import loop_time
 from lgsp.log import get_logger
 from lgsp.ports import Broker, Journal, Ref
 
@@ -58,8 +58,8 @@ class Outbox:
 
     async def drained(self, timeout_s: float) -> None:
         """Waits until what was offered is published, at most `timeout_s`; what is left the sweeper of the next start brings."""
-        end = time.monotonic() + timeout_s
-        while (self._waiting or self._publishing) and self._broker.is_up() and time.monotonic() < end:  # noqa: ASYNC110 - the broker's
+        end = loop_time() + timeout_s
+        while (self._waiting or self._publishing) and self._broker.is_up() and loop_time() < end:  # noqa: ASYNC110 - the broker's
             await asyncio.sleep(0.02)
 
     async def _publish_loop(self) -> None:
@@ -81,14 +81,14 @@ class Outbox:
         else:
             metrics.OUTBOX_PUBLISHED.inc(len(refs))
             self._unmarked.update((ref.delivery_id, ref.attempt) for ref in refs)
-            self._confirmed.append((time.monotonic(), refs))
+            self._confirmed.append((loop_time(), refs))
         finally:
             self._publishing = False
 
     async def _mark_loop(self) -> None:
         while True:
             await asyncio.sleep(_MARK_AFTER_S / 3)
-            ripe = time.monotonic() - _MARK_AFTER_S
+            ripe = loop_time() - _MARK_AFTER_S
             refs: list[Ref] = []
             while self._confirmed and self._confirmed[0][0] <= ripe:
                 refs += self._confirmed.popleft()[1]
