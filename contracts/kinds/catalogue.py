@@ -10,7 +10,8 @@ import msgspec
 
 from contracts.envelope import Identifier
 from contracts.errors import ContractError
-from contracts.kinds import case, delivery, document, examples, index, postal
+from contracts.intents import Intent
+from contracts.kinds import case, delivery, document, document_intents, examples, index, postal
 from contracts.kinds.examples import Example
 from contracts.receipt import Receipt, Refusal
 
@@ -42,6 +43,7 @@ class Kind:
     read_xml: Callable[[bytes], msgspec.Struct] | None = None  # for XML that is not the twin of the model
     identify: Callable[[Any], tuple[Identifier, ...]]
     order_key_of: Callable[[Any], str | None]
+    intent_of: Callable[[Any, bytes], Intent | None] | None = None  # of the model, and of the octets where it leaves things out
     examples: tuple[Example, ...] = field(repr=False)
 
     @property
@@ -56,6 +58,10 @@ class Kind:
     def default_order_key(self, body: msgspec.Struct) -> str | None:
         """The lane for senders that name none; None: no order to keep."""
         return self.order_key_of(body)
+
+    def intent(self, body: msgspec.Struct, octets: bytes) -> Intent | None:
+        """What this body asks of earlier messages. Most kinds ask nothing."""
+        return None if self.intent_of is None else self.intent_of(body, octets)
 
 
 _ALL = (
@@ -179,6 +185,7 @@ _ALL = (
         read_xml=document.read_packet,
         identify=index.packet_identifiers,
         order_key_of=index.document_order_key,
+        intent_of=document_intents.packet_intent,
         examples=examples.DOCUMENT_PACKET,
     ),
     Kind(
@@ -193,6 +200,7 @@ _ALL = (
         read_xml=document.read_status,
         identify=index.status_identifiers,
         order_key_of=index.document_order_key,
+        intent_of=document_intents.status_intent,
         examples=examples.DOCUMENT_STATUS,
     ),
     Kind(

@@ -1,32 +1,20 @@
 """Official documents (văn bản) as QCVN 102:2016/BTTTT packets: the octets travel unchanged, only the header is looked into.
 
-What is read here is for addressing and the index. Practice is looser than the regulation, so the reading is too: any order, with
-or without prefix, two namespaces, unknown elements, empty elements as absent, dates as text. Attachments, signature and the finer
-fields are the document adapter's business.
+What is read here is for addressing and the index, leniently (see `edxml`), dates as text. What a packet asks of earlier ones is
+read in `document_intents`; attachments, signature and the finer fields are the document adapter's business.
 """
 
 import re
-from collections.abc import Iterator
 from types import MappingProxyType
 from typing import Annotated, Any, TypeVar
 
 import msgspec
-from lxml import etree
 from msgspec import Meta
 
 from contracts.errors import ContractError
 from contracts.kinds.case import Part
+from contracts.kinds.edxml import Packet, child, children, open_packet, text
 from contracts.kinds.fields import AgencyCodeText, LongText, ShortText, about, exactly
-from contracts.kinds.safe_xml import local_name, parse
-
-QCVN = "http://www.mic.gov.vn/TBT/QCVN_102_2016"
-E_DOC = "http://www.e-doc.vn/Schema/"
-_NAMESPACES = frozenset({QCVN, E_DOC, None})
-_ROOTS = frozenset({"edXML", "EdXML", "edXMLEnvelope"})
-_STRAY_BYTES = 64  # a vendor's sample starts with "1212<?xml"
-_ROOT_NAME = re.compile(rb"<[A-Za-z_][^\s/>]*")
-_XLINK = b' xmlns:xlink="http://www.w3.org/1999/xlink"'
-
 
 # Where a field of a summary stands, for the errors that name it.
 _PLACES = MappingProxyType(
@@ -116,36 +104,37 @@ class DocumentStatus(Part, frozen=True, kw_only=True):
 
 def read_packet(octets: bytes) -> DocumentPacket:
     """Raises ContractError "body.malformed" or "body.invalid"."""
-    header, trace = _header(octets)
-    business = _child(trace, "Bussiness")
+    packet = open_packet(octets)
+    header = packet.header
     found = {
-        "from_organ": _text(header, "From", "OrganId"),
-        "to_organs": [text for to in _children(header, "To") if (text := _text(to, "OrganId"))],
-        "document_id": _text(header, "DocumentId"),
-        "number": _text(header, "Code", "CodeNumber"),
-        "notation": _text(header, "Code", "CodeNotation"),
-        "promulgated": _text(header, "PromulgationInfo", "PromulgationDate"),
-        "type_name": _text(header, "DocumentType", "TypeName"),
-        "subject": _text(header, "Subject"),
-        "priority": _text(header, "OtherInfo", "Priority"),
-        "business_type": _text(business, "BussinessDocType"),
-        "earlier": _earlier(header, business),
+        "from_organ": text(header, "From", "OrganId"),
+        "to_organs": [organ for to in children(header, "To") if (organ := text(to, "OrganId"))],
+        "document_id": text(header, "DocumentId"),
+        "number": text(header, "Code", "CodeNumber"),
+        "notation": text(header, "Code", "CodeNotation"),
+        "promulgated": text(header, "PromulgationInfo", "PromulgationDate"),
+        "type_name": text(header, "DocumentType", "TypeName"),
+        "subject": text(header, "Subject"),
+        "priority": text(header, "OtherInfo", "Priority"),
+        "business_type": text(packet.business, "BussinessDocType"),
+        "earlier": _earlier(packet),
     }
     return _summary(found, DocumentPacket)
 
 
 def read_status(octets: bytes) -> DocumentStatus:
     """Raises ContractError "body.malformed" or "body.invalid"."""
-    header, _ = _header(octets)
-    about_document = _child(header, "ResponseFor")
+    header = open_packet(octets).header
+    about_document = child(header, "ResponseFor")
+    organ, notation = _put_right(text(about_document, "OrganId"), text(about_document, "Code"))
     found = {
-        "from_organ": _text(header, "From", "OrganId"),
-        "to_organ": _text(about_document, "OrganId"),
-        "document_id": _text(about_document, "DocumentId"),
-        "notation": _text(about_document, "Code"),
-        "status_code": _text(header, "StatusCode"),
-        "description": _text(header, "Description"),
-        "at": _text(header, "Timestamp"),
+        "from_organ": text(header, "From", "OrganId"),
+        "to_organ": organ,
+        "document_id": text(about_document, "DocumentId"),
+        "notation": notation,
+        "status_code": text(header, "StatusCode"),
+        "description": text(header, "Description"),
+        "at": text(header, "Timestamp"),
     }
     return _summary(found, DocumentStatus)
 
@@ -153,51 +142,17 @@ def read_status(octets: bytes) -> DocumentStatus:
 Summary = TypeVar("Summary", bound=Part)
 
 
-def _header(octets: bytes) -> tuple[etree._Element, etree._Element | None]:
-    """MessageHeader and TraceHeaderList; the header stands under the envelope or directly under the root."""
-    root = parse(_repaired(octets), huge_texts=True)
-    if local_name(root) not in _ROOTS or etree.QName(root).namespace not in _NAMESPACES:
-        raise ContractError("body.invalid", "/", f"the root must be edXML in {QCVN}")
-    for parent in (root, *_children(root, "edXMLEnvelope")):
-        for holder in (parent, *_children(parent, "edXMLHeader")):
-            header = _child(holder, "MessageHeader")
-            if header is not None:
-                return header, _child(holder, "TraceHeaderList")
-    raise ContractError("body.invalid", "/edXML/edXMLEnvelope/edXMLHeader/MessageHeader", "missing")
+def _earlier(packet: Packet) -> list[str]:
+    business = packet.business
+    infos = children(child(business, "ReplacementInfoList"), "ReplacementInfo")
+    places = (*children(packet.header, "ResponseFor"), *((business,) if business is not None else ()), *infos)
+    return list(dict.fromkeys(document for place in places if (document := text(place, "DocumentId"))))
 
 
-def _repaired(octets: bytes) -> bytes:
-    """For reading only: stray bytes before the markup skipped, the prefix xlink declared where it is used undeclared."""
-    start = octets.find(b"<", 0, _STRAY_BYTES)
-    if start > 0:
-        octets = octets[start:]
-    if b"xlink:" in octets and b"xmlns:xlink" not in octets:
-        return _ROOT_NAME.sub(lambda name: name[0] + _XLINK, octets, count=1)
-    return octets
-
-
-def _earlier(header: etree._Element, business: etree._Element | None) -> list[str]:
-    infos = _children(_child(business, "ReplacementInfoList"), "ReplacementInfo")
-    places = (*_children(header, "ResponseFor"), *((business,) if business is not None else ()), *infos)
-    return list(dict.fromkeys(text for place in places if (text := _text(place, "DocumentId"))))
-
-
-def _children(parent: etree._Element | None, name: str) -> Iterator[etree._Element]:
-    for child in () if parent is None else parent:
-        qualified = etree.QName(child)
-        if qualified.localname == name and qualified.namespace in _NAMESPACES:
-            yield child
-
-
-def _child(parent: etree._Element | None, name: str) -> etree._Element | None:
-    return next(_children(parent, name), None)
-
-
-def _text(parent: etree._Element | None, *path: str) -> str | None:
-    """Trimmed; an empty element is an absent one."""
-    for name in path:
-        parent = _child(parent, name)
-    return None if parent is None else (parent.text or "").strip() or None
+def _put_right(organ: str | None, notation: str | None) -> tuple[str | None, str | None]:
+    """A client in service exchanges the two in status 13. No code of an agency has a stroke, and every notation has one."""
+    exchanged = organ is not None and "/" in organ and notation is not None and "/" not in notation
+    return (notation, organ) if exchanged else (organ, notation)
 
 
 def _summary(found: dict[str, Any], model: type[Summary]) -> Summary:

@@ -1,4 +1,4 @@
-"""Two edXML packets in the form the national bus's own libraries write. Persons and numbers are invented."""
+"""edXML packets in the form the national bus's own libraries write. Persons and numbers are invented."""
 
 PACKET = """<?xml version="1.0" encoding="UTF-8"?>
 <edXML xmlns="http://www.mic.gov.vn/TBT/QCVN_102_2016">
@@ -81,6 +81,13 @@ PACKET = """<?xml version="1.0" encoding="UTF-8"?>
 </edXML>
 """.encode()
 
+RECALL = (
+    PACKET.decode()
+    .replace("<edXML:BussinessDocType>0<", "<edXML:BussinessDocType>1<")
+    .replace(">Văn bản điện tử mới<", ">Ban hành nhầm phụ lục, đề nghị thu hồi<")
+    .encode()
+)
+
 STATUS = """<?xml version="1.0" encoding="UTF-8"?>
 <edXML xmlns="http://www.mic.gov.vn/TBT/QCVN_102_2016">
   <edXML:edXMLEnvelope xmlns:edXML="http://www.mic.gov.vn/TBT/QCVN_102_2016">
@@ -104,3 +111,17 @@ STATUS = """<?xml version="1.0" encoding="UTF-8"?>
   </edXML:edXMLEnvelope>
 </edXML>
 """.encode()
+
+ASKED_BACK = (
+    STATUS.decode()
+    .replace(
+        """<edXML:OrganId>H01.134</edXML:OrganId>
+          <edXML:OrganName>Ủy ban nhân dân xã Vĩnh Thạnh Trung</edXML:OrganName>""",
+        """<edXML:OrganId>000.00.10.H01</edXML:OrganId>
+          <edXML:OrganName>Sở Nông nghiệp và Môi trường</edXML:OrganName>""",
+    )
+    .replace("<edXML:StatusCode>03<", "<edXML:StatusCode>13<")
+    .replace(">Văn thư đã tiếp nhận và vào sổ văn bản đến<", ">Ban hành nhầm phụ lục, đề nghị trả lại văn bản<")
+    .replace("10:02:11", "14:20:05")
+    .encode()
+)

@@ -29,7 +29,7 @@ from contracts.kinds.case import (
 from contracts.kinds.codes import ApplicantKind, CaseStatus, Channel, FeeCollection, PaperCopy, ReturnWay
 from contracts.kinds.delivery import DeliveryState, DeliveryStatus, Reference
 from contracts.kinds.document import read_packet, read_status
-from contracts.kinds.document_examples import PACKET, STATUS
+from contracts.kinds.document_examples import ASKED_BACK, PACKET, RECALL, STATUS
 from contracts.kinds.postal import (
     Party,
     Place,
@@ -374,8 +374,14 @@ POSTAL_SETTLEMENT = (
     ),
 )
 
-DOCUMENT_PACKET = (Example("official-letter", read_packet(PACKET), PACKET),)
-DOCUMENT_STATUS = (Example("taken-in", read_status(STATUS), STATUS),)
+DOCUMENT_PACKET = (
+    Example("official-letter", read_packet(PACKET), PACKET),
+    Example("recall", read_packet(RECALL), RECALL),
+)
+DOCUMENT_STATUS = (
+    Example("taken-in", read_status(STATUS), STATUS),
+    Example("asked-back", read_status(ASKED_BACK), ASKED_BACK),
+)
 
 _MESSAGE = "hs-20261118-0000042-1"
 RECEIPT = (

@@ -10,6 +10,7 @@ import msgspec
 
 from contracts.envelope import Identifier
 from contracts.errors import ContractError, what_and_where
+from contracts.intents import Intent
 from contracts.kinds.catalogue import JSON, Kind
 from contracts.kinds.xml import from_xml
 
@@ -20,11 +21,12 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A body that obeys its schema, the names found in it, and the lane for senders that name none."""
+    """A body that obeys its schema, the names found in it, the lane for senders that name none, what it asks of earlier ones."""
 
     model: msgspec.Struct
     identifiers: tuple[Identifier, ...]
     order_key: str | None
+    intent: Intent | None = None
 
 
 def read_body(kind: Kind, octets: bytes, media_type: str) -> Reading:
@@ -38,7 +40,7 @@ def read_body(kind: Kind, octets: bytes, media_type: str) -> Reading:
             "request.media_type_unsupported", "/media_type", f"{kind.key} takes {', '.join(sorted(kind.media_types))}"
         )
     model = _from_json(kind, octets) if essence == JSON else _from_xml(kind, octets)
-    return Reading(model, kind.identifiers(model), kind.default_order_key(model))
+    return Reading(model, kind.identifiers(model), kind.default_order_key(model), kind.intent(model, octets))
 
 
 @cache  # versions may share a model

@@ -7,6 +7,7 @@ import msgspec
 
 from contracts.envelope import Envelope, Identifier
 from contracts.errors import ContractError
+from contracts.intents import Intent
 from contracts.kinds import Kind, find, read_body
 from lgsp.core.directory import Agency, Directory, Grant
 from lgsp.core.routing import Hop, route
@@ -28,6 +29,7 @@ class Admitted(msgspec.Struct, frozen=True, kw_only=True):
     hops: tuple[Hop, ...]
     expires_at: datetime
     directory_version: int
+    intent: Intent | None = None  # what the body asks of earlier envelopes; whether it may, the journal's facts decide
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +67,7 @@ def admit(envelope: Envelope, caller: Agency, directory: Directory, limits: Limi
         hops=hops,
         expires_at=envelope.expires_at or now + limits.default_life,
         directory_version=directory.version,
+        intent=_intent(reading.intent, envelope),
     )
 
 
@@ -124,6 +127,13 @@ def _check_recipients_granted(
 
 def _covered(grants: Sequence[Grant], codes: Iterable[str]) -> bool:
     return any(grant.covers_recipient(code) for code in codes for grant in grants)
+
+
+def _intent(found: Intent | None, envelope: Envelope) -> Intent | None:
+    """The files of a document may also travel beside the packet, as attachments of the envelope."""
+    if found is None or found.action not in ("update", "replace") or not envelope.attachments:
+        return found
+    return msgspec.structs.replace(found, complete=True)
 
 
 def _merged(given: tuple[Identifier, ...], found: tuple[Identifier, ...]) -> tuple[Identifier, ...]:

@@ -11,6 +11,7 @@ from contracts.agency import AgencyCode
 from contracts.envelope import Attachment, Envelope, Identifier
 from contracts.errors import ContractError
 from contracts.kinds import Reading, find, read_body
+from contracts.kinds.document_examples import RECALL
 from contracts.kinds.examples import CASE_PROGRESS, POSTAL_SETTLEMENT
 from contracts.kinds.postal import PostalSettlement
 from lgsp.core import admission
@@ -52,6 +53,17 @@ def envelope(**changes: object) -> Envelope:
         body=BODY,
     )
     return msgspec.structs.replace(base, **changes)
+
+
+def document(body: bytes, **changes: object) -> Envelope:
+    return envelope(
+        kind="document.packet/1",
+        media_type="application/xml",
+        sender=DEPARTMENT.code,
+        recipients=(COMMUNE.code,),
+        body=body,
+        **changes,
+    )
 
 
 def refused(one: Envelope, caller: Agency = COMMUNE) -> tuple[str, str]:
@@ -98,6 +110,25 @@ def test_the_digest_depends_on_nothing_that_a_release_reads_out_of_the_body(monk
     after = admit(envelope(), COMMUNE, DIRECTORY, LIMITS, NOW)
     assert (after.order_key, after.identifiers) == ("another lane", reading.identifiers)
     assert (after.digest, after.envelope) == (before.digest, before.envelope)
+
+
+def test_what_a_document_asks_of_earlier_ones_is_told() -> None:
+    """Nobody but the document system knows it from the envelope alone; a case file asks nothing."""
+    assert admit(envelope(), COMMUNE, DIRECTORY, LIMITS, NOW).intent is None
+    asked = admit(document(RECALL), DEPARTMENT, DIRECTORY, LIMITS, NOW).intent
+    assert asked is not None
+    assert (asked.action, asked.documents) == ("recall", ("000.00.10.H01,2026/11/18,2217/SNNMT-VP",))
+
+
+def test_a_document_is_complete_with_its_files_beside_the_packet_too() -> None:
+    """Files are in the packet or attached to the envelope; without either an earlier packet must not give way to it."""
+    bare = RECALL.replace(b"DocType>1", b"DocType>2").replace(b"S8OtbmggZ+G7rWkgUXXDvSBjxqEgcXVhbi4=", b"")
+    file = Attachment(digest="sha256:" + "a" * 64, size_bytes=10)
+    found = [admit(document(bare, attachments=files), DEPARTMENT, DIRECTORY, LIMITS, NOW).intent for files in ((), (file,))]
+    assert [intent is not None and (intent.action, intent.complete) for intent in found] == [("update", False), ("update", True)]
+    recalled = admit(document(RECALL, attachments=(file,)), DEPARTMENT, DIRECTORY, LIMITS, NOW).intent
+    assert recalled is not None
+    assert not recalled.complete
 
 
 def test_what_the_sender_names_wins_over_what_the_body_says() -> None:
