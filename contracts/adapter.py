@@ -7,6 +7,7 @@ import msgspec
 from contracts.agency import AgencyCode
 from contracts.envelope import Envelope, Identifier
 from contracts.outcome import Outcome
+from contracts.replies import Reply
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -19,6 +20,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     max_in_flight: int = 8
     retry_schedule_s: tuple[float, ...] | None = None  # None: the hub's schedule
     enabled: bool = True
+    replies: tuple[Reply, ...] = ()  # how to read its answers, before the adapter's own reading
 
     def __repr__(self) -> str:
         return f"Endpoint({self.adapter!r}, {self.url!r})"

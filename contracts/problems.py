@@ -144,6 +144,10 @@ _TABLE: tuple[tuple[str, int, bool, str, str, str, str], ...] = (
      "Không có cơ quan nào mang mã này", "No agency has this code",
      "Tìm theo tên hoặc một phần mã: /v1/agencies?search=...",
      "Search by name or part of a code: /v1/agencies?search=..."),
+    ("endpoint.reply_invalid", 422, _MEND,
+     "Bảng câu trả lời của địa chỉ nhận có dòng không hợp lệ", "A row of the endpoint's table of replies cannot be right",
+     "Sửa dòng được nêu; dòng khớp đầu tiên có hiệu lực, nên đặt dòng cụ thể trước dòng chung.",
+     "Correct the row named here; the first match wins, so put the particular before the general."),
     # --- attachments --------------------------------------------------------------------------------------------------------
     ("attachment.unknown", 422, _MEND,
      "Tệp đính kèm chưa được tải lên", "The attachment has not been uploaded",

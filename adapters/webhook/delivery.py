@@ -38,30 +38,31 @@ class WebhookDelivery:
         request = mapping.request_of(parcel, target.keys, self._clock())
         deadline = asyncio.get_running_loop().time() + endpoint.timeout_s
         try:
-            return await self._ask(target.url, request, deadline)
+            answer = await self._ask(target.url, request, deadline)
         except TimeoutError:
             return Retry("delivery.timeout", f"no answer within {endpoint.timeout_s:g} s")
         except aiohttp.ClientResponseError as error:
             return Retry("delivery.garbled_answer", error.message[:200])
         except (aiohttp.ClientError, OSError) as error:
             return Retry("delivery.unreachable", str(error)[:200] or type(error).__name__)
+        return mapping.outcome_of(answer, self._clock(), endpoint.replies)
 
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()
             self._session = None
 
-    async def _ask(self, url: URL, request: mapping.Request, deadline: float) -> Outcome:
+    async def _ask(self, url: URL, request: mapping.Request, deadline: float) -> mapping.Answer:
         try:
             response = await self._post(url, request, deadline)
         except (aiohttp.ServerDisconnectedError, ConnectionResetError):
             # Most likely an idle connection that the far side was just closing. Twice is harmless: webhook-id is the same.
             response = await self._post(url, request, deadline)
         try:
-            beginning = await _beginning_of(response, deadline)
+            beginning, whole = await _beginning_of(response, deadline)
         finally:
             response.release()
-        return mapping.outcome_of(response.status, response.headers, beginning, self._clock())
+        return mapping.Answer(response.status, response.headers, beginning, whole)
 
     async def _post(self, url: URL, request: mapping.Request, deadline: float) -> aiohttp.ClientResponse:
         body = request.body if len(request.body) <= _WARNED_ABOUT_BYTES else io.BytesIO(request.body)
@@ -95,19 +96,19 @@ def _target_of(url: str, secret: str) -> _Target:
     return _Target(address, mapping.keys_of(secret))
 
 
-async def _beginning_of(response: aiohttp.ClientResponse, deadline: float) -> bytes:
-    """At most MAX_ANSWER_BYTES of the body, or what came in time: the status has decided already.
+async def _beginning_of(response: aiohttp.ClientResponse, deadline: float) -> tuple[bytes, bool]:
+    """At most MAX_ANSWER_BYTES of the body, or what came in time: mostly the status has decided. And whether that is all of it.
 
     A longer body costs its connection, a shorter one leaves it for the next delivery.
     """
     content, limit = response.content, mapping.MAX_ANSWER_BYTES
     if content.is_eof():  # all of it came with the status, as short answers do
-        return content.read_nowait(limit)
+        return content.read_nowait(limit), True
     found = bytearray()
     try:
         async with asyncio.timeout_at(min(deadline, asyncio.get_running_loop().time() + _BODY_PATIENCE_S)):
             while len(found) < limit and not content.at_eof():
                 found += await content.read(limit - len(found))
     except (aiohttp.ClientError, OSError, TimeoutError):
-        return bytes(found)
-    return bytes(found)
+        return bytes(found), False
+    return bytes(found), True

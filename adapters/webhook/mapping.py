@@ -17,6 +17,7 @@ import msgspec
 from contracts import wire
 from contracts.adapter import Parcel
 from contracts.outcome import Delivered, Gone, Outcome, Refused, Retry
+from contracts.replies import Reply, outcome_of_reply
 
 USER_AGENT = "lgsp-hub-webhook/1"
 REMOTE_REF_HEADER = "Lgsp-Remote-Ref"
@@ -37,6 +38,15 @@ class Request(NamedTuple):
 
     headers: dict[str, str]
     body: bytes
+
+
+class Answer(NamedTuple):
+    """What came back."""
+
+    status: int
+    headers: Mapping[str, str]  # finds names in any case
+    body: bytes = b""  # at most its beginning
+    whole: bool = True  # it did not break off before its end or MAX_ANSWER_BYTES
 
 
 class _Delivery(msgspec.Struct, frozen=True):
@@ -88,20 +98,52 @@ def signature_of(webhook_id: str, timestamp: str, body: bytes, keys: Sequence[by
     return " ".join("v1," + base64.b64encode(hmac.digest(key, signed, "sha256")).decode() for key in keys)
 
 
-def outcome_of(status: int, headers: Mapping[str, str], body: bytes, now: float) -> Outcome:
-    """What the recipient's answer means. `headers` finds names in any case; `body` is at most its beginning."""
+def outcome_of(answer: Answer, now: float, replies: Sequence[Reply] = ()) -> Outcome:
+    """What the recipient's answer means: by its table of replies first, else by the status alone."""
+    found = _by_table(answer, now, replies) if replies else None
+    return _by_status(answer, now) if found is None else found
+
+
+def _by_table(answer: Answer, now: float, replies: Sequence[Reply]) -> Outcome | None:
+    readable = "Content-Encoding" not in answer.headers
+    text = answer.body.decode("utf-8", "replace") if readable else ""
+    match outcome_of_reply(answer.status, text, replies, _detail(answer)):
+        case Delivered():
+            return _delivered(answer)
+        case Retry(reason, detail, wish_s):
+            return Retry(reason, detail, max(wish_s, _retry_after_s(answer, now)))
+        case None if _doubtful(answer.status, replies) and not (readable and answer.whole):
+            return Retry("delivery.garbled_answer", f"HTTP {answer.status}: the text that decides could not be read")
+        case found:
+            return found
+
+
+def _doubtful(status: int, replies: Sequence[Reply]) -> bool:
+    """A success that its text may take back. Asked again, the recipient says that it has it already."""
+    return 200 <= status < 300 and any(row.text and row.means != "delivered" and row.covers(status) for row in replies)
+
+
+def _by_status(answer: Answer, now: float) -> Outcome:
+    status = answer.status
     if 200 <= status < 300:
-        return Delivered(remote_ref=_short(headers.get(REMOTE_REF_HEADER, ""), _MAX_REMOTE_REF_CHARS))
+        return _delivered(answer)
     if 300 <= status < 400:
         return Retry("delivery.server_error", f"HTTP {status}: redirects are not followed, register the new address")
     if not 400 <= status < 600:
         return Retry("delivery.garbled_answer", f"HTTP status {status}")
-    detail = _detail(status, headers, body)
     if status == 410:
-        return Gone(detail=detail)
+        return Gone(detail=_detail(answer))
     if status >= 500 or status in _TRY_LATER:
-        return Retry("delivery.server_error", detail, retry_after_s(headers.get("Retry-After", ""), now))
-    return Refused("delivery.refused_by_recipient", detail)
+        return Retry("delivery.server_error", _detail(answer), _retry_after_s(answer, now))
+    return Refused("delivery.refused_by_recipient", _detail(answer))
+
+
+def _delivered(answer: Answer) -> Delivered:
+    return Delivered(remote_ref=_short(answer.headers.get(REMOTE_REF_HEADER, ""), _MAX_REMOTE_REF_CHARS))
+
+
+def _retry_after_s(answer: Answer, now: float) -> float:
+    return retry_after_s(answer.headers.get("Retry-After", ""), now)
 
 
 def retry_after_s(value: str, now: float) -> float:
@@ -135,7 +177,8 @@ def _next_traceparent(traceparent: str, parcel: Parcel) -> str:
     return f"{version}-{trace_id}-{span}-{flags}"
 
 
-def _detail(status: int, headers: Mapping[str, str], body: bytes) -> str:
+def _detail(answer: Answer) -> str:
+    status, headers, body, _ = answer
     if not body or "Content-Encoding" in headers:
         return f"HTTP {status}"
     media_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()

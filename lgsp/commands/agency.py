@@ -9,7 +9,9 @@ import click
 import msgspec
 
 from contracts.agency import AgencyCode, agency_code
+from contracts.replies import check_replies
 from lgsp.commands.common import Failed, json_option, print_json, print_table, program, quiet_log, run, say, with_settings
+from lgsp.commands.replies import print_replies
 from lgsp.core.directory import Agency, Alias, Directory, Grant, Level
 
 if TYPE_CHECKING:
@@ -73,11 +75,17 @@ def show(settings: "Settings", code: str, as_json: bool) -> None:
             raise Failed(f"There is no agency {code}.", _NOT_THERE)
         return found
 
-    found = public(in_store(settings, work))
+    one = in_store(settings, work)
+    found = public(one)
     if as_json:
         print_json(found)
-    else:
-        print_table("", ("", ""), ((name, _cell(value)) for name, value in found.items()))
+        return
+    replies = () if one.endpoint is None else one.endpoint.replies
+    if replies:
+        del found["endpoint"]["replies"]
+    print_table("", ("", ""), ((name, _cell(value)) for name, value in found.items()))
+    if replies:
+        print_replies(replies)
 
 
 @agency.command()
@@ -212,13 +220,16 @@ def public(one: Agency) -> dict[str, Any]:
 
 
 def _check_references(changed: Sequence[Agency], directory: Directory) -> None:
-    """Raises Failed for a parent or successor that nobody knows: a typing error that would only show much later."""
+    """What would only show much later: raises Failed for a parent, successor or kind that nobody knows, ContractError
+    "endpoint.reply_invalid"."""
     known = directory.agencies.keys() | {one.code for one in changed}
     for one in changed:
         for code in (*((one.parent,) if one.parent else ()), *one.successors):
             if code not in known:
                 raise Failed(f"{one.code} refers to {code}, which is not registered.", _NOT_THERE)
         _check_kinds(tuple(kind for grant in one.grants for kind in grant.kinds))
+        if one.endpoint is not None:
+            check_replies(one.endpoint.replies, f"/{one.code}/endpoint/replies")
 
 
 def _check_kinds(kinds: tuple[str, ...]) -> None:

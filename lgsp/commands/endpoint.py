@@ -10,8 +10,10 @@ import msgspec
 
 from contracts.adapter import Endpoint
 from contracts.agency import AgencyCode
+from contracts.replies import Reply
 from lgsp.commands.agency import agency, change, code_argument, in_store
 from lgsp.commands.common import Failed, json_option, with_settings
+from lgsp.commands.replies import ReplyRow
 from lgsp.core.directory import Agency
 
 if TYPE_CHECKING:
@@ -27,6 +29,15 @@ _COUNTED = 1000
 @click.option("--adapter", default="webhook", show_default=True, help="How its system speaks.")
 @click.option("--timeout-s", type=click.FloatRange(1, 300), default=30.0, show_default=True, help="For one attempt.")
 @click.option("--max-in-flight", type=click.IntRange(1, 1000), default=8, show_default=True, help="Attempts at once.")
+@click.option(
+    "--reply",
+    "replies",
+    type=ReplyRow(),
+    multiple=True,
+    metavar="MEANING[:STATUS][@SECONDS][=TEXT]",
+    help="An answer that contains TEXT means delivered, retry, refused or gone; STATUS is 500 or 400-499, SECONDS what a retry "
+    "waits at least. Once for each row, the first that matches counts; together they replace the table.",
+)
 @click.option("--on", "act", flag_value="on", help="Switch the endpoint on again.")
 @click.option("--off", "act", flag_value="off", help="Switch it off: deliveries wait and are retried.")
 @click.option("--remove", "act", flag_value="remove", help="From now on deliveries wait in the mailbox.")
@@ -34,6 +45,7 @@ _COUNTED = 1000
     "--rotate", "act", flag_value="rotate", help="Make a new signing secret; the old one signs too until --end-rotation."
 )
 @click.option("--end-rotation", "act", flag_value="end_rotation", help="Only the newest secret signs from now on.")
+@click.option("--no-replies", "act", flag_value="no_replies", help="Drop the table of replies.")
 @with_settings
 def endpoint(
     settings: "Settings",
@@ -42,6 +54,7 @@ def endpoint(
     adapter: str,
     timeout_s: float,
     max_in_flight: int,
+    replies: tuple[Reply, ...],
     act: str | None,
     as_json: bool,
 ) -> None:
@@ -50,17 +63,19 @@ def endpoint(
     A first or new signing secret is printed, once. What waits in its mailbox already is not pushed: the agency takes it out of
     there, for instance with `lgsp listen`.
     """
-    if (url is None) == (act is None):
-        raise click.UsageError("Give a URL, or one of --on, --off, --remove, --rotate, --end-rotation.")
+    if (url is not None) + (act is not None) + (url is None and bool(replies)) != 1:
+        raise click.UsageError("Give a URL, --reply, or one of --on, --off, --remove, --rotate, --end-rotation, --no-replies.")
     new = (
         None
         if url is None
-        else Endpoint(adapter=_adapter(adapter), url=_http(url), timeout_s=timeout_s, max_in_flight=max_in_flight)
+        else Endpoint(
+            adapter=_adapter(adapter), url=_http(url), timeout_s=timeout_s, max_in_flight=max_in_flight, replies=replies
+        )
     )
     made: list[str] = []
 
     def changed(one: Agency) -> Agency:
-        after = _acted(one, act or "", made) if new is None else _with_secret(new, one.endpoint, made)
+        after = _acted(one, act or "", replies, made) if new is None else _with_old(new, one.endpoint, made)
         return msgspec.structs.replace(one, endpoint=after)
 
     change(settings, code, changed, as_json, lambda: {"endpoint_secret": made[0]} if made else {})
@@ -80,22 +95,31 @@ def _warn_of_mailbox(settings: "Settings", code: AgencyCode) -> None:
         click.secho(text, fg="yellow", err=True)
 
 
-def _with_secret(new: Endpoint, old: Endpoint | None, made: list[str]) -> Endpoint:
-    """A new address keeps the secret and the retry schedule of the old one."""
-    if old is None or not old.secret:
+def _with_old(new: Endpoint, old: Endpoint | None, made: list[str]) -> Endpoint:
+    """A new address keeps the secret, the retry schedule and, unless another is given, the table of replies of the old one."""
+    if old is None:
         return msgspec.structs.replace(new, secret=_new_secret(made))
-    return msgspec.structs.replace(new, secret=old.secret, retry_schedule_s=old.retry_schedule_s)
+    return msgspec.structs.replace(
+        new,
+        secret=old.secret or _new_secret(made),
+        retry_schedule_s=old.retry_schedule_s,
+        replies=new.replies or old.replies,
+    )
 
 
-def _acted(one: Agency, act: str, made: list[str]) -> Endpoint | None:
+def _acted(one: Agency, act: str, replies: tuple[Reply, ...], made: list[str]) -> Endpoint | None:
     old = one.endpoint
     if old is None:
         raise Failed(f"{one.code} has no endpoint.", "give its URL")
+    if replies:
+        return msgspec.structs.replace(old, replies=replies)
     match act:
         case "remove":
             return None
         case "rotate":
             return msgspec.structs.replace(old, secret=f"{_new_secret(made)} {old.secret}".strip())
+        case "no_replies":
+            return msgspec.structs.replace(old, replies=())
         case "end_rotation":
             return msgspec.structs.replace(old, secret=old.secret.partition(" ")[0])
         case _:

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 from cryptography import x509
 
+from contracts.replies import Reply
 from lgsp.cli import cli
 from lgsp.commands.agency import in_store
 from lgsp.settings import Settings
@@ -81,6 +82,10 @@ def test_help_does_not_load_what_it_does_not_need() -> None:
         ("agency", "grant", "H01"),
         ("agency", "endpoint", "H01"),
         ("agency", "endpoint", "H01", "http://x", "--off"),
+        ("agency", "endpoint", "H01", "--reply", "delivered=x", "--off"),
+        ("agency", "endpoint", "H01", "http://x", "--reply", "thành công=đã có"),
+        ("agency", "endpoint", "H01", "http://x", "--reply", "success=x"),
+        ("agency", "endpoint", "H01", "http://x", "--reply", "delivered:5xx=x"),
         ("contract", "show", "case.file/1", "--schema", "dtd"),
         ("mailbox",),
         ("run", "--port", "99999"),
@@ -170,6 +175,8 @@ def test_an_agency_is_added_found_granted_and_closed(lgsp: Any) -> None:
         (("endpoint", "H01.101", "ftp://x"), "ftp://x"),
         (("endpoint", "H01.101", "http://x/", "--adapter", "fax"), "fax"),
         (("endpoint", "H01.101", "--off"), "no endpoint"),
+        (("endpoint", "H01.101", "--reply", "delivered=đã có"), "no endpoint"),
+        (("endpoint", "H01.101", "http://x/", "--reply", "retry=lỗi", "--reply", "retry:500=lỗi 12"), "/replies/1"),
         (("credential", "H01.101", "--disable", "nobody"), "nobody"),
     ],
 )
@@ -218,6 +225,40 @@ def test_a_signing_secret_rotates_without_a_gap(lgsp: Any, tmp_path: Path) -> No
     assert not directory_of(tmp_path).agencies["H01.101"].endpoint.enabled
     lgsp("agency", "endpoint", "H01.101", "--remove")
     assert directory_of(tmp_path).agencies["H01.101"].endpoint is None
+
+
+def test_a_table_of_replies_is_kept_shown_and_dropped(lgsp: Any, tmp_path: Path) -> None:
+    """It stays with the endpoint when the address changes, is replaced as a whole, and an import is checked like everything."""
+    add(lgsp, "H01.101")
+    lgsp("agency", "endpoint", "H01.101", "https://example.vn/a", "--reply", "delivered:500=đã tồn tại = rồi",
+         "--reply", "retry:200-299@600=queue full", "--reply", "delivered:409")  # fmt: skip
+    lgsp("agency", "endpoint", "H01.101", "https://example.vn/b")
+    endpoint = directory_of(tmp_path).agencies["H01.101"].endpoint
+    assert endpoint.url == "https://example.vn/b"
+    assert endpoint.replies == (
+        Reply(means="delivered", text="đã tồn tại = rồi", status=(500, 500)),
+        Reply(means="retry", text="queue full", status=(200, 299), not_before_s=600),
+        Reply(means="delivered", status=(409, 409)),
+    )
+    shown = lgsp("agency", "show", "H01.101").output
+    assert all(cell in shown for cell in ("đã tồn tại = rồi", "200-299", "600 s", "queue full", "409"))
+    file = tmp_path / "agencies.json"
+    listed = json.loads(lgsp("agency", "list", "--json").output)
+    assert listed[0]["endpoint"]["replies"][1] == {
+        "means": "retry",
+        "text": "queue full",
+        "status": [200, 299],
+        "not_before_s": 600.0,
+    }
+    listed[0]["endpoint"]["replies"][1]["status"] = [299, 200]
+    file.write_text(json.dumps(listed))
+    refused = lgsp("agency", "import", file)
+    assert refused.exit_code == 1
+    assert "endpoint.reply_invalid" in refused.stderr and "/H01.101/endpoint/replies/1/status" in refused.stderr
+    lgsp("agency", "endpoint", "H01.101", "--reply", "gone=ngừng kết nối")
+    assert directory_of(tmp_path).agencies["H01.101"].endpoint.replies == (Reply(means="gone", text="ngừng kết nối"),)
+    lgsp("agency", "endpoint", "H01.101", "--no-replies")
+    assert directory_of(tmp_path).agencies["H01.101"].endpoint.replies == ()
 
 
 def test_who_goes_over_to_push_learns_what_is_left_in_the_mailbox(lgsp: Any, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 from aiohttp import web
 from cryptography.hazmat.primitives import hashes
@@ -19,6 +20,7 @@ from contracts.adapter import DeliveryAdapter, Endpoint, Parcel
 from contracts.agency import AgencyCode
 from contracts.envelope import Envelope
 from contracts.outcome import Delivered, Gone, Outcome, Refused, Retry
+from contracts.replies import Reply
 
 KEY = b"a key of the recipient"
 SECRET = "whsec_" + base64.b64encode(KEY).decode()
@@ -194,6 +196,24 @@ async def test_answers_become_outcomes(
     """Status and headers of a real answer decide."""
     recipient.always(**answer)
     assert await adapter.deliver(parcel(), recipient.endpoint) == outcome
+
+
+async def test_the_table_of_replies_of_an_endpoint_is_obeyed(adapter: WebhookDelivery, recipient: Recipient) -> None:
+    """By what a real answer says, whatever its status, also when it is longer than what is read."""
+    table = (Reply(means="delivered", text="đã tồn tại"), Reply(means="retry", text="queue full"))
+    endpoint = msgspec.structs.replace(recipient.endpoint, replies=table)
+    recipient.always(status=500, text='{"loi": "H\\u1ed3 s\\u01a1 \\u0111\\u00e3 t\\u1ed3n t\\u1ea1i"}' + "." * 10_000)
+    assert await adapter.deliver(parcel(), endpoint) == Delivered()
+    recipient.always(status=200, text="ERROR: queue full")
+    assert await adapter.deliver(parcel(), endpoint) == Retry("delivery.server_error", "HTTP 200: ERROR: queue full")
+
+
+async def test_a_body_that_never_comes_may_hold_the_word_that_decides(adapter: WebhookDelivery) -> None:
+    """With a row that takes a 200 back, half an answer is no success."""
+    table = (Reply(means="retry", text="queue full"),)
+    async with Misbehaving(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")) as server:
+        found = await adapter.deliver(parcel(), msgspec.structs.replace(server.endpoint(0.3), replies=table))
+    assert isinstance(found, Retry) and found.reason == "delivery.garbled_answer"
 
 
 async def test_a_redirect_is_not_followed(adapter: WebhookDelivery, recipient: Recipient) -> None:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
@@ -22,6 +23,7 @@ from contracts.adapter import Parcel
 from contracts.agency import AgencyCode
 from contracts.envelope import Envelope
 from contracts.outcome import Delivered, Gone, Outcome, Refused, Retry
+from contracts.replies import Reply
 
 NOW = 1_795_312_800.0
 KEY_A, KEY_B = b"a key of 24 octets.. ...", b"another key"
@@ -131,8 +133,9 @@ def test_a_wrong_secret_is_refused_without_being_told(secret: str) -> None:
     assert "MfKQ" not in str(caught.value) and "%%%" not in str(caught.value)
 
 
-def outcome(status: int, body: bytes = b"", **headers: str) -> Outcome:
-    return mapping.outcome_of(status, CIMultiDict({name.replace("_", "-"): value for name, value in headers.items()}), body, NOW)
+def outcome(status: int, body: bytes = b"", replies: Sequence[Reply] = (), *, whole: bool = True, **headers: str) -> Outcome:
+    fields = CIMultiDict({name.replace("_", "-"): value for name, value in headers.items()})
+    return mapping.outcome_of(mapping.Answer(status, fields, body, whole), NOW, replies)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
@@ -193,6 +196,44 @@ def test_a_compressed_reason_is_not_shown() -> None:
     assert outcome(400, b"\x1f\x8b", content_type="text/plain", content_encoding="gzip").detail == "HTTP 400"  # type: ignore[union-attr]
 
 
+HAVE_IT = Reply(means="delivered", text="đã tồn tại")
+FULL = Reply(means="retry", text="queue full", not_before_s=60)
+
+
+def test_the_table_of_replies_comes_before_the_status() -> None:
+    """A server error that says "exists already" is a success, a 200 that says "queue full" is none; all else is as without."""
+    table = (HAVE_IT, FULL, Reply(means="refused", text="sai mã"), Reply(means="gone", text="ngừng kết nối"))
+    assert outcome(500, "Hồ sơ đã tồn tại".encode(), table, lgsp_remote_ref="REF-1") == Delivered(remote_ref="REF-1")
+    text = "text/plain"
+    assert outcome(200, b"ERROR: queue full", table, content_type=text) == Retry(
+        "delivery.server_error", "HTTP 200: ERROR: queue full", 60.0
+    )
+    assert outcome(503, "Sai mã".encode(), table, content_type=text) == Refused(
+        "delivery.refused_by_recipient", "HTTP 503: Sai mã"
+    )
+    assert outcome(200, "Đã ngừng kết nối".encode(), table) == Gone(detail="HTTP 200")
+    for status in (200, 302, 404, 410, 422, 500):
+        assert outcome(status, b"something else", table) == outcome(status, b"something else")
+
+
+def test_the_longer_of_two_waits_counts() -> None:
+    """That of the row and that of Retry-After."""
+    assert outcome(503, b"queue full", (FULL,), retry_after="7") == Retry("delivery.server_error", "HTTP 503", 60.0)
+    assert outcome(503, b"queue full", (FULL,), retry_after="700") == Retry("delivery.server_error", "HTTP 503", 700.0)
+
+
+def test_a_success_whose_deciding_text_cannot_be_read_is_asked_for_again() -> None:
+    """It might have said "queue full". Without a row that could take it back, a success is a success."""
+    broken = Retry("delivery.garbled_answer", "HTTP 200: the text that decides could not be read")
+    assert outcome(200, b"ERR", (HAVE_IT, FULL), whole=False) == broken
+    assert outcome(200, b"\x1f\x8b", (HAVE_IT, FULL), content_encoding="gzip") == broken
+    assert outcome(200, b"queue full, sor", (FULL,), whole=False) == outcome(200, b"queue full", (FULL,))
+    assert outcome(200, b"ERR", (HAVE_IT,), whole=False) == Delivered()
+    assert outcome(200, b"ERR", (msgspec.structs.replace(FULL, status=(500, 599)),), whole=False) == Delivered()
+    assert outcome(200, b"ERR", whole=False) == Delivered()
+    assert outcome(500, b"ERR", (FULL,), whole=False) == outcome(500, b"ERR")
+
+
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [
@@ -220,7 +261,7 @@ def test_retry_after(value: str, seconds: float) -> None:
 def test_no_answer_makes_the_mapping_fail(status: int, retry_after: str, content_type: str, body: bytes) -> None:
     """Every answer has an outcome, on one printable line, whatever it holds."""
     headers = CIMultiDict({"Retry-After": retry_after, "Content-Type": content_type, "Lgsp-Remote-Ref": content_type})
-    found = mapping.outcome_of(status, headers, body, NOW)
+    found = mapping.outcome_of(mapping.Answer(status, headers, body), NOW, (HAVE_IT, FULL))
     match found:
         case Delivered(remote_ref):
             assert remote_ref.isprintable()
