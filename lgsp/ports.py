@@ -336,15 +336,25 @@ class Consignment(Protocol):
 
 
 class Subscription(Protocol):
-    """Consignments as they come. To stop: `stop`, then the iteration ends; consignments handed out may still be `done`."""
+    """What the broker has for this process. Consignments handed out may still be `done` after `stop`."""
 
-    def __aiter__(self) -> AsyncIterator[Consignment]: ...
+    async def take(self, least: int = 0) -> Consignment | None:
+        """The most urgent consignment of at least this priority that waits in this process, the oldest among equals; waits
+        until there is one. None once stopped or closed. Several may wait at once."""
+        ...
 
-    async def stop(self) -> None: ...
+    async def stop(self) -> None:
+        """No more is taken; what was not handed out goes back to the broker."""
+        ...
 
 
 class Broker(Protocol):
-    """The hub's muscles: spreads refs over workers, at least once. Order is not its business."""
+    """The hub's muscles: spreads refs over workers, at least once.
+
+    A ref that bears a mark of urgency (`core.urgency.is_urgent`) is handed out before ordinary ones of its shard that still wait
+    in the broker; degrees of urgency count among those that wait in the memory of the process. Apart from that order is not its
+    business: lanes are kept in the journal.
+    """
 
     survives_restart: bool  # False: the journal republishes everything after a start
 
@@ -354,7 +364,8 @@ class Broker(Protocol):
         ...
 
     async def subscribe(self) -> Subscription:
-        """All shards; one consumer at a time is active per shard. Survives reconnects by itself."""
+        """All shards; one consumer at a time is active per shard, for urgent and ordinary refs alike. Survives reconnects by
+        itself."""
         ...
 
     def is_up(self) -> bool:

@@ -23,10 +23,10 @@ class Malformed(ValueError):
 
 
 class Pack(NamedTuple):
-    """One message: refs of one shard, all urgent or none of them."""
+    """One message: refs of one shard and one priority."""
 
     shard: int
-    urgent: bool
+    priority: int
     refs: Sequence[Ref]
 
     def octets(self) -> bytes:
@@ -34,13 +34,14 @@ class Pack(NamedTuple):
 
 
 def pack(refs: Sequence[Ref], shards: int) -> list[Pack]:
-    """Packs of at most MAX_REFS, in the order given within each. A ref of a larger hub's shard is folded into ours."""
-    groups: dict[tuple[int, bool], list[Ref]] = {}
-    for ref in refs:
-        groups.setdefault((ref.shard % shards, ref.priority > 0), []).append(ref)
+    """Packs of at most MAX_REFS, the most urgent first, in the order given within each. A ref of a larger hub's shard is folded
+    into ours."""
+    groups: dict[tuple[int, int], list[Ref]] = {}
+    for ref in sorted(refs, key=lambda ref: -ref.priority):
+        groups.setdefault((ref.shard % shards, ref.priority), []).append(ref)
     return [
-        Pack(shard, urgent, group[start : start + MAX_REFS])
-        for (shard, urgent), group in groups.items()
+        Pack(shard, priority, group[start : start + MAX_REFS])
+        for (shard, priority), group in groups.items()
         for start in range(0, len(group), MAX_REFS)
     ]
 

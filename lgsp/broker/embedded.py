@@ -1,24 +1,14 @@
-"""The broker inside one process: a heap of consignments in memory. What it forgets at the end, the journal publishes again."""
+"""The broker inside one process: consignments in memory. What it forgets at the end, the journal publishes again."""
 
 import asyncio
-import heapq
-from collections.abc import AsyncIterator, Sequence
-from itertools import count
-from typing import NamedTuple
+from collections.abc import Sequence
 
+from lgsp.core.urgency import ByUrgency
 from lgsp.errors import BrokerUnavailable
 from lgsp.ports import Consignment, Ref, Subscription
 
 MAX_REFS = 200_000  # about 40 MB; what is beyond stays in the journal until the sweeper comes for it
 REFS_PER_CONSIGNMENT = 50
-
-
-class _Waiting(NamedTuple):
-    """Orders the heap: the most urgent first, among equals the oldest."""
-
-    urgency: int
-    place: int
-    refs: tuple[Ref, ...]
 
 
 class EmbeddedBroker:
@@ -29,8 +19,7 @@ class EmbeddedBroker:
     def __init__(self, *, max_refs: int = MAX_REFS) -> None:
         self._max_refs = max_refs
         self._held = 0  # refs published and not yet done
-        self._waiting: list[_Waiting] = []
-        self._places = count()
+        self._waiting: ByUrgency[tuple[Ref, ...]] = ByUrgency()
         self._subscriptions: list[_EmbeddedSubscription] = []
         self._closed = False
 
@@ -41,7 +30,7 @@ class EmbeddedBroker:
         if self._held + len(refs) > self._max_refs:
             raise BrokerUnavailable(f"the in-process broker holds {self._held} refs, at most {self._max_refs}")
         self._held += len(refs)
-        for priority in sorted({ref.priority for ref in refs}):
+        for priority in {ref.priority for ref in refs}:
             alike = [ref for ref in refs if ref.priority == priority]
             for start in range(0, len(alike), REFS_PER_CONSIGNMENT):
                 self._put(tuple(alike[start : start + REFS_PER_CONSIGNMENT]))
@@ -63,11 +52,9 @@ class EmbeddedBroker:
         for subscription in tuple(self._subscriptions):
             await subscription.stop()
 
-    def take(self, subscription: "_EmbeddedSubscription") -> tuple[Ref, ...] | None:
+    def take(self, subscription: "_EmbeddedSubscription", least: int) -> tuple[Ref, ...] | None:
         """The next consignment for the active subscription; None for the others, or when there is none."""
-        if self._waiting and self._subscriptions[0] is subscription:
-            return heapq.heappop(self._waiting).refs
-        return None
+        return self._waiting.take(least) if self._subscriptions[0] is subscription else None
 
     def leave(self, subscription: "_EmbeddedSubscription") -> None:
         """The next subscription in line becomes the active one."""
@@ -83,7 +70,7 @@ class EmbeddedBroker:
             self._put(refs)
 
     def _put(self, refs: tuple[Ref, ...]) -> None:
-        heapq.heappush(self._waiting, _Waiting(-refs[0].priority, next(self._places), refs))
+        self._waiting.put(refs, refs[0].priority)
         self._wake()
 
     def _wake(self) -> None:
@@ -114,14 +101,14 @@ class _EmbeddedSubscription:
         self._stopped = False
         self.wake = asyncio.Event()
 
-    async def __aiter__(self) -> AsyncIterator[Consignment]:
+    async def take(self, least: int = 0) -> Consignment | None:
         while not self._stopped:
-            refs = self._broker.take(self)
-            if refs is None:
-                self.wake.clear()
-                await self.wake.wait()
-            else:
-                yield _EmbeddedConsignment(self._broker, refs)
+            refs = self._broker.take(self, least)
+            if refs is not None:
+                return _EmbeddedConsignment(self._broker, refs)
+            self.wake.clear()
+            await self.wake.wait()
+        return None
 
     async def stop(self) -> None:
         self._stopped = True

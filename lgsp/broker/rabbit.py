@@ -11,6 +11,7 @@ from lgsp.broker.codec import CONTENT_TYPE, Pack, pack
 from lgsp.broker.rabbit_consume import RabbitSubscription
 from lgsp.broker.rabbit_link import Link, either
 from lgsp.broker.rabbit_queues import Queues
+from lgsp.core.urgency import is_urgent
 from lgsp.errors import BrokerUnavailable
 from lgsp.log import get_logger
 from lgsp.ports import Ref, Subscription
@@ -19,7 +20,6 @@ log = get_logger()
 
 _WINDOW = 256  # messages published and not yet confirmed, over all calls
 _FIRST_ATTEMPT_S = 5.0  # how long `open` waits to learn that the queues do not fit
-_HIGH, _NORMAL = 5, 0  # RabbitMQ 4: a quorum queue knows two priorities, above 4 is high; 3.x ignores it
 
 
 class RabbitBroker:
@@ -43,7 +43,7 @@ class RabbitBroker:
     async def open(
         cls, url: str, *, prefix: str, shards: int, prefetch: int, publish_timeout_s: float, name: str
     ) -> "RabbitBroker":
-        """Also when RabbitMQ is down: it goes on connecting. `prefetch`: AMQP messages per shard that may wait unacknowledged.
+        """Also when RabbitMQ is down: it goes on connecting. `prefetch`: AMQP messages per queue that may wait unacknowledged.
 
         Raises SettingsError when queues of these names exist with other arguments (if RabbitMQ says so within 5 s).
         """
@@ -118,11 +118,11 @@ class RabbitBroker:
             one.octets(),
             content_type=CONTENT_TYPE,
             delivery_mode=DeliveryMode.PERSISTENT,
-            priority=_HIGH if one.urgent else _NORMAL,
             headers={"refs": len(one.refs)},
         )
+        queue = self._queues.urgent(one.shard) if is_urgent(one.priority) else self._queues.ordinary(one.shard)
         async with self._window:
-            await channel.default_exchange.publish(message, routing_key=self._queues.shard(one.shard), mandatory=True)
+            await channel.default_exchange.publish(message, routing_key=queue, mandatory=True)
 
     def _drop(self, channel: AbstractChannel) -> None:
         """No more of this channel: after a nack the same one goes on refusing, after silence nobody knows."""

@@ -1,20 +1,19 @@
-"""Consuming from RabbitMQ: every shard on one connection, one active consumer per shard, over any number of reconnects."""
+"""Consuming from RabbitMQ: every shard on one connection, one active process per shard, over any number of reconnects."""
 
 import asyncio
-import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
-from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage, AbstractQueue
+from aio_pika.abc import AbstractConnection, AbstractIncomingMessage
 
 from lgsp.broker.codec import Malformed, unpack
-from lgsp.broker.rabbit_link import LOST, REPLY_TIMEOUT_S, Link, being_cancelled, either
+from lgsp.broker.rabbit_link import REPLY_TIMEOUT_S, Link, either, quietly
 from lgsp.broker.rabbit_queues import Queues
+from lgsp.broker.rabbit_shards import Shards
+from lgsp.core.urgency import ByUrgency
 from lgsp.log import get_logger
 from lgsp.ports import Consignment, Ref
 
 log = get_logger()
-
-_SETTLE_TIMEOUT_S = 5.0  # for an ack to leave; what is not acknowledged comes again
 
 
 class RabbitConsignment:
@@ -35,42 +34,44 @@ class RabbitConsignment:
     async def _settle(self, settle: Callable[[], Awaitable[None]]) -> None:
         if not self._settled:
             self._settled = True
-            await _quietly(settle())
+            await quietly(settle())
 
 
 class RabbitSubscription:
-    """Shards are taken in random order: of workers that start together each becomes the active one for some.
-
-    Consumer priorities would spread them evenly, but they are ignored by 3.x for such queues, and in 4.x a queue can stand
-    still when a message was returned before a consumer of higher priority came (rabbitmq-server issue 14141).
-    """
+    """What arrived waits in memory until it is taken, at most the prefetch of each queue."""
 
     def __init__(self, link: Link, queues: Queues, prefetch: int) -> None:
         self._link = link
         self._queues = queues
         self._prefetch = prefetch
-        self._arrived: asyncio.Queue[RabbitConsignment | None] = asyncio.Queue()
-        self._consumers: dict[str, AbstractQueue] = {}  # by consumer tag
-        self._stopped = asyncio.Event()
+        self._waiting: ByUrgency[RabbitConsignment] = ByUrgency()
+        self._changed = asyncio.Event()
+        self._shards: Shards | None = None
+        self._stopped = False
 
     def start(self) -> None:
         self._link.start(self._serve)
 
-    async def __aiter__(self) -> AsyncIterator[Consignment]:
-        while (consignment := await self._arrived.get()) is not None:
-            yield consignment
-        self._arrived.put_nowait(None)  # the end, for everybody who iterates
+    async def take(self, least: int = 0) -> Consignment | None:
+        while not self._stopped:
+            consignment = self._waiting.take(least)
+            if consignment is not None:
+                return consignment
+            self._changed.clear()
+            await self._changed.wait()
+        return None
 
     async def stop(self) -> None:
         """Gives back what was not handed out. The connection stays, for what was."""
-        if self._stopped.is_set():
+        if self._stopped:
             return
-        self._stopped.set()
+        self._stopped = True
+        self._changed.set()
         self._link.make_last()
-        await asyncio.gather(*(_quietly(queue.cancel(tag)) for tag, queue in self._consumers.items()))
-        for consignment in self._take_waiting():
+        if self._shards is not None:
+            await self._shards.stop()
+        for consignment in self._waiting.take_all():
             await consignment.again()
-        self._arrived.put_nowait(None)
 
     async def close(self) -> None:
         """Stops, and ends the connection."""
@@ -81,59 +82,32 @@ class RabbitSubscription:
         channel = await connection.channel(publisher_confirms=False)
         await self._queues.declare(channel)
         await channel.set_qos(prefetch_count=self._prefetch, timeout=REPLY_TIMEOUT_S)
-        names = await self._queues.to_consume(connection)
-        random.shuffle(names)
+        numbers = await self._queues.to_consume(channel, connection)
         cancelled = asyncio.Event()
         (await channel.get_underlay_channel()).on_consumer_cancel_callbacks.add(lambda _: cancelled.set())
-        try:
-            for name in names:
-                await self._consume(channel, name)
-            self._link.ready()
-            log.info("broker.subscribed", queues=len(names))
-            await either(channel.closed(), cancelled.wait(), self._link.ending.wait())
-        finally:
-            self._consumers.clear()
-            self._take_waiting()  # these come again, on the next connection or to somebody else
-            if self._stopped.is_set():
-                self._arrived.put_nowait(None)
-
-    async def _consume(self, channel: AbstractChannel, name: str) -> None:
-        if self._stopped.is_set():
+        if self._stopped:
             return
-        queue = await channel.get_queue(name, ensure=False)
-        tag = await queue.consume(self._arrive, timeout=REPLY_TIMEOUT_S)
-        if self._stopped.is_set():  # meanwhile: `stop` has not seen this one, and what it gives back would come here again
-            await queue.cancel(tag, timeout=REPLY_TIMEOUT_S)
-        else:
-            self._consumers[tag] = queue
+        self._shards = Shards(channel, self._queues, numbers, self._arrive)
+        try:
+            await self._shards.consume()
+            self._link.ready()
+            log.info("broker.subscribed", queues=len(numbers))
+            await either(self._shards.call(), channel.closed(), cancelled.wait(), self._link.ending.wait())
+        finally:
+            self._shards = None
+            self._waiting.take_all()  # these come again, on the next connection or to somebody else
 
     async def _arrive(self, message: AbstractIncomingMessage) -> None:
         try:
             consignment = RabbitConsignment(message, unpack(message.body))
         except Malformed as error:
             log.error("message.quarantined", queue=message.routing_key, size_bytes=len(message.body), detail=str(error))
-            await _quietly(message.reject(requeue=False))  # the queue's dead-letter rule keeps it aside
+            await quietly(message.reject(requeue=False))  # the queue's dead-letter rule keeps it aside
             return
-        if self._stopped.is_set():
+        if not consignment.refs:
+            await consignment.done()
+        elif self._stopped:
             await consignment.again()
         else:
-            self._arrived.put_nowait(consignment)
-
-    def _take_waiting(self) -> list[RabbitConsignment]:
-        waiting: list[RabbitConsignment] = []
-        while not self._arrived.empty():
-            consignment = self._arrived.get_nowait()
-            if consignment is not None:
-                waiting.append(consignment)
-        return waiting
-
-
-async def _quietly(settling: Awaitable[object]) -> None:
-    try:
-        async with asyncio.timeout(_SETTLE_TIMEOUT_S):
-            await settling
-    except LOST as error:
-        log.debug("consignment.abandoned", detail=str(error))
-    except asyncio.CancelledError:
-        if being_cancelled():
-            raise
+            self._waiting.put(consignment, max(ref.priority for ref in consignment.refs))
+            self._changed.set()

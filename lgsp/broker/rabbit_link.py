@@ -23,6 +23,7 @@ REPLY_TIMEOUT_S = 10.0  # for the broker's answer to anything but a publish
 _BACK_OFF_S = (0.1, 0.2, 0.5, 1.0, 2.0, 3.0)
 _STEADY_AFTER_S = 5.0  # a connection that held so long starts the back-off anew
 _CLOSE_TIMEOUT_S = 3.0
+_SETTLE_TIMEOUT_S = 5.0  # for an ack to leave; what is not acknowledged comes again
 _HEARTBEAT_S = 10  # a silent peer is given up after three of them
 
 Serve = Callable[[AbstractConnection], Awaitable[None]]
@@ -116,3 +117,15 @@ async def either(*waits: Awaitable[object]) -> None:
     finally:
         for task in tasks:
             task.cancel()
+
+
+async def quietly(settling: Awaitable[object]) -> None:
+    """Waits a short while for what does no harm if it fails on a connection that is lost."""
+    try:
+        async with asyncio.timeout(_SETTLE_TIMEOUT_S):
+            await settling
+    except LOST as error:
+        log.debug("consignment.abandoned", detail=str(error))
+    except asyncio.CancelledError:
+        if being_cancelled():
+            raise

@@ -1,4 +1,5 @@
-"""The queues of one hub on RabbitMQ: a fixed number of shards, and one for what cannot be read.
+"""The queues of one hub on RabbitMQ: a fixed number of shards, each with a queue of its own for what is urgent, and one queue for
+what cannot be read. Message priorities would not do: quorum queues ignore them in 3.x, and every 4.x weighs them differently.
 
 Right on 3.10 and on 4.x, whose defaults differ: everything that matters is said explicitly.
 """
@@ -29,16 +30,31 @@ class Queues:
         """Where messages are kept that cannot be read, for an operator to look at."""
         return f"{self.prefix}.malformed"
 
-    def shard(self, number: int) -> str:
-        return f"{self.prefix}.shard.{number}"
+    def ordinary(self, shard: int) -> str:
+        return f"{self.prefix}.shard.{shard}"
+
+    def urgent(self, shard: int) -> str:
+        return f"{self.prefix}.shard.{shard}.urgent"
 
     async def declare(self, channel: AbstractChannel) -> None:
         """Makes what is missing. Raises SettingsError when a queue exists with other arguments."""
         await _declare(channel, self.malformed, {"x-queue-type": "quorum", "x-max-length": _MAX_MALFORMED})
-        for number in range(self.shards):
+        for shard in range(self.shards):
+            await self._declare_shard(channel, shard)
+
+    async def to_consume(self, channel: AbstractChannel, connection: AbstractConnection) -> list[int]:
+        """The shards, and those a hub with more of them left behind: their refs must still be worked off."""
+        shards = list(range(self.shards))
+        while await _exists(connection, self.ordinary(len(shards))):
+            await self._declare_shard(channel, len(shards))
+            shards.append(len(shards))
+        return shards
+
+    async def _declare_shard(self, channel: AbstractChannel, shard: int) -> None:
+        for name in (self.ordinary(shard), self.urgent(shard)):
             await _declare(
                 channel,
-                self.shard(number),
+                name,
                 {
                     "x-queue-type": "quorum",
                     "x-single-active-consumer": True,
@@ -50,13 +66,6 @@ class Queues:
                     "x-overflow": "reject-publish",
                 },
             )
-
-    async def to_consume(self, connection: AbstractConnection) -> list[str]:
-        """The shards, and those a hub with more of them left behind: their refs must still be worked off."""
-        names = [self.shard(number) for number in range(self.shards)]
-        while await _exists(connection, self.shard(len(names))):
-            names.append(self.shard(len(names)))
-        return names
 
 
 async def _declare(channel: AbstractChannel, name: str, arguments: dict[str, str | int | bool]) -> None:

@@ -2,9 +2,11 @@
 the broker get its ack."""
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 
 from lgsp import metrics
+from lgsp.core.urgency import URGENT, is_urgent
 from lgsp.errors import Unavailable
 from lgsp.flow.clock import loop_time
 from lgsp.flow.group import Group
@@ -15,10 +17,15 @@ log = get_logger()
 
 _PAUSE_S = 1.0
 _LINGER_S = 0.002
+_RESERVE = 8  # for urgent references there is an eighth more room than for ordinary ones
 
 
 class Dispatcher:
-    """One per process. `max_held`: references taken from the broker and not yet acknowledged; their bodies may be in memory."""
+    """One per process. `max_held`: references taken from the broker and not yet acknowledged; their bodies may be in memory.
+
+    When that many are held, urgent ones still come in as long as few of those held are urgent. Either way the last consignment
+    may be one too large.
+    """
 
     def __init__(
         self,
@@ -33,10 +40,14 @@ class Dispatcher:
         self._broker = broker
         self._attempt = attempt
         self._hydrations: Group[Ref, Work | None] = Group(
-            self._hydrate, max_batch=max_batch, capacity=2 * max_held + max_batch, linger_s=_LINGER_S
+            self._hydrate,
+            max_batch=max_batch,
+            capacity=sys.maxsize,  # no more comes than is held
+            linger_s=_LINGER_S,
         )
         self._max_held = max_held
         self._held = 0
+        self._held_urgent = 0
         self._less_held = asyncio.Event()
         self._stopping = False
         self._stopped_at = float("inf")
@@ -53,15 +64,9 @@ class Dispatcher:
         subscription = await self._broker.subscribe()
         stopper = asyncio.create_task(self._stop_when(stop, subscription))
         try:
-            async for consignment in subscription:
-                await self._room()
-                if stop.is_set():
-                    await consignment.again()
-                    break
-                self._held += len(consignment.refs)
-                task = asyncio.create_task(self._handle(consignment))
-                self._running.add(task)
-                task.add_done_callback(self._ended)
+            async with asyncio.TaskGroup() as taking:
+                taking.create_task(self._take_each(subscription, least=URGENT))
+                taking.create_task(self._take_each(subscription, least=0))
         finally:
             if stop.is_set():
                 await stopper
@@ -76,10 +81,26 @@ class Dispatcher:
         self._less_held.set()
         await subscription.stop()
 
-    async def _room(self) -> None:
-        while self._held >= self._max_held and not self._stopping:
+    async def _take_each(self, subscription: Subscription, least: int) -> None:
+        while (consignment := await self._next(subscription, least)) is not None:
+            self._hold(consignment, 1)
+            task = asyncio.create_task(self._handle(consignment))
+            self._running.add(task)
+            task.add_done_callback(self._ended)
+
+    async def _next(self, subscription: Subscription, least: int) -> Consignment | None:
+        while self._is_full(least) and not self._stopping:
             self._less_held.clear()
             await self._less_held.wait()
+        return await subscription.take(least)
+
+    def _is_full(self, least: int) -> bool:
+        has_reserve = is_urgent(least) and self._held_urgent < max(1, self._max_held // _RESERVE)
+        return self._held >= self._max_held and not has_reserve
+
+    def _hold(self, consignment: Consignment, sign: int) -> None:
+        self._held += sign * len(consignment.refs)
+        self._held_urgent += sign * sum(is_urgent(ref.priority) for ref in consignment.refs)
 
     def _ended(self, task: asyncio.Task[bool]) -> None:
         self._running.discard(task)
@@ -117,7 +138,7 @@ class Dispatcher:
         finally:
             for key in mine:
                 del self._in_flight[key]
-            self._held -= len(consignment.refs)
+            self._hold(consignment, -1)
             self._less_held.set()
             await (consignment.done() if settled else consignment.again())
         return settled

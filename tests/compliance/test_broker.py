@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from lgsp.broker.codec import MAX_REFS, Malformed, pack, unpack
 from lgsp.broker.embedded import EmbeddedBroker
 from lgsp.broker.rabbit import RabbitBroker
+from lgsp.core.urgency import URGENT
 from lgsp.errors import BrokerUnavailable
 from lgsp.ports import Broker, Consignment, Ref, Subscription
+from tests.fakes.taking import each
 
 SHARDS = 4
 WITHIN_S = 20
@@ -24,14 +26,23 @@ def refs_numbered(count: int, first: int = 1) -> list[Ref]:
     return [Ref(number, 1, number % SHARDS, number % 3, None) for number in range(first, first + count)]
 
 
-async def receive(subscription: Subscription, count: int) -> list[Consignment]:
+async def receive(subscription: Subscription, count: int, least: int = 0) -> list[Consignment]:
     """Consignments, unacknowledged, until they carry so many refs."""
     found: list[Consignment] = []
     async with asyncio.timeout(WITHIN_S):
-        async for consignment in subscription:
+        async for consignment in each(subscription, least):
             found.append(consignment)
             if sum(len(one.refs) for one in found) >= count:
                 break
+    return found
+
+
+async def receive_and_acknowledge(subscription: Subscription, count: int) -> list[Consignment]:
+    """As `receive`, each acknowledged before the next is taken."""
+    found: list[Consignment] = []
+    while len(numbers(found)) < count:
+        found += await receive(subscription, 1)
+        await found[-1].done()
     return found
 
 
@@ -82,7 +93,7 @@ async def test_every_ref_arrives_exactly_once_when_all_goes_well(broker: Broker)
     await broker.publish(refs_numbered(1000))
     seen: Counter[int] = Counter()
     async with asyncio.timeout(WITHIN_S):
-        async for consignment in subscription:
+        async for consignment in each(subscription):
             seen.update(ref.delivery_id for ref in consignment.refs)
             await consignment.done()
             if len(seen) == 1000:
@@ -133,7 +144,7 @@ async def test_iteration_ends_after_stop_and_the_rest_stays_for_others(broker: B
     held = await receive(subscription, 1)
     await subscription.stop()
     async with asyncio.timeout(WITHIN_S):
-        assert [one async for one in subscription] == []
+        assert [one async for one in each(subscription)] == []
     for consignment in held:
         await consignment.done()
     successor = await (await connect()).subscribe()
@@ -173,6 +184,42 @@ async def test_one_consumer_per_shard_and_the_other_takes_over(connect: Connect)
     assert numbers(theirs) == list(range(501, 701))
 
 
+async def test_an_urgent_ref_does_not_wait_behind_ordinary_ones(broker: Broker) -> None:
+    """It is handed out while hundreds of its shard that were published before it still wait in the broker."""
+    subscription = await broker.subscribe()
+    for number in range(1, 301):
+        await broker.publish([Ref(number, 1, 0, 0)])
+    held = await receive(subscription, 1)  # nothing is acknowledged: what RabbitMQ hands over in advance ends at the prefetch
+    await broker.publish([Ref(900, 1, 0, URGENT)])
+    held += await receive(subscription, 1, least=URGENT)
+    assert numbers(held) == [1, 900]
+    for consignment in held:
+        await consignment.done()
+    assert numbers(await receive_and_acknowledge(subscription, 299)) == list(range(2, 301))
+
+
+async def test_what_waits_in_the_process_goes_by_urgency_then_age(broker: Broker) -> None:
+    """Of refs that all have arrived the more urgent is handed out first, among equals the older."""
+    subscription = await broker.subscribe()
+    for number, priority in enumerate((0, 1, 2, 3, 2, 1, 4)):
+        await broker.publish([Ref(number, 1, 0, priority)])
+    taken = await receive(subscription, 1, least=4)  # the last of its queue: those before it are there
+    taken += await receive(subscription, 6)
+    assert [ref.delivery_id for one in taken for ref in one.refs] == [6, 3, 2, 4, 1, 5, 0]
+
+
+async def test_who_waits_for_the_urgent_is_not_given_the_ordinary(broker: Broker) -> None:
+    """Two may wait at once; each gets what it asked for, whichever comes first."""
+    subscription = await broker.subscribe()
+    urgent = asyncio.create_task(receive(subscription, 1, least=URGENT))
+    any_of_them = asyncio.create_task(receive(subscription, 1))
+    await broker.publish([Ref(1, 1, 0, 0)])
+    assert numbers(await any_of_them) == [1]
+    assert not urgent.done()
+    await broker.publish([Ref(2, 1, 0, 3)])
+    assert numbers(await urgent) == [2]
+
+
 async def test_a_closed_broker_is_down(broker: Broker) -> None:
     """After `close`: not up, publishing raises BrokerUnavailable, loops end, settling does not raise."""
     subscription = await broker.subscribe()
@@ -183,7 +230,7 @@ async def test_a_closed_broker_is_down(broker: Broker) -> None:
     with pytest.raises(BrokerUnavailable):
         await broker.publish(refs_numbered(1))
     async with asyncio.timeout(WITHIN_S):
-        assert [one async for one in subscription] == []
+        assert [one async for one in each(subscription)] == []
     await held[0].done()
     await held[-1].again()
 
@@ -200,15 +247,6 @@ async def test_the_broker_in_process_is_bounded() -> None:
         await consignment.done()
     assert broker.is_up()
     await broker.publish(refs_numbered(10))
-
-
-async def test_the_broker_in_process_hands_out_the_urgent_first() -> None:
-    """Among what waits, the higher priority comes first, then the older."""
-    broker = EmbeddedBroker()
-    await broker.publish([Ref(1, 1, 0, 0)])
-    await broker.publish([Ref(2, 1, 0, 0), Ref(3, 1, 0, 3)])
-    subscription = await broker.subscribe()
-    assert [ref.delivery_id for one in await receive(subscription, 3) for ref in one.refs] == [3, 1, 2]
 
 
 def test_survival_is_told_truly() -> None:
@@ -232,14 +270,16 @@ REFS = st.lists(
 
 @given(REFS, st.integers(1, 16))
 def test_packing_loses_nothing_and_keeps_shards_apart(refs: list[Ref], shards: int) -> None:
-    """Packs hold every ref once, at most MAX_REFS of one shard and urgency each, and come back equal from octets."""
+    """Packs hold every ref once, at most MAX_REFS of one shard and priority each, the most urgent packs first, and come back
+    equal from octets."""
     packs = pack(refs, shards)
     back = [ref for one in packs for ref in unpack(one.octets())]
     assert Counter(back) == Counter(refs)
     for one in packs:
         assert 0 < len(one.refs) <= MAX_REFS
         assert {ref.shard % shards for ref in one.refs} == {one.shard}
-        assert {ref.priority > 0 for ref in one.refs} == {one.urgent}
+        assert {ref.priority for ref in one.refs} == {one.priority}
+    assert [one.priority for one in packs] == sorted((one.priority for one in packs), reverse=True)
 
 
 @given(st.binary(max_size=200))

@@ -1,7 +1,7 @@
 """Two copies of one reference in one process: what the broker may forget, and when."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -37,6 +37,7 @@ class HandOut:
 
     def __init__(self) -> None:
         self.queue: asyncio.Queue[Consignment | None] = asyncio.Queue()
+        self.stopped = asyncio.Event()
 
     async def publish(self, refs: Sequence[Ref]) -> None:
         raise AssertionError("nobody publishes here")
@@ -44,11 +45,14 @@ class HandOut:
     async def subscribe(self) -> "HandOut":
         return self
 
-    async def __aiter__(self) -> AsyncIterator[Consignment]:
-        while (one := await self.queue.get()) is not None:
-            yield one
+    async def take(self, least: int = 0) -> Consignment | None:
+        if least:  # nothing urgent here
+            await self.stopped.wait()
+            return None
+        return await self.queue.get()
 
     async def stop(self) -> None:
+        self.stopped.set()
         self.queue.put_nowait(None)
 
     async def close(self) -> None:

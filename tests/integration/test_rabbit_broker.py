@@ -2,16 +2,18 @@
 
 import asyncio
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import aio_pika
 import pytest
 from aio_pika.exceptions import QueueEmpty
 
+from lgsp.broker.codec import Pack
 from lgsp.broker.rabbit import RabbitBroker
 from lgsp.errors import BrokerUnavailable, SettingsError
 from lgsp.ports import Consignment, Ref, Subscription
+from tests.fakes.taking import each
 from tests.servers import RabbitServer
 
 SHARDS = 4
@@ -20,8 +22,8 @@ WITHIN_S = 60
 Open = Callable[..., Awaitable[RabbitBroker]]
 
 
-def refs_numbered(count: int, first: int = 1) -> list[Ref]:
-    return [Ref(number, 1, number % SHARDS, 0, None) for number in range(first, first + count)]
+def refs_numbered(count: int, first: int = 1, priority: int = 0) -> list[Ref]:
+    return [Ref(number, 1, number % SHARDS, priority, None) for number in range(first, first + count)]
 
 
 @pytest.fixture
@@ -76,7 +78,7 @@ class Collector:
         self._task = asyncio.create_task(self._collect())
 
     async def _collect(self) -> None:
-        async for consignment in self._subscription:
+        async for consignment in each(self._subscription):
             self.seen.update(ref.delivery_id for ref in consignment.refs)
             await consignment.done()
 
@@ -88,7 +90,7 @@ class Collector:
 
 async def first_of(subscription: Subscription) -> Consignment:
     async with asyncio.timeout(WITHIN_S):
-        async for consignment in subscription:
+        async for consignment in each(subscription):
             return consignment
     raise AssertionError("the subscription ended")
 
@@ -206,7 +208,7 @@ async def test_no_ref_is_in_two_hands_at_once(open_broker: Open) -> None:
     given_back: set[int] = set()
 
     async def work(subscription: Subscription) -> None:
-        async for consignment in subscription:
+        async for consignment in each(subscription):
             numbers = {ref.delivery_id for ref in consignment.refs}
             assert not numbers & held
             held.update(numbers)
@@ -282,7 +284,66 @@ async def test_shards_of_a_larger_hub_are_worked_off(open_broker: Open) -> None:
     """After the number of shards was lowered, refs in the surplus queues still arrive, and refs of high shards are published."""
     larger = await open_broker(shards=4)
     await larger.publish(refs_numbered(40))
+    await larger.publish(refs_numbered(40, first=41, priority=3))
     await larger.close()
     smaller = await open_broker(shards=2)
     await smaller.publish(refs_numbered(4, first=100))
-    await Collector(await smaller.subscribe()).until_seen(set(range(1, 41)) | set(range(100, 104)))
+    await Collector(await smaller.subscribe()).until_seen(set(range(1, 81)) | set(range(100, 104)))
+
+
+async def test_urgent_refs_in_an_ordinary_queue_are_worked_off(
+    open_broker: Open, rabbit_server: RabbitServer, rabbit_prefix: str
+) -> None:
+    """An earlier version put them there."""
+    broker = await open_broker()
+    connection = await aio_pika.connect(rabbit_server.url)
+    async with connection:
+        message = aio_pika.Message(Pack(1, 3, [Ref(7, 1, 1, 3)]).octets())
+        await (await connection.channel()).default_exchange.publish(message, routing_key=f"{rabbit_prefix}.shard.1")
+    await Collector(await broker.subscribe()).until_seen({7})
+
+
+async def test_one_process_works_on_both_queues_of_a_shard(open_broker: Open) -> None:
+    """Of three subscribers one gets all of a shard, urgent or not, also after the one that had it stopped."""
+    brokers = [await open_broker() for _ in range(3)]
+    subscriptions = [await broker.subscribe() for broker in brokers]
+    holders: defaultdict[int, set[int]] = defaultdict(set)  # by shard
+    seen: Counter[int] = Counter()
+
+    async def work(number: int) -> None:
+        async for consignment in each(subscriptions[number]):
+            for ref in consignment.refs:
+                holders[ref.shard].add(number)
+                seen[ref.delivery_id] += 1
+            await consignment.done()
+
+    async def one_round(first: int, priorities: tuple[int, ...]) -> None:
+        holders.clear()
+        for priority in priorities:
+            await brokers[0].publish(refs_numbered(40, first, priority))
+            first += 40
+        await until(lambda: set(range(1, first)) <= seen.keys())
+
+    workers = [asyncio.create_task(work(number)) for number in range(3)]
+    await one_round(1, (3, 0, 1, 0))
+    assert all(len(workers_of_it) == 1 for workers_of_it in holders.values())
+    [stopped] = holders[0]
+    await subscriptions[stopped].stop()
+    await one_round(161, (4, 0, 2))
+    assert all(len(workers_of_it) == 1 for workers_of_it in holders.values())
+    assert {stopped} not in holders.values()
+    for subscription in subscriptions:
+        await subscription.stop()
+    await asyncio.gather(*workers)
+    assert set(seen.values()) == {1}
+
+
+async def test_urgent_refs_of_a_closed_client_need_no_ordinary_work_to_be_found(open_broker: Open) -> None:
+    """The next process learns that the shard is its own though nothing else is published."""
+    first, second = await open_broker(), await open_broker()
+    mine = await first.subscribe()
+    await first.publish([Ref(1, 1, 0, 3)])
+    await first_of(mine)
+    theirs = Collector(await second.subscribe())
+    await first.close()
+    await theirs.until_seen({1})
