@@ -22,6 +22,7 @@ from lgsp.flow.directory import DirectoryCache
 from lgsp.flow.lines import Line, PutOff
 from lgsp.flow.notices import parcel_of
 from lgsp.flow.settler import Settler
+from lgsp.flow.turnstile import Turnstile
 from lgsp.log import get_logger
 from lgsp.log import trace_id as current_trace
 from lgsp.ports import DirectoryStore, Settlement, Work
@@ -29,11 +30,13 @@ from lgsp.ports import DirectoryStore, Settlement, Work
 log = get_logger()
 
 _PAUSE_S = 1.0
+_RESERVE = 8  # of the slots an eighth is for urgent attempts: ordinary ones may all hang until their time-out
 _SETTLE_TRIES = 20  # what was attempted is not attempted again for a journal that is away less than 20 pauses
 
 
 class Attempts:
-    """At most `concurrency` at once in this process, at most `endpoint.max_in_flight` to one recipient."""
+    """At most `concurrency` at once in this process, of which ordinary ones leave an eighth to urgent ones; at most
+    `endpoint.max_in_flight` to one recipient. The most urgent is next."""
 
     def __init__(
         self,
@@ -56,7 +59,8 @@ class Attempts:
         self._clock = clock
         self._draw = draw
         self._schedule_s = schedule_s
-        self._slots = asyncio.Semaphore(concurrency)
+        self._concurrency = concurrency
+        self._slots = Turnstile(reserve=concurrency // _RESERVE)
         self._lines: defaultdict[str, Line] = defaultdict(Line)
 
     async def make(self, work: Work) -> None:
@@ -90,7 +94,9 @@ class Attempts:
         return judge(outcome, work.tries, schedule_s, self._draw())
 
     async def _reach(self, parcel: Parcel, endpoint: Endpoint) -> Outcome:
-        async with self._lines[parcel.recipient].turn(endpoint.max_in_flight), self._slots:
+        priority = parcel.envelope.priority
+        line = self._lines[parcel.recipient]
+        async with line.turn(endpoint.max_in_flight, priority), self._slots.turn(self._concurrency, priority):
             with metrics.ATTEMPTS_RUNNING.track_inprogress(), metrics.ATTEMPT_S.time():
                 try:
                     return await self._adapters[endpoint.adapter].deliver(parcel, endpoint)

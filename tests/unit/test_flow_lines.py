@@ -16,8 +16,8 @@ class Clock:
         return self.now
 
 
-async def hold(line: Line, limit: int, until: asyncio.Event, entered: list[int], number: int) -> None:
-    async with line.turn(limit):
+async def hold(line: Line, limit: int, until: asyncio.Event, entered: list[int], number: int, priority: int = 0) -> None:
+    async with line.turn(limit, priority):
         entered.append(number)
         await until.wait()
 
@@ -40,6 +40,26 @@ async def test_so_many_at_once_and_the_others_in_the_order_of_their_arrival() ->
     await asyncio.gather(*tasks)
 
 
+async def test_the_urgent_stand_before_the_ordinary_and_are_put_off_only_for_those_before_them() -> None:
+    """Where the line is too long for an ordinary attempt, an urgent one still waits, and is next."""
+    clock = Clock()
+    line, gate, entered = Line(clock), asyncio.Event(), []
+    async with line.turn(1, 0):
+        clock.now += 6.0  # typical: 1.2 s
+    running = asyncio.create_task(hold(line, 1, gate, entered, 0))
+    await settle_down()
+    waiting = asyncio.create_task(hold(line, 1, gate, entered, 1))
+    await settle_down()
+    with pytest.raises(PutOff):
+        async with line.turn(1, 0):
+            pass
+    urgent = asyncio.create_task(hold(line, 1, gate, entered, 2, priority=3))
+    await settle_down()
+    gate.set()
+    await asyncio.gather(running, waiting, urgent)
+    assert entered == [0, 2, 1]
+
+
 async def test_a_line_that_does_not_move_puts_off_at_once() -> None:
     """Judged by how long nothing has moved: whoever comes later does not even begin to wait."""
     clock = Clock()
@@ -48,12 +68,12 @@ async def test_a_line_that_does_not_move_puts_off_at_once() -> None:
     await settle_down()
     clock.now = 10.0
     with pytest.raises(PutOff) as caught:
-        async with line.turn(2):
+        async with line.turn(2, 0):
             pass
     assert 0 < caught.value.delay_s <= 60.0
     gate.set()
     await asyncio.gather(*running)
-    async with line.turn(2):
+    async with line.turn(2, 0):
         pass
 
 
@@ -62,7 +82,7 @@ async def test_a_slow_recipient_keeps_a_short_line() -> None:
     clock = Clock()
     line, gate = Line(clock), asyncio.Event()
     for _ in range(30):
-        async with line.turn(2):
+        async with line.turn(2, 0):
             clock.now += 1.0
     running = [asyncio.create_task(hold(line, 2, gate, [], n)) for n in range(2)]
     await settle_down()
@@ -80,7 +100,7 @@ async def test_a_quick_recipient_is_never_put_off() -> None:
     entered: list[int] = []
 
     async def quick(number: int) -> None:
-        async with line.turn(4):
+        async with line.turn(4, 0):
             await asyncio.sleep(0)
             entered.append(number)
 
@@ -95,7 +115,7 @@ async def test_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     running = asyncio.create_task(hold(line, 1, gate, [], 0))
     await settle_down()
     with pytest.raises(PutOff):
-        async with line.turn(1):
+        async with line.turn(1, 0):
             pass
     gate.set()
     await running
@@ -112,5 +132,5 @@ async def test_a_caller_that_is_cancelled_takes_no_place_with_it() -> None:
     gate.set()
     waiting[1].cancel()
     await asyncio.gather(running, *waiting, return_exceptions=True)
-    async with line.turn(1):
+    async with line.turn(1, 0):
         pass
