@@ -14,7 +14,8 @@ def is_urgent(priority: int) -> bool:
 
 
 class ByUrgency(Generic[T]):
-    """A queue in memory: the most urgent first, among equals the oldest. Its cost does not grow with what waits."""
+    """A queue in memory, of anything but None: the most urgent first, among equals the oldest. Putting and taking cost the same
+    however much waits."""
 
     def __init__(self) -> None:
         self._levels: dict[int, deque[T]] = {}  # none of them empty
@@ -39,9 +40,13 @@ class ByUrgency(Generic[T]):
 
     def take_all(self) -> list[T]:
         """Everything, in order."""
-        items = [item for priority in sorted(self._levels, reverse=True) for item in self._levels[priority]]
-        self._levels.clear()
-        self._size = 0
+        return self.take_some(self._size)
+
+    def take_some(self, most: int) -> list[T]:
+        """The first `most`, in order."""
+        items: list[T] = []
+        while len(items) < most and (item := self.take()) is not None:
+            items.append(item)
         return items
 
     def drop_below(self, priority: int) -> T | None:

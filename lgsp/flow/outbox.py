@@ -1,8 +1,9 @@
 """From the journal to the broker. The journal is the outbox proper; this is its fast lane through memory.
 
-What was just committed READY is published in windows. When the broker does not answer, the refs are let go: their lease in
-the journal runs out and the sweeper brings them back. What the broker confirmed is marked QUEUED a moment later, and only if
-it has not ended by then, so that a quick delivery costs no extra write.
+What was just committed READY is published in windows, the most urgent first. Ordinary refs starve only where urgent ones alone
+fill every window, and then their lease in the journal runs out and they come again. So it is, too, when the broker does not
+answer: the refs are let go, and the sweeper brings them back. What the broker confirmed is marked QUEUED a moment later, and
+only if it has not ended by then, so that a quick delivery costs no extra write.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 
 from lgsp import metrics
+from lgsp.core.urgency import ByUrgency
 from lgsp.errors import BrokerUnavailable, JournalUnavailable
 from lgsp.flow.clock import loop_time
 from lgsp.log import get_logger
@@ -22,14 +24,14 @@ _PAUSE_WHEN_DOWN_S = 0.5
 
 
 class Outbox:
-    """`capacity`: refs kept in memory; beyond it they are left to the sweeper."""
+    """`capacity`: refs kept in memory; beyond it the least urgent are left to the sweeper."""
 
     def __init__(self, journal: Journal, broker: Broker, *, window: int, capacity: int) -> None:
         self._journal = journal
         self._broker = broker
         self._window = window
         self._capacity = capacity
-        self._waiting: deque[Ref] = deque()
+        self._waiting: ByUrgency[Ref] = ByUrgency()
         self._wake = asyncio.Event()
         self._confirmed: deque[tuple[float, list[Ref]]] = deque()
         self._unmarked: dict[int, int] = {}  # delivery id -> the attempt last confirmed and neither settled nor marked
@@ -41,9 +43,10 @@ class Outbox:
 
     def offer(self, refs: Sequence[Ref]) -> None:
         """Publish soon. Drops what does not fit: the journal knows it."""
-        if refs:
-            self._waiting.extend(refs[: self.room])
-            self._wake.set()
+        for ref in refs:
+            if self.room or self._waiting.drop_below(ref.priority) is not None:
+                self._waiting.put(ref, ref.priority)
+                self._wake.set()
 
     def forget(self, delivery_ids: Iterable[int]) -> None:
         """These have been settled: they need no mark."""
@@ -66,17 +69,17 @@ class Outbox:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._waiting:
-                await self._publish([self._waiting.popleft() for _ in range(min(self._window, len(self._waiting)))])
+            while refs := self._waiting.take_some(self._window):
+                await self._publish(refs)
 
     async def _publish(self, refs: list[Ref]) -> None:
         self._publishing = True
         try:
             await self._broker.publish(refs)
         except BrokerUnavailable as error:
-            metrics.OUTBOX_DEFERRED.inc(len(refs) + len(self._waiting))
-            log.warning("outbox.deferred", refs=len(refs) + len(self._waiting), detail=str(error))
-            self._waiting.clear()
+            deferred = len(refs) + len(self._waiting.take_all())
+            metrics.OUTBOX_DEFERRED.inc(deferred)
+            log.warning("outbox.deferred", refs=deferred, detail=str(error))
             await asyncio.sleep(_PAUSE_WHEN_DOWN_S)
         else:
             metrics.OUTBOX_PUBLISHED.inc(len(refs))

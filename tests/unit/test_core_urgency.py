@@ -21,14 +21,14 @@ def test_nothing_comes_out_of_an_empty_queue() -> None:
 
 @given(st.lists(PRIORITIES))
 def test_the_most_urgent_first_then_the_oldest(priorities: list[int]) -> None:
-    """Taking one by one and taking all agree with a stable sort by urgency."""
+    """Taking one by one, some and all agree with a stable sort by urgency."""
     one_by_one, at_once = ByUrgency[int](), ByUrgency[int]()
     for number, priority in enumerate(priorities):
         one_by_one.put(number, priority)
         at_once.put(number, priority)
     expected = sorted(range(len(priorities)), key=lambda number: -priorities[number])
     assert [one_by_one.take() for _ in priorities] == expected
-    assert at_once.take_all() == expected
+    assert at_once.take_some(3) + at_once.take_all() == expected
     assert len(one_by_one) == len(at_once) == 0
 
 
