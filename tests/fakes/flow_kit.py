@@ -190,13 +190,22 @@ def envelope(
 
 @contextlib.asynccontextmanager
 async def rig(
-    path: Path, *, clock: Clock | None = None, partner: Partner | None = None, capacity: int = 1000, run: bool = True
+    path: Path,
+    *,
+    clock: Clock | None = None,
+    partner: Partner | None = None,
+    broker: Any = None,
+    capacity: int = 1000,
+    run: bool = True,
 ) -> AsyncIterator[Rig]:
-    """One process over the journal at `path`; leaving the block is a crash of everything but the journal's file."""
+    """One process over the journal at `path`; leaving the block is a crash of everything but the journal's file.
+
+    `broker`: another than the faulty one in process; closed at the end.
+    """
     clock, partner = clock or Clock(), partner or Partner()
     store = SqliteStore.open(path, timeout_s=20)
     journal: Any = FaultyJournal(store)
-    broker = FaultyBroker()
+    broker = broker or FaultyBroker()
     directory = DirectoryCache(journal)
     if await store.directory_version() == 0:
         await store.save_agencies(AGENCIES)
