@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from adapters.registry import REGISTRY
 from contracts.adapter import DeliveryAdapter
@@ -45,6 +47,7 @@ from lgsp.http.services import Services
 from lgsp.log import get_logger
 from lgsp.ports import Blobs, Broker, Store
 from lgsp.settings import Settings
+from signing.jws import SigningKey
 
 Role = Literal["gateway", "worker"]
 BOTH: frozenset[Role] = frozenset({"gateway", "worker"})
@@ -84,13 +87,10 @@ async def open_store(settings: Settings) -> AsyncIterator[Store]:
 
 
 def token_key(settings: Settings) -> bytes:
-    """The key that signs access tokens, 32 bytes; made on first use, readable by the owner only.
-
-    It appears under its name whole or not at all: another gateway may start at the same moment, and this one may die.
-    """
+    """The key that signs access tokens, 32 bytes; made on first use."""
     path = settings.token_key_path
     with _named_by("token_key_file" if settings.token_key_file else "data_dir"):
-        key = _kept_key(path)
+        key = _kept_key(path, lambda: secrets.token_bytes(32))
     if len(key) < 32:
         raise SettingsError(
             [f"token_key_file: {path} holds {len(key)} bytes, at least 32 are needed; remove it to have it made anew"]
@@ -98,12 +98,31 @@ def token_key(settings: Settings) -> bytes:
     return key
 
 
-def _kept_key(path: Path) -> bytes:
+def signing_key(settings: Settings) -> SigningKey:
+    """The key under which this hub makes statements, Ed25519 in PEM; made on first use."""
+    path = settings.signing_key_path
+    with _named_by("signing_key_file" if settings.signing_key_file else "data_dir"):
+        pem = _kept_key(path, _new_ed25519)
+    try:
+        return SigningKey.of_pem(pem)
+    except ValueError as error:
+        raise SettingsError([f"signing_key_file: {path} is {error}"]) from None
+
+
+def _new_ed25519() -> bytes:
+    return Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def _kept_key(path: Path, make: Callable[[], bytes]) -> bytes:
+    """Made when missing, readable by the owner only.
+
+    It appears under its name whole or not at all: another gateway may start at the same moment, and this one may die.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(secrets.token_bytes(32))
+            file.write(make())
             file.flush()
             os.fsync(file.fileno())
         with suppress(FileExistsError):
@@ -389,6 +408,7 @@ def services_of(hub: Hub) -> Services:
         blobs=hub.blobs,
         readiness=hub.readiness,
         token_key=token_key(hub.settings),
+        signing_key=signing_key(hub.settings),
         clock=utc_now,
     )
 

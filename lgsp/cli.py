@@ -20,10 +20,11 @@ from lgsp.commands.mailbox import mailbox
 from lgsp.commands.republish import republish
 from lgsp.commands.send import send
 from lgsp.commands.serve import gateway, run_hub, worker
+from lgsp.commands.status import status
 from lgsp.commands.trace import trace
 from lgsp.errors import LgspError, SettingsError
 
-COMMANDS = (run_hub, gateway, worker, demo, send, mailbox, listen, explain, trace, agency, contract, republish, doctor)
+COMMANDS = (run_hub, gateway, worker, demo, send, mailbox, listen, explain, trace, status, agency, contract, republish, doctor)
 
 
 class WrongSettings(Failed):

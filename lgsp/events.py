@@ -173,7 +173,7 @@ _TABLE: tuple[LogEvent, ...] = (
     _event(
         "case.inspected",
         "info",
-        "somebody at the hub read the timeline of a case over all agencies (`lgsp trace --all`)",
+        "somebody at the hub read what became of a case or envelope over all agencies (`lgsp trace --all`, `lgsp status --all`)",
         "identifier operator envelopes",
     ),
     # --- what the hub leans on ----------------------------------------------------------------------------------------------

@@ -60,6 +60,7 @@ class Settings:
     tls_key_file: Path | None = None
     tls_client_ca_file: Path | None = None
     token_key_file: Path | None = None  # None: data_dir/token.key
+    signing_key_file: Path | None = None  # None: data_dir/hub_ed25519.pem
     token_life_s: Annotated[int, Meta(ge=60, le=24 * 3600)] = 3600
     long_poll_max_s: Annotated[float, Meta(ge=0, le=300)] = 55.0
 
@@ -108,6 +109,10 @@ class Settings:
     @property
     def token_key_path(self) -> Path:
         return self.token_key_file or self.data_dir / "token.key"
+
+    @property
+    def signing_key_path(self) -> Path:
+        return self.signing_key_file or self.data_dir / "hub_ed25519.pem"
 
     @property
     def sqlite_path(self) -> Path | None:

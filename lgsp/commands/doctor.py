@@ -160,11 +160,13 @@ def _existing(path: Path) -> Path:
 
 def _secrets(settings: "Settings") -> Finding:
     """Files that nobody else may read."""
-    for path in (settings.token_key_path, settings.data_dir / "sandbox.json"):
-        if path.exists() and settings.token_key_file is None and path.stat().st_mode & 0o077:
+    kept = {settings.token_key_path: settings.token_key_file, settings.signing_key_path: settings.signing_key_file}
+    ours = (*(path for path, named in kept.items() if named is None), settings.data_dir / "sandbox.json")
+    for path in ours:
+        if path.exists() and path.stat().st_mode & 0o077:
             return Finding("secrets", "failed", f"{path} can be read by others", f"chmod 600 {path}")
-    state = "present" if settings.token_key_path.exists() else "is made at the first start"
-    return Finding("secrets", "ok", f"{settings.token_key_path}: {state}")
+    states = (f"{path}: {'present' if path.exists() else 'is made at the first start'}" for path in kept)
+    return Finding("secrets", "ok", "; ".join(states))
 
 
 async def _journal(settings: "Settings") -> Finding:

@@ -10,11 +10,12 @@ from lgsp.flow.intake import Intake
 from lgsp.flow.mailbox import Mailbox
 from lgsp.ports import Blobs, DirectoryStore, Records
 from lgsp.settings import Settings
+from signing.jws import SigningKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """`token_key`: at least 32 octets, the same in every gateway process. `clock` gives aware times."""
+    """`token_key`: at least 32 octets. It and `signing_key` are the same in every gateway process. `clock` gives aware times."""
 
     settings: Settings
     records: Records
@@ -25,4 +26,5 @@ class Services:
     blobs: Blobs
     readiness: Readiness
     token_key: bytes = field(repr=False)
+    signing_key: SigningKey
     clock: Callable[[], datetime]

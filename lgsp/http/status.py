@@ -7,22 +7,18 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta
 
-from contracts.agency import AgencyCode, agency_code
 from contracts.envelope import Attachment, Identifier
-from contracts.errors import ContractError
 from contracts.receipt import Receipt
-from contracts.text import is_plain_token
 from lgsp.core.directory import Agency
 from lgsp.core.lifecycle import State
 from lgsp.http.answers import json_response
-from lgsp.http.parties import is_party, is_sender, visible_deliveries, visible_events
+from lgsp.http.lookup import PATH, PATHS, Lookup
+from lgsp.http.parties import visible_deliveries, visible_events
 from lgsp.http.routes import JSON, Answer, Route
 from lgsp.http.services import Services
 from lgsp.ports import DeliveryRecord, EnvelopeRecord, Event
 
 StateLabel = Annotated[str, Meta(description="lgsp.core.lifecycle", extra_json_schema={"enum": [state.label for state in State]})]
-
-_PATHS = {"sender": "code of the sender", "message_id": "id that the sender chose, percent-encoded"}
 
 
 class DeliveryStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -76,82 +72,61 @@ class Statuses:
         self._records = services.records
         self._intake = services.intake
         self._directory = services.directory
-        self._clock = services.clock
+        self._lookup = Lookup(services)
 
     def routes(self) -> tuple[Route, ...]:
-        path = "/v1/envelopes/{sender}/{message_id}"
         refusals = ("access.not_a_party",)
         return (
             Route(
                 method="GET",
-                path=path,
+                path=PATH,
                 name="getEnvelope",
                 tag="Following",
                 summary="What became of an envelope",
                 agency=self.status,
-                paths=_PATHS,
+                paths=PATHS,
                 answers={200: Answer(description="The envelope and its deliveries", media={JSON: EnvelopeStatus})},
                 refusals=refusals,
             ),
             Route(
                 method="GET",
-                path=path + "/receipt",
+                path=PATH + "/receipt",
                 name="getReceipt",
                 tag="Following",
                 summary="The receipt again, for its sender",
                 agency=self.receipt,
-                paths=_PATHS,
+                paths=PATHS,
                 answers={200: Answer(description="The same receipt as when it was accepted", media={JSON: Receipt})},
                 refusals=refusals,
             ),
             Route(
                 method="GET",
-                path=path + "/timeline",
+                path=PATH + "/timeline",
                 name="getTimeline",
                 tag="Following",
                 summary="Every event of an envelope, oldest first",
                 agency=self.timeline,
-                paths=_PATHS,
+                paths=PATHS,
                 answers={200: Answer(description="The events", media={JSON: Timeline})},
                 refusals=refusals,
             ),
         )
 
     async def status(self, request: web.Request, caller: Agency) -> web.Response:
-        record = await self._record(request, caller)
+        record = await self._lookup.of_party(request, caller)
         return json_response(status_of(record, visible_deliveries(record, caller, self._directory.current)))
 
     async def receipt(self, request: web.Request, caller: Agency) -> web.Response:
-        record = await self._record(request, caller)
-        if not is_sender(record, caller, self._directory.current):
-            raise ContractError("access.not_a_party", "message_id", "the receipt belongs to the sender")
+        record = await self._lookup.of_sender(request, caller)
         return json_response(self._intake.receipt_of_record(record))
 
     async def timeline(self, request: web.Request, caller: Agency) -> web.Response:
-        record = await self._record(request, caller)
+        record = await self._lookup.of_party(request, caller)
         events = visible_events(await self._records.timeline(record.sequence), record, caller, self._directory.current)
         envelope = record.envelope
         return json_response(
             Timeline(sender=envelope.sender, message_id=envelope.message_id, sequence=record.sequence, events=events)
         )
-
-    async def _record(self, request: web.Request, caller: Agency) -> EnvelopeRecord:
-        """Raises ContractError "access.not_a_party" also for what does not exist: who may not see it, learns nothing."""
-        sender, message_id = request.match_info["sender"], request.match_info["message_id"]
-        for code in self._codes(sender) if is_plain_token(message_id, 128) else ():
-            record = await self._records.envelope(code, message_id)
-            if record is not None and is_party(record, caller, self._directory.current):
-                return record
-        raise ContractError("access.not_a_party", "message_id")
-
-    def _codes(self, sender: str) -> tuple[AgencyCode, ...]:
-        """As written, then the directory's own code for it."""
-        try:
-            code = agency_code(sender)
-        except ContractError:
-            return ()
-        known = self._directory.current.known_as(code, self._clock().date())
-        return (code,) if known is None or known.code == code else (code, known.code)
 
 
 def status_of(record: EnvelopeRecord, deliveries: tuple[DeliveryRecord, ...]) -> EnvelopeStatus:

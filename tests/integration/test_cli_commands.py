@@ -402,11 +402,12 @@ def test_doctor_warns_before_a_certificate_ends(lgsp: Any, tmp_path: Path, monke
         assert [one["verdict"] for one in findings if one["name"] == "tls"] == [verdict]
 
 
-def test_doctor_sees_a_key_that_others_may_read(lgsp: Any, tmp_path: Path) -> None:
-    """The key of the tokens is the owner's alone."""
+@pytest.mark.parametrize("name", ["token.key", "hub_ed25519.pem"])
+def test_doctor_sees_a_key_that_others_may_read(lgsp: Any, tmp_path: Path, name: str) -> None:
+    """The keys of tokens and signatures are the owner's alone."""
     (tmp_path / "var").mkdir()
-    (tmp_path / "var" / "token.key").write_bytes(b"0" * 32)
-    (tmp_path / "var" / "token.key").chmod(0o644)
+    (tmp_path / "var" / name).write_bytes(b"0" * 32)
+    (tmp_path / "var" / name).chmod(0o644)
     result = lgsp("doctor")
     assert result.exit_code == 1
     assert "chmod 600" in result.output

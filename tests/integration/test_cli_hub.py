@@ -5,14 +5,20 @@ import json
 import signal
 import subprocess
 import threading
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from msgspec.json import encode as json_encode
 
 from adapters.webhook.mapping import keys_of, signature_of
 from contracts import wire
+from lgsp.http.overall import STATUS_TYPE
+from signing import jws
 from tests.integration.cli_hub import ROOT, Hub, answers
 from tests.servers.ports import free_port
 from tests.servers.process import log_tail, wait_until
@@ -246,13 +252,17 @@ def test_what_readme_says_to_type_works(tmp_path: Path) -> None:
     with hub.serving("run", "--sandbox"), Hook(statuses=[]) as hook:
         for line in readme_commands():
             typed = line.replace("<case number>", example["case_number"]).replace("http://127.0.0.1:9000/in", hook.url)
+            if "<sender/message id>" in typed:
+                (entry,) = told(hub, "mailbox", "--as", "H01.102")["entries"]
+                typed = typed.replace("<sender/message id>", f"{entry['sender']}/{entry['message_id']}")
             arguments = typed.split()[1:] + (["--once"] if " listen " in typed else [])
             result = hub.run(*arguments)
             assert result.exit_code == 0, (typed, result.output)
             said[arguments[0]] = result.stdout
-    assert said.keys() == {"doctor", "contract", "send", "mailbox", "trace", "listen"}
+    assert said.keys() == {"doctor", "contract", "send", "mailbox", "trace", "status", "listen"}
     assert "case.file/1" in said["mailbox"]
     assert "H01.101 → H01.102" in said["trace"]
+    assert "H01.102" in said["status"]
     assert len(hook.requests) == 1
 
 
@@ -277,6 +287,54 @@ def test_an_auditor_sees_a_case_over_all_agencies_in_one_timeline(sandbox: Hub, 
 
 def ways(found: dict[str, Any]) -> set[tuple[str, str]]:
     return {(one["envelope"]["sender"], to) for one in found["envelopes"] for to in one["envelope"]["recipients"]}
+
+
+def test_one_status_over_all_recipients_verified(sandbox: Hub, tmp_path: Path) -> None:
+    """Its sender sees it, signed or not, and keeps the signed form; keys kept earlier do as well as those of today."""
+    first, second = next(OFFICES), next(OFFICES)
+    receipt = told(sandbox, "send", "case.file/1", "--example", "--to", first, "--to", second, "--as", DESK)
+    envelope = f"{DESK}/{receipt['message_id']}"
+    (entry,) = told(sandbox, "mailbox", "--as", first)["entries"]
+    told(sandbox, "mailbox", "--ack", entry["delivery_id"], "--as", first)
+    plain = told(sandbox, "status", envelope, "--as", DESK)
+    assert (plain["overall"]["state"], plain["overall"]["counts"]) == ("in_progress", {"available": 1, "delivered": 1})
+    assert plain["digest"] == receipt["digest"]
+
+    keys = tmp_path / "jwks.json"
+    with urllib.request.urlopen(f"http://127.0.0.1:{sandbox.port}/.well-known/jwks.json", timeout=10) as answer:
+        keys.write_bytes(answer.read())
+    signed = told(sandbox, "status", envelope, "--verify", "--keys", keys, "--as", DESK)
+    signature = signed.pop("signature")
+    assert signed | {"as_of": 0} == plain | {"as_of": 0}
+    assert jws.verify(signature["jws"], jws.keys_of(keys.read_bytes()), STATUS_TYPE).kid == signature["kid"]
+    shown = sandbox.run("status", envelope, "--verify", "--as", DESK).stdout
+    assert "Đang giao · Still being delivered" in shown
+    assert "1 trong hộp thư · in the mailbox, 1 đã giao · delivered" in shown
+    assert f"kid {signature['kid']}" in shown
+
+    other = jws.SigningKey.of_pem(Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    keys.write_bytes(json_encode(jws.key_set([other.public])))
+    for no_keys in (keys.read_bytes(), b"junk"):
+        keys.write_bytes(no_keys)
+        result = sandbox.run("status", envelope, "--verify", "--keys", keys, "--json", "--as", DESK)
+        assert (result.exit_code, json.loads(result.stdout)["code"]) == (1, "status.not_verified")
+
+
+def test_an_overall_status_is_the_senders_and_the_operators(sandbox: Hub, office: str) -> None:
+    """A recipient is refused; at the hub --all needs no client id and leaves a line in the log, also for what is not there."""
+    receipt = told(sandbox, "send", "case.file/1", "--example", "--to", office, "--as", DESK)
+    envelope = f"{DESK}/{receipt['message_id']}"
+    refused = sandbox.run("status", envelope, "--as", office, "--json")
+    assert (refused.exit_code, json.loads(refused.stdout)["code"]) == (1, "access.not_a_party")
+    found = sandbox.run("status", envelope, "--all", "--json")
+    plain = told(sandbox, "status", envelope, "--as", DESK)
+    assert json.loads(found.stdout) | {"as_of": 0} == plain | {"as_of": 0}
+    assert "case.inspected" in found.stderr
+    nothing = sandbox.run("status", f"{DESK}/not-there", "--all")
+    assert nothing.exit_code == 1
+    assert "case.inspected" in nothing.stderr
+    for wrong in ((DESK,), (f"{DESK}/",), (envelope, "--all", "--verify")):
+        assert sandbox.run("status", *wrong).exit_code == 2
 
 
 def test_an_agency_with_an_endpoint_is_told_why_its_mailbox_stays_empty(sandbox: Hub, office: str) -> None:

@@ -151,6 +151,7 @@ async def test_envelopes_of_others_do_not_exist(hub: HttpHub) -> None:
     hidden = (
         place,
         place + "/receipt",
+        place + "/status",
         place + "/timeline",
         f"/v1/envelopes/{COMMUNE}/not-there",
         "/v1/envelopes/%20/x",
