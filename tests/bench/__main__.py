@@ -10,7 +10,7 @@ import click
 import msgspec
 from rich.console import Console
 
-from tests.bench import memory, report, stages, targets, throughput
+from tests.bench import memory, report, stages, targets, throughput, urgency
 from tests.bench.processes import BenchFailed, Child
 from tests.bench.report import Row
 from tests.bench.targets import World
@@ -18,7 +18,7 @@ from tests.bench.throughput import Plan, Runner
 from tests.servers import PostgresServer, RabbitServer, ServerFailed, ServerMissing
 
 RESULTS = Path("build/bench.json")
-PARTS = ("relay", "single", "batch100", "memory", "stages")
+PARTS = ("relay", "single", "batch100", "urgency", "memory", "stages")
 _SINGLE, _BATCH = "/v1/envelopes", "/v1/envelopes:batch"
 _WIDTH = 110  # into a file or a pipe
 _SETUPS = ("embedded", "production", "production, 2 processes")
@@ -85,6 +85,10 @@ def _measure(console: Console, parts: set[str], setups: Sequence[str], plan: Pla
             world, load = _open_world(stack)
             if parts & {"relay", "single", "batch100"}:
                 rows += _throughput(console, world, load, parts, setups, plan, status.update)
+            if "urgency" in parts:
+                status.update("urgency: hỏa tốc behind a backlog")
+                rows += urgency.measure(world, [one for one in setups if ", " not in one], rounds=3 if quick else 5)
+                urgency.show(console, rows)
             if "memory" in parts:
                 status.update("memory: a large attachment")
                 grown = _memory(console, world, setups[:1] if quick else setups)
