@@ -22,6 +22,7 @@ from lgsp.log import get_logger
 log = get_logger()
 
 _LOOK_EVERY_S = 1.0
+_LOOK_S = 0.02  # of many shards: one every so often
 
 Arrive = Callable[[AbstractIncomingMessage], Awaitable[None]]
 
@@ -54,7 +55,7 @@ class Shards:
             while True:
                 for shard in called:
                     await self._call(shard)
-                await asyncio.sleep(_LOOK_EVERY_S)
+                await asyncio.sleep(max(_LOOK_EVERY_S, len(self._shards) * _LOOK_S))
                 called = [shard for shard in self._shards if await self._nobody_comes(shard)]
         except LOST as error:
             log.debug("connection.abandoned", detail=str(error))

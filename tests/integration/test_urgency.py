@@ -10,7 +10,7 @@ import pytest
 
 from contracts.adapter import Endpoint, Parcel
 from contracts.agency import AgencyCode
-from contracts.outcome import Outcome
+from contracts.outcome import Delivered, Outcome
 from lgsp.broker.rabbit import RabbitBroker
 from lgsp.ports import Broker
 from tests.fakes.flow_kit import AGENCIES, PUSHED, Partner, Rig, rig
@@ -88,3 +88,29 @@ async def test_hoa_toc_overtakes_the_backlog_but_not_its_own_lane(tmp_path: Path
         await hub.until_state("a3", "delivered")
         assert [one for one in partner.got if one.startswith("a")] == ["a1", "a2", "a3"]
         assert partner.most_at_once <= 4
+
+
+class HangingPartner(Partner):
+    """Answers nobody but the last of six recipients."""
+
+    async def deliver(self, parcel: Parcel, endpoint: Endpoint) -> Outcome:
+        if parcel.recipient == "H01.35":
+            return Delivered()
+        return await super().deliver(parcel, endpoint)
+
+
+async def test_hanging_recipients_cannot_take_every_place_of_a_process(tmp_path: Path) -> None:
+    """Ordinary attempts that hang fill all they may; a hỏa tốc to somebody who is well finds a place all the same."""
+    partner = HangingPartner()
+    partner.open.clear()
+    async with rig(tmp_path / "j.db", partner=partner) as hub:
+        *hanging, well = await recipients(hub, 6)
+        places = 16 - 2  # of the kit's attempts at once, an eighth is for the urgent
+        try:
+            await asyncio.gather(*(hub.send(f"m{n}", to=hanging[n % 5], order_key=f"case {n}") for n in range(20)))
+            await hub.until(lambda: len(partner.got) == places)
+            await hub.send("b", to=well, order_key="case b", priority=HOA_TOC)
+            await hub.until_state("b", "delivered")
+            assert len(partner.got) == places
+        finally:
+            partner.open.set()
