@@ -19,6 +19,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     timeout_s: float = 30.0
     max_in_flight: int = 8
     retry_schedule_s: tuple[float, ...] | None = None  # None: the hub's schedule
+    max_age_s: float | None = None  # how long one delivery is tried in all; None: the hub's
     enabled: bool = True
     replies: tuple[Reply, ...] = ()  # how to read its answers, before the adapter's own reading
 

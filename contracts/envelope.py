@@ -16,6 +16,7 @@ MAX_ATTACHMENTS = 64
 MAX_ORDER_KEY_CHARS = 200
 MAX_IDENTIFIER_CHARS = 200
 MAX_NAME_CHARS = 255
+MAX_PRIORITY = 4  # hỏa tốc hẹn giờ (QCVN 102, 1.11.1)
 
 _SCHEME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _KIND = re.compile(r"[a-z]+(?:\.[a-z_]+)*/[1-9]\d{0,3}")
@@ -109,7 +110,7 @@ def checked(envelope: Envelope, prefix: str = "") -> Envelope:
         raise _reject(f"{prefix}/message_id", "1 to 128 printable ASCII characters without spaces")
     if not _KIND.fullmatch(envelope.kind):
         raise _reject(f"{prefix}/kind", 'a name and a version, such as "case.file/1"')
-    if not 0 <= envelope.priority <= 4:
+    if not 0 <= envelope.priority <= MAX_PRIORITY:
         raise _reject(f"{prefix}/priority", "0 to 4")
     if not _MEDIA_TYPE.fullmatch(envelope.media_type) or len(envelope.media_type) > 200:
         raise _reject(f"{prefix}/media_type", "a media type such as application/json")

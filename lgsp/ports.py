@@ -14,7 +14,10 @@ from contracts.envelope import Envelope, Identifier
 from contracts.receipt import DeliveryRef
 from lgsp.core.admission import Admitted
 from lgsp.core.directory import Agency, Directory
+from lgsp.core.hold import Cause, Hold
 from lgsp.core.lifecycle import State
+from lgsp.core.recall import Recall
+from lgsp.core.replay import DeadLetterFilter, Replay
 
 
 class Ref(msgspec.Struct, frozen=True, array_like=True):
@@ -28,7 +31,8 @@ class Ref(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
-    """`fresh` is False for a resend of the same bytes: same values as the first time, and `ready` is empty."""
+    """`fresh` is False for a resend of the same bytes: same values as the first time, and `ready` is empty. `deliveries` are those
+    of the sender's list, without copies for subscribers."""
 
     sequence: int
     accepted_at: datetime
@@ -46,11 +50,15 @@ class Reused(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):
-    """A delivery with its envelope, as the worker needs it."""
+    """A delivery with its envelope, as the worker needs it.
+
+    `ready_at`: since when it is tried, that is, when it was its turn; None while it never was. `hold`: its recipient's, where
+    the caller asked for work (hydrate); None elsewhere.
+    """
 
     delivery_id: int
     attempt: int
-    postponed: int = 0  # how many of these numbers were put off and not attempted
+    postponed: int = 0  # how many of these numbers were used up without being counted as a try
     recipient: AgencyCode
     addressed_as: AgencyCode
     state: State
@@ -60,6 +68,10 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     envelope: Envelope
     order_key: str | None  # as in `Admitted`: with what was found in the body
     identifiers: tuple[Identifier, ...]
+    copy: bool = False  # for a subscriber
+    recall: Recall = Recall.NONE
+    ready_at: datetime | None = None
+    hold: Hold | None = None
 
     @property
     def tries(self) -> int:
@@ -70,9 +82,17 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
 class Settlement(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one attempt. Applied only while the delivery is open and at this attempt; otherwise it is stale and dropped.
 
-    `state` READY means again in `delay_s`, as attempt + 1; with `postpone` nothing was attempted: the number is used up all the
-    same, so that no late confirm is taken for the next one, but it is no event. AVAILABLE means into the mailbox. `attempt`
-    None: any (operator, mailbox, expiry). `notice` is accepted in the same transaction, and only if the settlement applies.
+    `state` READY means again in `delay_s`, as attempt + 1. PARKED means as attempt + 1 when its recipient's hold lets it go, and
+    given up in `delay_s` (`Journal.overdue`); if there is no hold (any more) it is READY at once. With `postpone` the attempt is
+    not counted as a try; its number is used up all the same, so that no late confirm is taken for the next one. AVAILABLE means
+    into the mailbox. `attempt` None: any (operator, mailbox, expiry).
+
+    `withdraw`: the sender takes it back. It ends as `state` only if nobody can be handling it just now, that is, while it waits,
+    is parked, lies in the mailbox unfetched, or waits for a retry that is not due within `ready_lease_s`; otherwise, and where it
+    was delivered, its recall is noted as REQUESTED. A delivery so noted is not tried again: retries come back at once, for
+    the worker to end it.
+
+    `notice` is accepted in the same transaction, and only if the settlement applies and, for an ending, it ended.
     """
 
     delivery_id: int
@@ -84,12 +104,14 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     detail: str = ""
     took_ms: int | None = None
+    withdraw: bool = False
     notice: Admitted | None = None
 
 
 class Settled(msgspec.Struct, frozen=True, kw_only=True):
     """`applied` False: unknown, not of this recipient, already ended, or another attempt. `state` is what the journal says now
-    (None: unknown or not of this recipient). `ready` are refs released by it or belonging to its notice."""
+    (None: unknown or not of this recipient). `ready` are refs released by it or belonging to its notice. A withdrawal that was
+    only noted has `applied` False and `state` as it stands."""
 
     applied: bool
     state: State | None
@@ -136,8 +158,11 @@ class DeliveryRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     attempt: int
     due_at: datetime | None = None
     ended_at: datetime | None = None
+    fetched_at: datetime | None = None  # first, from the mailbox
     reason: str = ""
     detail: str = ""
+    copy: bool = False  # for a subscriber
+    recall: Recall = Recall.NONE
 
 
 class EnvelopeRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,7 +185,7 @@ class Balance(NamedTuple):
 
     by_state: dict[State, int]
     accepted_events: int  # deliveries that events say were accepted
-    ended_events: dict[State, int]  # and how they ended, according to events
+    ended_events: dict[State, int]  # and how they ended, according to events; what was replayed has not ended
 
     @property
     def difference(self) -> int:
@@ -168,6 +193,57 @@ class Balance(NamedTuple):
         final = {state: count for state, count in self.by_state.items() if state.is_final}
         endings = {state: final.get(state, 0) - self.ended_events.get(state, 0) for state in State if state.is_final}
         return abs(self.accepted_events - sum(self.by_state.values())) + sum(abs(one) for one in endings.values())
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A delivery that was given up, as an operator or one of its two parties sees it. `resolved_at`: somebody has seen to it."""
+
+    delivery_id: int
+    sequence: int
+    sender: AgencyCode
+    message_id: str
+    recipient: AgencyCode
+    kind: str
+    priority: int
+    order_key: str | None
+    accepted_at: datetime
+    expires_at: datetime
+    ended_at: datetime
+    attempts: int
+    reason: str
+    detail: str
+    identifiers: tuple[Identifier, ...]
+    resolved_at: datetime | None = None
+    copy: bool = False
+
+
+class DeadLetterCount(NamedTuple):
+    """`expired` of the `letters` are past their time: a replay leaves them."""
+
+    letters: int
+    expired: int
+
+
+class HeldRecipient(msgspec.Struct, frozen=True, kw_only=True):
+    """A hold, and how many deliveries it keeps parked."""
+
+    hold: Hold
+    parked: int
+
+
+class HoldChange(NamedTuple):
+    before: Hold | None
+    after: Hold | None
+
+
+class Occurrence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of a recipient's history: failing, recovered, maintenance_begun, maintenance_ended."""
+
+    at: datetime
+    name: str
+    recipient: str
+    reason: str = ""
+    detail: str = ""
 
 
 class Credential(msgspec.Struct, frozen=True, kw_only=True):
@@ -197,22 +273,68 @@ class Journal(Protocol):
         ...
 
     async def hydrate(self, refs: Sequence[Ref]) -> list[Work]:
-        """Those that still await exactly this attempt (READY or QUEUED), in any order; the others are stale."""
+        """Those that still await exactly this attempt (READY or QUEUED), in any order, with their recipients' holds; the others
+        are stale."""
         ...
 
     async def settle(self, batch: Sequence[Settlement], now: datetime, ready_lease_s: float) -> list[Settled]:
         """Records outcomes in the order given, with events, and releases what waited in the lanes of those that ended."""
         ...
 
-    async def mark_queued(self, refs: Sequence[Ref]) -> None:
-        """READY -> QUEUED, for those still READY *at the attempt of the ref*: the broker has them, the sweeper may forget them.
+    async def mark_queued(self, refs: Sequence[Ref], stuck_at: datetime) -> None:
+        """READY -> QUEUED, for those still READY *at the attempt of the ref*: the broker has them, the sweeper may forget them
+        until `stuck_at`. What is still QUEUED then the broker must have lost.
 
         One that failed meanwhile and waits for its next attempt must stay READY, or its retry would be lost.
         """
         ...
 
     async def take_due(self, now: datetime, limit: int, lease_s: float) -> list[Ref]:
-        """READY deliveries that are due, oldest due first; their due time moves `lease_s` ahead: nobody else takes them."""
+        """READY deliveries that are due and QUEUED ones that are stuck, the most urgent first, among equals the oldest due; they
+        are READY, and their due time moves `lease_s` ahead: nobody else takes them."""
+        ...
+
+    async def change_hold(self, recipient: str, change: Callable[[Hold | None], Hold | None], now: datetime) -> HoldChange:
+        """Stores what `change` makes of the recipient's hold as it is stored, with its occurrence if that is worth one
+        (`core.hold.occurrence`), in one write transaction. `change` is pure and quick; None removes the hold, which
+        only happens to one that parks nothing (EVERYBODY, THE_DOOR)."""
+        ...
+
+    async def hold(self, recipient: str) -> Hold | None:
+        """The hold of a recipient, of EVERYBODY or of THE_DOOR."""
+        ...
+
+    async def let_go(
+        self, now: datetime, limit: int, lease_s: float, probes_s: Sequence[float]
+    ) -> tuple[list[Ref], list[HoldChange]]:
+        """For at most `limit` holds that are due: what is parked goes READY as `core.hold` says, one probe or the next few, the
+        most urgent first, among equals the oldest; probes are those tried least often. A maintenance that is over lets go.
+        The refs to publish, and the holds that changed."""
+        ...
+
+    async def mark_fetched(self, delivery_id: int, now: datetime) -> bool:
+        """A recipient takes this delivery out of its mailbox: noted once, with an event. False when it is not AVAILABLE."""
+        ...
+
+    async def answer_recall(self, delivery_ids: Sequence[int], agreed: bool, now: datetime) -> int:
+        """The recipient agreed to give these back, or refused; of those whose recall was REQUESTED. How many."""
+        ...
+
+    async def start_replay(self, replay: Replay) -> int:
+        """Stores the job; its number. Dead letters move when `step_replays` comes to it."""
+        ...
+
+    async def step_replays(self, now: datetime, limit: int, lease_s: float) -> list[Ref]:
+        """The next dead letters of running replays, at most `limit`, in the order of their acceptance: DEAD -> READY, or WAITING
+        where their lane is occupied, with a new schedule and age. The refs to publish."""
+        ...
+
+    async def cancel_replay(self, replay_id: int, now: datetime) -> Replay | None:
+        """What was replayed stays so. The job as it stands; None: unknown."""
+        ...
+
+    async def resolve_dead_letters(self, which: DeadLetterFilter, operator: str, note: str, now: datetime) -> int:
+        """Somebody has seen to these: they leave the list and cannot be replayed by a filter; an event with the note. How many."""
         ...
 
     async def requeue_all(self, now: datetime, lease_s: float = 0.0) -> int:
@@ -221,7 +343,8 @@ class Journal(Protocol):
         ...
 
     async def overdue(self, now: datetime, grace_s: float, limit: int) -> list[Work]:
-        """Open deliveries past expires_at, the longest first, with empty bodies; whoever asked settles them as EXPIRED.
+        """Open deliveries past expires_at, the longest first, with empty bodies; whoever asked settles them as EXPIRED. Behind
+        them PARKED ones that are to be given up (`Settlement.delay_s`) and whose recipient is not in maintenance: DEAD.
 
         Of those that somebody may be attempting just now (READY, QUEUED) only what is `grace_s` past it.
         """
@@ -279,6 +402,28 @@ class Records(Protocol):
 
     async def balance(self) -> Balance:
         """Counts of deliveries from both sources, of one instant."""
+        ...
+
+    async def dead_letters(self, which: DeadLetterFilter, after: int, limit: int) -> list[DeadLetter]:
+        """Those with a delivery id above `after`, in the order of acceptance."""
+        ...
+
+    async def count_dead_letters(self, which: DeadLetterFilter, now: datetime) -> DeadLetterCount: ...
+
+    async def replay(self, replay_id: int) -> Replay | None: ...
+
+    async def replays(self, limit: int) -> list[Replay]:
+        """The newest `limit`, newest first."""
+        ...
+
+    async def holds(self, limit: int) -> list[HeldRecipient]:
+        """Of recipients, EVERYBODY and THE_DOOR, the longest first."""
+        ...
+
+    async def count_holds(self) -> dict[Cause, int]: ...
+
+    async def occurrences(self, recipient: str | None, limit: int) -> list[Occurrence]:
+        """The newest `limit`, newest first; of one recipient or of all."""
         ...
 
 

@@ -10,7 +10,7 @@ from contracts.errors import ContractError
 from contracts.intents import Intent
 from contracts.kinds import Kind, find, read_body
 from lgsp.core.directory import Agency, Directory, Grant
-from lgsp.core.routing import Hop, route
+from lgsp.core.routing import Hop, copies, route
 
 CLOCK_SKEW = timedelta(minutes=5)
 
@@ -59,6 +59,7 @@ def admit(envelope: Envelope, caller: Agency, directory: Directory, limits: Limi
     hops = route(full, directory, now.date(), limits.shards)
     _check_recipients_granted(envelope, hops, caller, directory, now.date())
     kept = under_own_key(envelope, caller)
+    hops += copies(msgspec.structs.replace(full, sender=caller.code), hops, directory, now.date(), limits.shards)
     return Admitted(
         envelope=kept,
         digest=kept.digest(),

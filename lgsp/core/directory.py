@@ -39,6 +39,20 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return "*" in self.recipients or code in self.recipients
 
 
+class Subscription(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A standing wish for copies, granted by the operator: whatever is sent of these kinds, by these senders, to these
+    recipients. `kinds` as in a grant; codes or "*"."""
+
+    kinds: tuple[str, ...]
+    senders: tuple[str, ...] = ("*",)
+    recipients: tuple[str, ...] = ("*",)
+
+    def covers(self, kind: str, sender: str, recipients: Iterable[str]) -> bool:
+        if not Grant(kinds=self.kinds).covers_kind(kind) or not ("*" in self.senders or sender in self.senders):
+            return False
+        return "*" in self.recipients or any(code in self.recipients for code in recipients)
+
+
 class Agency(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`code` is the immutable key in this hub; the world's other codes for it are aliases. A reform closes an agency and names
     its successors; nothing is ever deleted, because cases of its time go on."""
@@ -55,6 +69,7 @@ class Agency(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     endpoint: Endpoint | None = None  # None: deliveries wait in the mailbox
     ordered: bool = True  # False: the recipient declares that it wants no order
     wants_status: Literal["none", "failures", "all"] = "failures"  # delivery.status envelopes from the hub
+    subscriptions: tuple[Subscription, ...] = ()
 
 
 class Directory:
@@ -71,6 +86,11 @@ class Directory:
             for alias in agency.aliases:
                 found.setdefault(alias.code, []).append((alias, agency))
         return found
+
+    @cached_property
+    def subscribers(self) -> tuple[Agency, ...]:
+        """Those with a standing wish for copies."""
+        return tuple(agency for agency in self.agencies.values() if agency.subscriptions)
 
     @cached_property
     def _left_to(self) -> dict[str, list[Agency]]:

@@ -86,6 +86,7 @@ def explanation(decision: Admitted | ContractError, directory: Directory, envelo
                 ordered=hop.lane is not None,
             )
             for hop in decision.hops
+            if not hop.copy
         ),
         digest=decision.digest,
         order_key=decision.order_key,

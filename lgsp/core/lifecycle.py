@@ -3,8 +3,10 @@
 To edit: add the state with a number never used before (numbers are stored), add its row, and say in one line who makes the move.
 
     WAITING ──► READY ──► QUEUED ──► DELIVERED | REFUSED | DEAD | EXPIRED | CANCELLED
-       │          ▲ └─────────┘│
-       └► AVAILABLE (mailbox)  └► READY (retry)          DEAD ──► READY (an operator replays)
+       │        ▲ ▲ └─────────┘│
+       │        │ └────────────┴─► PARKED (its recipient takes nothing now) ──► READY
+       │        └─ READY (retry)                          DEAD ──► READY | WAITING (somebody replays)
+       └► AVAILABLE (mailbox)
 """
 
 from collections.abc import Mapping
@@ -19,6 +21,7 @@ class State(IntEnum):
     READY = 1  # to be published when due: new, or waiting for its next attempt
     QUEUED = 2  # the broker confirmed that it has it
     AVAILABLE = 3  # in the recipient's mailbox
+    PARKED = 4  # its recipient is on hold (core.hold): costs no place in the broker, no timer, no attempt
     DELIVERED = 10
     REFUSED = 11
     DEAD = 12
@@ -41,9 +44,10 @@ _ENDS = frozenset({State.REFUSED, State.DEAD, State.EXPIRED, State.CANCELLED})
 MOVES: Mapping[State, frozenset[State]] = MappingProxyType(
     {
         State.WAITING: frozenset({State.READY, State.AVAILABLE, State.EXPIRED, State.CANCELLED}),
-        State.READY: _ENDS | {State.READY, State.QUEUED, State.AVAILABLE, State.DELIVERED},
-        State.QUEUED: _ENDS | {State.READY, State.AVAILABLE, State.DELIVERED},
+        State.READY: _ENDS | {State.READY, State.QUEUED, State.AVAILABLE, State.PARKED, State.DELIVERED},
+        State.QUEUED: _ENDS | {State.READY, State.AVAILABLE, State.PARKED, State.DELIVERED},
         State.AVAILABLE: frozenset({State.DELIVERED, State.REFUSED, State.EXPIRED, State.CANCELLED}),
+        State.PARKED: frozenset({State.READY, State.DEAD, State.EXPIRED, State.CANCELLED}),
         State.DELIVERED: frozenset(),
         State.REFUSED: frozenset(),
         State.DEAD: frozenset({State.READY, State.WAITING}),

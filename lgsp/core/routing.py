@@ -16,13 +16,17 @@ _CASE_DAY = re.compile(r"-(\d{6}|\d{8})-\d{4,7}\Z")
 
 
 class Hop(msgspec.Struct, frozen=True, kw_only=True):
-    """One delivery to be: `recipient` is the directory's key, `addressed_as` what the sender wrote."""
+    """One delivery to be: `recipient` is the directory's key, `addressed_as` what the sender wrote.
+
+    `copy`: for a subscriber, not on the sender's list; it is no business of the sender's what becomes of it.
+    """
 
     recipient: AgencyCode
     addressed_as: AgencyCode
     mode: Mode
     lane: int | None
     shard: int
+    copy: bool = False
 
 
 def case_day(case_number: str) -> date | None:
@@ -58,6 +62,20 @@ def route(envelope: Envelope, directory: Directory, today: date, shards: int) ->
             raise ContractError("route.unknown_recipient", f"/recipients/{place}", f"{code} is the hub itself")
         hops.setdefault(agency.code, _hop(agency, code, envelope.order_key, shards))
     return tuple(hops.values())
+
+
+def copies(envelope: Envelope, hops: tuple[Hop, ...], directory: Directory, today: date, shards: int) -> tuple[Hop, ...]:
+    """One hop more for every subscriber that is neither the sender nor among `hops`. Refuses nothing: a subscriber that is closed
+    simply gets no copy."""
+    recipients = {hop.recipient for hop in hops}
+    return tuple(
+        msgspec.structs.replace(_hop(agency, agency.code, envelope.order_key, shards), copy=True)
+        for agency in directory.subscribers
+        if agency.code not in recipients
+        and agency.code != envelope.sender
+        and (agency.closed_on is None or agency.closed_on > today)
+        and any(one.covers(envelope.kind, envelope.sender, recipients) for one in agency.subscriptions)
+    )
 
 
 def _hop(agency: Agency, addressed_as: AgencyCode, order_key: str | None, shards: int) -> Hop:

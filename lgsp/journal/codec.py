@@ -11,10 +11,12 @@ from contracts.agency import AgencyCode
 from contracts.envelope import Attachment, Envelope, Identifier
 from contracts.receipt import DeliveryRef
 from lgsp.core.admission import Admitted
+from lgsp.core.hold import Cause, Hold
 from lgsp.core.lanes import Mode
 from lgsp.core.lifecycle import State
 from lgsp.core.receipts import delivery_ref
-from lgsp.ports import Accepted, Ref
+from lgsp.core.replay import Replay
+from lgsp.ports import Accepted, DeadLetter, Ref
 
 FIRST_ATTEMPT = 1
 MODES: tuple[Mode, ...] = ("push", "mailbox")  # the number stored is the place here
@@ -37,6 +39,43 @@ def moment_of(moment_us: int) -> datetime:
 def span_us(span_s: float) -> int:
     """Seconds as whole microseconds."""
     return round(span_s * 1_000_000)
+
+
+def maybe_moment(moment_us: int | None) -> datetime | None:
+    return None if moment_us is None else moment_of(moment_us)
+
+
+class HoldRow(NamedTuple):
+    """A row of `holds`."""
+
+    recipient: str
+    cause: int
+    since: int
+    due_at: int | None
+    step: int
+    probe: int | None
+    ageless: bool
+    reason: str
+    detail: str
+
+    @classmethod
+    def of(cls, hold: Hold) -> "HoldRow":
+        since, due_at = micros(hold.since), None if hold.due_at is None else micros(hold.due_at)
+        told = (hold.step, hold.probe, hold.ageless, hold.reason, hold.detail)
+        return cls(hold.recipient, int(hold.cause), since, due_at, *told)
+
+    def hold(self) -> Hold:
+        return Hold(
+            recipient=self.recipient,
+            cause=Cause(self.cause),
+            since=moment_of(self.since),
+            due_at=maybe_moment(self.due_at),
+            step=self.step,
+            probe=self.probe,
+            ageless=bool(self.ageless),
+            reason=self.reason,
+            detail=self.detail,
+        )
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -98,6 +137,7 @@ class _Trace(msgspec.Struct):
 
 
 _encoder = msgspec.json.Encoder()
+_replay_decoder = msgspec.json.Decoder(Replay)
 _header_decoder = msgspec.json.Decoder(Header)
 _trace_decoder = msgspec.json.Decoder(_Trace)
 
@@ -127,6 +167,15 @@ def encode_header(admitted: Admitted) -> bytes:
     )
 
 
+def encode_replay(replay: Replay) -> bytes:
+    """The job as it is kept; its number is the row's."""
+    return _encoder.encode(msgspec.structs.replace(replay, replay_id=0))
+
+
+def decode_replay(replay_id: int, octets: bytes) -> Replay:
+    return msgspec.structs.replace(_replay_decoder.decode(octets), replay_id=replay_id)
+
+
 def decode_header(octets: bytes) -> Header:
     return _header_decoder.decode(octets)
 
@@ -134,6 +183,47 @@ def decode_header(octets: bytes) -> Header:
 def traceparent_of(octets: bytes) -> str | None:
     """The trace context inside a stored header, without reading the rest."""
     return _trace_decoder.decode(octets).traceparent
+
+
+def dead_letter(
+    delivery_id: int,
+    sequence: int,
+    sender: AgencyCode,
+    message_id: str,
+    recipient: AgencyCode,
+    kind: str,
+    priority: int,
+    accepted_at: int,
+    expires_at: int,
+    ended_at: int,
+    attempts: int,
+    reason: str,
+    detail: str,
+    resolved_at: int | None,
+    copy: bool,
+    octets: bytes,
+) -> DeadLetter:
+    """From the columns that both stores select in this order."""
+    header = decode_header(octets)
+    return DeadLetter(
+        delivery_id=delivery_id,
+        sequence=sequence,
+        sender=sender,
+        message_id=message_id,
+        recipient=recipient,
+        kind=kind,
+        priority=priority,
+        order_key=header.lane_key,
+        accepted_at=moment_of(accepted_at),
+        expires_at=moment_of(expires_at),
+        ended_at=moment_of(ended_at),
+        attempts=attempts,
+        reason=reason,
+        detail=detail,
+        identifiers=header.all_identifiers,
+        resolved_at=maybe_moment(resolved_at),
+        copy=bool(copy),
+    )
 
 
 class EnvelopeRow(NamedTuple):
@@ -168,6 +258,8 @@ class DeliveryRow(NamedTuple):
     attempt: int
     due_at: int | None
     expires_at: int
+    copy: bool
+    ready_at: int | None
 
 
 class EventRow(NamedTuple):
@@ -231,12 +323,15 @@ def written(
                 FIRST_ATTEMPT,
                 due_us if is_ready else None,
                 expires_us,
+                hop.copy,
+                now_us if is_ready else None,
             )
         )
         events.append(EventRow(now_us, "accepted", sequence, delivery_id))
         if state is State.AVAILABLE:
             events.append(EventRow(now_us, state.label, sequence, delivery_id))
-        refs.append(delivery_ref(delivery_id, hop.recipient, hop.addressed_as))
+        if not hop.copy:
+            refs.append(delivery_ref(delivery_id, hop.recipient, hop.addressed_as))
         if is_ready:
             ready.append(Ref(delivery_id, FIRST_ATTEMPT, hop.shard, envelope.priority, envelope.traceparent))
     return Written(

@@ -1,18 +1,19 @@
 """What a store does with lanes and settlements. Pure: stores look up what these ask for and write down what they answer."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from lgsp.core.lanes import Mode, entry_state
 from lgsp.core.lifecycle import State, may_move
+from lgsp.core.recall import Recall, is_out_of_reach
 from lgsp.core.routing import Hop
 from lgsp.errors import IllegalMove
 from lgsp.journal.codec import span_us
-from lgsp.ports import Settlement
+from lgsp.ports import Balance, Settled, Settlement
 
 T = TypeVar("T")
 
-_RETRIED = "attempted"
+REPLAYED = "replayed"
 
 
 def enter(hops: Sequence[Hop], ahead: dict[int, list[State]]) -> list[State]:
@@ -43,45 +44,139 @@ def let_go(ahead: Sequence[State], waiting: Iterable[tuple[Mode, T]]) -> Iterato
         yield delivery, state
 
 
+def balanced(by_state: dict[State, int], events: Mapping[str, int]) -> Balance:
+    """The balance from the count of deliveries by state and the count of events by name."""
+    ended = {state: events[state.label] for state in State if state.is_final and state.label in events}
+    replayed = events.get(REPLAYED, 0)
+    if replayed:
+        ended[State.DEAD] = ended.get(State.DEAD, 0) - replayed
+    return Balance(by_state, events.get("accepted", 0), {state: count for state, count in ended.items() if count})
+
+
+class Standing(NamedTuple):
+    """A delivery as it stands while a batch of settlements goes over it. Times in microseconds."""
+
+    delivery_id: int
+    sequence: int
+    recipient: str
+    lane: int | None
+    state: State
+    attempt: int
+    postponed: int
+    due_at: int | None
+    fetched_at: int | None
+    recall: Recall
+
+    @property
+    def tries(self) -> int:
+        return self.attempt - self.postponed
+
+
+def standing(
+    delivery_id: int,
+    sequence: int,
+    recipient: str,
+    lane: int | None,
+    state: int,
+    attempt: int,
+    postponed: int,
+    due_at: int | None,
+    fetched_at: int | None,
+    recall: int,
+) -> Standing:
+    """From the columns that both stores select in this order."""
+    place = (delivery_id, sequence, recipient, lane)
+    return Standing(*place, State(state), attempt, postponed, due_at, fetched_at, Recall(recall))
+
+
 class Change(NamedTuple):
-    """New values of a delivery, and the name of the event; "" for a postponement, which is none."""
+    """A delivery's new values, and the name of the event; "" for what is none. `applied` False: only its recall was noted."""
 
     state: State
     attempt: int
     postponed: int
     due_at: int | None
     ended_at: int | None
+    recall: Recall
     event: str
+    applied: bool = True
+
+    @property
+    def ends(self) -> bool:
+        return self.applied and self.state.is_final
+
+    def over(self, one: Standing) -> Standing:
+        """The delivery after the change."""
+        return one._replace(
+            state=self.state, attempt=self.attempt, postponed=self.postponed, due_at=self.due_at, recall=self.recall
+        )
 
 
-def applies(state: State, attempt: int, recipient: str, settlement: Settlement) -> bool:
-    """Whether the settlement is for the delivery as it stands; False: stale, or not for this recipient to say.
+def decide(one: Standing | None, settlement: Settlement, held: bool, now_us: int, lease_us: int) -> Change | Settled:
+    """What a settlement makes of the delivery it names; Settled: nothing, it is stale or not for this recipient to say.
 
-    Raises IllegalMove when it is but core.lifecycle forbids the move: a bug of ours. Where a mailbox names its delivery itself
-    (`settlement.recipient`), a forbidden move is its mistake and simply does not apply.
+    `held`: there is a hold on its recipient. Raises IllegalMove when the settlement is for the delivery as it stands but
+    core.lifecycle forbids the move: a bug of ours.
     """
-    if state.is_final or settlement.attempt not in (None, attempt) or settlement.recipient not in (None, recipient):
+    if one is None or settlement.recipient not in (None, one.recipient):
+        return Settled(applied=False, state=None)
+    if settlement.withdraw:
+        noted = _noted(one, now_us, lease_us)
+        if noted is not None:
+            return noted
+    if not _applies(one, settlement):
+        return Settled(applied=False, state=one.state)
+    if settlement.state in (State.READY, State.PARKED):
+        return _again(one, settlement, held, now_us)
+    ended_us = now_us if settlement.state.is_final else None
+    return Change(settlement.state, one.attempt, one.postponed, None, ended_us, one.recall, settlement.state.label)
+
+
+def _noted(one: Standing, now_us: int, lease_us: int) -> Change | Settled | None:
+    """A withdrawal of what may be in somebody's hands, or has arrived; None: it can be cancelled, or has ended otherwise."""
+    due_in_s = None if one.due_at is None else (one.due_at - now_us) / 1e6
+    arrived = one.state is State.DELIVERED
+    if not arrived and (
+        one.state.is_final or not is_out_of_reach(one.state, one.fetched_at is not None, due_in_s, lease_us / 1e6)
+    ):
+        return None
+    if one.recall is not Recall.NONE:
+        return Settled(applied=False, state=one.state)
+    return Change(one.state, one.attempt, one.postponed, one.due_at, None, Recall.REQUESTED, "recall_requested", applied=False)
+
+
+def _applies(one: Standing, settlement: Settlement) -> bool:
+    """Where a mailbox names its delivery itself (`settlement.recipient`), a forbidden move is its mistake and does not apply."""
+    if one.state.is_final or settlement.attempt not in (None, one.attempt):
         return False
-    if _is_allowed(state, settlement.state):
+    if _is_allowed(one.state, settlement.state):
         return True
     if settlement.recipient is not None:
         return False
-    raise IllegalMove(f"delivery {settlement.delivery_id}: {state.label} to {settlement.state.label}")
+    raise IllegalMove(f"delivery {settlement.delivery_id}: {one.state.label} to {settlement.state.label}")
 
 
-def change(attempt: int, postponed: int, settlement: Settlement, now_us: int) -> Change:
-    """What a settlement that applies makes of its delivery."""
-    if settlement.state is State.READY:
-        due_us = now_us + span_us(settlement.delay_s)
-        if settlement.postpone:
-            return Change(State.READY, attempt + 1, postponed + 1, due_us, None, "")
-        return Change(State.READY, attempt + 1, postponed, due_us, None, _RETRIED)
-    ended_us = now_us if settlement.state.is_final else None
-    return Change(settlement.state, attempt, postponed, None, ended_us, settlement.state.label)
+def _again(one: Standing, settlement: Settlement, held: bool, now_us: int) -> Change:
+    """Ready for the next attempt, or parked. What is being taken back comes at once, for the worker to end it; and nothing is
+    parked where no hold would let it go again."""
+    recalled = one.recall is Recall.REQUESTED
+    parked = settlement.state is State.PARKED and held and not recalled
+    at_once = recalled or (settlement.state is State.PARKED and not held)
+    due_us = now_us if at_once else now_us + span_us(settlement.delay_s)
+    state = State.PARKED if parked else State.READY
+    postponed = one.postponed + (1 if settlement.postpone else 0)
+    return Change(state, one.attempt + 1, postponed, due_us, None, one.recall, _event_of_again(settlement, parked))
+
+
+def _event_of_again(settlement: Settlement, parked: bool) -> str:
+    if settlement.took_ms is not None or not settlement.postpone:
+        return "attempted"
+    return "parked" if parked and settlement.reason != "delivery.crowded" else ""
 
 
 def _is_allowed(before: State, after: State) -> bool:
-    # What waits moves on by its lane alone, and QUEUED is the broker's word (mark_queued): neither comes from an attempt.
-    if after is State.QUEUED or (before is State.WAITING and not after.is_final):
+    # What waits moves on by its lane alone, what is parked by its hold, and QUEUED is the broker's word (mark_queued): none of
+    # them comes from an attempt.
+    if after is State.QUEUED or (before in (State.WAITING, State.PARKED) and not after.is_final):
         return False
     return may_move(before, after)

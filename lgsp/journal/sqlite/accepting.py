@@ -29,17 +29,18 @@ LAST = "SELECT (SELECT max(sequence) FROM envelopes), (SELECT max(delivery_id) F
 KNOWN = """
 SELECT e.sender, e.message_id, e.sequence, e.digest, e.accepted_at, e.first_delivery_id, e.delivery_count
 FROM json_each(?) AS asked CROSS JOIN envelopes AS e ON e.sender = asked.value ->> 0 AND e.message_id = asked.value ->> 1"""
-_RANGE = (
-    "SELECT delivery_id, recipient, addressed_as FROM deliveries WHERE delivery_id >= ? AND delivery_id < ? ORDER BY delivery_id"
-)
+_RANGE = """
+SELECT delivery_id, recipient, addressed_as FROM deliveries
+WHERE delivery_id >= ? AND delivery_id < ? AND NOT copy ORDER BY delivery_id"""
 
-# For each state of an open delivery whether the lane has one: four look-ups however long the lane is, one if it is empty.
+# For each state of an open delivery whether the lane has one: five look-ups however long the lane is, one if it is empty.
 OCCUPIED = "SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM deliveries WHERE lane = value AND ended_at IS NULL)"
 OPEN_STATES = """
 SELECT 0 WHERE EXISTS (SELECT 1 FROM deliveries WHERE lane = ?1 AND ended_at IS NULL AND state = 0) UNION ALL
 SELECT 1 WHERE EXISTS (SELECT 1 FROM deliveries WHERE lane = ?1 AND ended_at IS NULL AND state = 1) UNION ALL
 SELECT 2 WHERE EXISTS (SELECT 1 FROM deliveries WHERE lane = ?1 AND ended_at IS NULL AND state = 2) UNION ALL
-SELECT 3 WHERE EXISTS (SELECT 1 FROM deliveries WHERE lane = ?1 AND ended_at IS NULL AND state = 3)"""
+SELECT 3 WHERE EXISTS (SELECT 1 FROM deliveries WHERE lane = ?1 AND ended_at IS NULL AND state = 3) UNION ALL
+SELECT 4 WHERE EXISTS (SELECT 1 FROM deliveries WHERE lane = ?1 AND ended_at IS NULL AND state = 4)"""
 
 _Key = tuple[str, str]  # sender, message id
 _encode_json = msgspec.json.Encoder().encode

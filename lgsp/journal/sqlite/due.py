@@ -2,24 +2,33 @@
 
 import sqlite3
 from collections.abc import Sequence
+from typing import Any
 
+from contracts.envelope import MAX_PRIORITY
 from lgsp.journal.codec import span_us, traceparent_of
 from lgsp.ports import Ref
 
+# Of one urgency at a time: so the index gives them in order, however many are due.
 DUE = """
 SELECT d.delivery_id, d.attempt, d.shard, d.priority, e.header FROM deliveries d JOIN envelopes e USING (sequence)
-WHERE d.state = 1 AND d.due_at <= ? ORDER BY d.due_at, d.delivery_id LIMIT ?"""
+WHERE d.state = 1 AND d.priority = ? AND d.due_at <= ? ORDER BY d.due_at, d.delivery_id LIMIT ?"""
+STUCK = """
+SELECT d.delivery_id, d.attempt, d.shard, d.priority, e.header FROM deliveries d JOIN envelopes e USING (sequence)
+WHERE d.state = 2 AND d.due_at <= ? ORDER BY d.due_at LIMIT ?"""
 REQUEUE = "UPDATE deliveries INDEXED BY deliveries_queued SET state = 1, due_at = ? WHERE state = 2"
 UNLEASE = (
     "UPDATE deliveries INDEXED BY deliveries_due SET due_at = ? WHERE state = 1 AND attempt = 1 AND due_at > ? AND due_at <= ?"
 )
-_LEASE = "UPDATE deliveries SET due_at = ? WHERE delivery_id = ?"
-_QUEUED = "UPDATE deliveries SET state = 2, due_at = NULL WHERE delivery_id = ? AND attempt = ? AND state = 1"
+_LEASE = "UPDATE deliveries SET state = 1, due_at = ? WHERE delivery_id = ?"
+_QUEUED = "UPDATE deliveries SET state = 2, due_at = ? WHERE delivery_id = ? AND attempt = ? AND state = 1"
 
 
 def take_due(connection: sqlite3.Connection, now_us: int, limit: int, lease_s: float) -> list[Ref]:
     """As `Journal.take_due`."""
-    found = connection.execute(DUE, (now_us, limit)).fetchall()
+    found: list[Any] = []
+    for priority in reversed(range(MAX_PRIORITY + 1)):
+        found += connection.execute(DUE, (priority, now_us, limit - len(found))).fetchall()
+    found += connection.execute(STUCK, (now_us, limit - len(found))).fetchall()
     refs = [
         Ref(delivery_id, attempt, shard, priority, traceparent_of(header))
         for delivery_id, attempt, shard, priority, header in found
@@ -28,9 +37,9 @@ def take_due(connection: sqlite3.Connection, now_us: int, limit: int, lease_s: f
     return refs
 
 
-def mark_queued(connection: sqlite3.Connection, refs: Sequence[Ref]) -> None:
+def mark_queued(connection: sqlite3.Connection, refs: Sequence[Ref], stuck_us: int) -> None:
     """As `Journal.mark_queued`."""
-    connection.executemany(_QUEUED, [(ref.delivery_id, ref.attempt) for ref in refs])
+    connection.executemany(_QUEUED, [(stuck_us, ref.delivery_id, ref.attempt) for ref in refs])
 
 
 def requeue_all(connection: sqlite3.Connection, now_us: int, lease_s: float) -> int:

@@ -4,34 +4,46 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from contracts.agency import AgencyCode
 from contracts.text import identifier_key
 from lgsp.core.lifecycle import State
-from lgsp.journal.codec import decode_header, moment_of, span_us
+from lgsp.core.recall import Recall
+from lgsp.journal.codec import HoldRow, decode_header, maybe_moment, moment_of, span_us
+from lgsp.journal.moves import balanced
 from lgsp.journal.sqlite.accepting import json_text
 from lgsp.ports import Balance, DeliveryRecord, EnvelopeRecord, Event, MailboxEntry, Ref, Work
 
 HYDRATE = """
 SELECT d.delivery_id, d.attempt, d.recipient, d.addressed_as, d.state, e.sequence, e.accepted_at, d.expires_at, e.header, b.body,
-       d.postponed
+       d.postponed, d.copy, d.recall, d.ready_at
 FROM deliveries d JOIN envelopes e USING (sequence) JOIN bodies b USING (sequence)
 WHERE d.delivery_id IN (SELECT value FROM json_each(?)) AND d.state IN (1, 2)"""
 FETCH = """
 SELECT d.delivery_id, d.attempt, d.recipient, d.addressed_as, d.state, e.sequence, e.accepted_at, d.expires_at, e.header, b.body,
-       d.postponed
+       d.postponed, d.copy, d.recall, d.ready_at
 FROM deliveries d JOIN envelopes e USING (sequence) JOIN bodies b USING (sequence)
 WHERE d.delivery_id = ?"""
 OUTLINE = """
 SELECT d.delivery_id, d.attempt, d.recipient, d.addressed_as, d.state, e.sequence, e.accepted_at, d.expires_at, e.header, x'',
-       d.postponed
+       d.postponed, d.copy, d.recall, d.ready_at
 FROM deliveries d JOIN envelopes e USING (sequence)
 WHERE d.delivery_id IN (SELECT value FROM json_each(?))"""
 OVERDUE = """
 SELECT d.delivery_id, d.attempt, d.recipient, d.addressed_as, d.state, e.sequence, e.accepted_at, d.expires_at, e.header, x'',
-       d.postponed
+       d.postponed, d.copy, d.recall, d.ready_at
 FROM deliveries d JOIN envelopes e USING (sequence)
-WHERE d.ended_at IS NULL AND d.expires_at <= ? AND (+d.state IN (0, 3) OR d.expires_at <= ?)
+WHERE d.ended_at IS NULL AND d.expires_at <= ? AND (+d.state IN (0, 3, 4) OR d.expires_at <= ?)
 ORDER BY d.expires_at, d.delivery_id LIMIT ?"""
+GIVEN_UP = """
+SELECT d.delivery_id, d.attempt, d.recipient, d.addressed_as, d.state, e.sequence, e.accepted_at, d.expires_at, e.header, x'',
+       d.postponed, d.copy, d.recall, d.ready_at
+FROM deliveries d JOIN envelopes e USING (sequence)
+WHERE d.state = 4 AND d.due_at <= ?1 AND d.expires_at > ?1
+    AND NOT EXISTS (SELECT 1 FROM holds h WHERE h.recipient = d.recipient AND h.cause = 3)
+ORDER BY d.due_at, d.delivery_id LIMIT ?2"""
+HOLDS = "SELECT * FROM holds WHERE recipient IN (SELECT value FROM json_each(?))"
 MAILBOX = """
 SELECT d.delivery_id, e.sequence, e.sender, e.message_id, e.kind, e.priority, e.order_key, e.accepted_at, e.expires_at,
        e.body_bytes
@@ -48,7 +60,7 @@ WHERE key = ?1 AND (?2 IS NULL OR e.sender = ?2 OR EXISTS (
     WHERE d.delivery_id >= e.first_delivery_id AND d.delivery_id < e.first_delivery_id + e.delivery_count AND d.recipient = ?2))
 ORDER BY i.sequence DESC LIMIT ?3"""
 DELIVERIES = """
-SELECT delivery_id, recipient, addressed_as, state, attempt - postponed, due_at, ended_at, reason, detail
+SELECT delivery_id, recipient, addressed_as, state, attempt - postponed, due_at, ended_at, fetched_at, reason, detail, copy, recall
 FROM deliveries WHERE delivery_id >= ? AND delivery_id < ? ORDER BY delivery_id"""
 TIMELINE = """
 SELECT v.event_id, v.at, v.name, v.sequence, v.delivery_id, d.recipient, v.attempt, v.reason, v.detail, v.took_ms
@@ -60,7 +72,10 @@ def hydrate(connection: sqlite3.Connection, refs: Sequence[Ref]) -> list[Work]:
     """As `Journal.hydrate`."""
     awaited = {(ref.delivery_id, ref.attempt) for ref in refs}
     ids = json_text(ref.delivery_id for ref in refs)
-    return [_work(row) for row in connection.execute(HYDRATE, (ids,)) if row[:2] in awaited]
+    works = [_work(row) for row in connection.execute(HYDRATE, (ids,)) if row[:2] in awaited]
+    recipients = json_text({work.recipient for work in works})
+    holds = {row[0]: HoldRow(*row).hold() for row in connection.execute(HOLDS, (recipients,))}
+    return [replace(work, hold=holds[work.recipient]) if work.recipient in holds else work for work in works]
 
 
 def fetch(connection: sqlite3.Connection, delivery_id: int) -> Work | None:
@@ -76,7 +91,9 @@ def outline(connection: sqlite3.Connection, delivery_ids: Sequence[int]) -> list
 
 def overdue(connection: sqlite3.Connection, now_us: int, grace_s: float, limit: int) -> list[Work]:
     """As `Journal.overdue`."""
-    return [_work(row) for row in connection.execute(OVERDUE, (now_us, now_us - span_us(grace_s), limit))]
+    expired = connection.execute(OVERDUE, (now_us, now_us - span_us(grace_s), limit)).fetchall()
+    given_up = connection.execute(GIVEN_UP, (now_us, limit - len(expired))).fetchall()
+    return [_work(row) for row in (*expired, *given_up)]
 
 
 def mailbox(connection: sqlite3.Connection, recipient: AgencyCode, after: int, limit: int) -> list[MailboxEntry]:
@@ -145,12 +162,12 @@ def balance(connection: sqlite3.Connection) -> Balance:
         State(number): count for number, count in connection.execute("SELECT state, count(*) FROM deliveries GROUP BY state")
     }
     events = dict(connection.execute("SELECT name, count(*) FROM events GROUP BY name").fetchall())
-    ended = {state: events[state.label] for state in State if state.is_final and state.label in events}
-    return Balance(by_state, events.get("accepted", 0), ended)
+    return balanced(by_state, events)
 
 
 def _work(row: tuple[Any, ...]) -> Work:
-    delivery_id, attempt, recipient, addressed_as, state, sequence, accepted_at, expires_at, octets, body, postponed = row
+    delivery_id, attempt, recipient, addressed_as, state, sequence, accepted_at, expires_at, octets, body, *rest = row
+    postponed, copy, recall, ready_at = rest
     header = decode_header(octets)
     return Work(
         delivery_id=delivery_id,
@@ -165,6 +182,9 @@ def _work(row: tuple[Any, ...]) -> Work:
         envelope=header.envelope(body),
         order_key=header.lane_key,
         identifiers=header.all_identifiers,
+        copy=bool(copy),
+        recall=Recall(recall),
+        ready_at=maybe_moment(ready_at),
     )
 
 
@@ -186,15 +206,18 @@ def _envelope(connection: sqlite3.Connection, row: tuple[Any, ...]) -> EnvelopeR
 
 
 def _delivery(row: tuple[Any, ...]) -> DeliveryRecord:
-    delivery_id, recipient, addressed_as, state, attempt, due_at, ended_at, reason, detail = row
+    delivery_id, recipient, addressed_as, state, attempt, due_at, ended_at, fetched_at, reason, detail, copy, recall = row
     return DeliveryRecord(
         delivery_id=delivery_id,
         recipient=recipient,
         addressed_as=addressed_as,
         state=State(state),
         attempt=attempt,
-        due_at=None if due_at is None else moment_of(due_at),
-        ended_at=None if ended_at is None else moment_of(ended_at),
+        due_at=maybe_moment(due_at),
+        ended_at=maybe_moment(ended_at),
+        fetched_at=maybe_moment(fetched_at),
         reason=reason,
         detail=detail,
+        copy=bool(copy),
+        recall=Recall(recall),
     )

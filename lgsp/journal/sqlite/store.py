@@ -13,19 +13,26 @@ from typing import Concatenate, ParamSpec, TypeVar
 from contracts.agency import AgencyCode
 from lgsp.core.admission import Admitted
 from lgsp.core.directory import Agency, Directory
+from lgsp.core.hold import Cause, Hold
+from lgsp.core.replay import DeadLetterFilter, Replay
 from lgsp.errors import JournalUnavailable
 from lgsp.journal.codec import micros
 from lgsp.journal.migrate import migrations
-from lgsp.journal.sqlite import accepting, directory, due, reading, settling
+from lgsp.journal.sqlite import accepting, dead, directory, due, holding, reading, settling
 from lgsp.journal.sqlite.connection import open_reader, open_writer, read_transaction, write_transaction
 from lgsp.journal.sqlite.schema import migrate
 from lgsp.ports import (
     Accepted,
     Balance,
     Credential,
+    DeadLetter,
+    DeadLetterCount,
     EnvelopeRecord,
     Event,
+    HeldRecipient,
+    HoldChange,
     MailboxEntry,
+    Occurrence,
     Ref,
     Reused,
     Settled,
@@ -112,8 +119,8 @@ class SqliteStore:
     async def settle(self, batch: Sequence[Settlement], now: datetime, ready_lease_s: float) -> list[Settled]:
         return await self._writer.run(settling.settle, batch, micros(now), ready_lease_s)
 
-    async def mark_queued(self, refs: Sequence[Ref]) -> None:
-        await self._writer.run(due.mark_queued, refs)
+    async def mark_queued(self, refs: Sequence[Ref], stuck_at: datetime) -> None:
+        await self._writer.run(due.mark_queued, refs, micros(stuck_at))
 
     async def take_due(self, now: datetime, limit: int, lease_s: float) -> list[Ref]:
         return await self._writer.run(due.take_due, micros(now), limit, lease_s)
@@ -123,6 +130,35 @@ class SqliteStore:
 
     async def overdue(self, now: datetime, grace_s: float, limit: int) -> list[Work]:
         return await self._readers.run(reading.overdue, micros(now), grace_s, limit)
+
+    async def change_hold(self, recipient: str, change: Callable[[Hold | None], Hold | None], now: datetime) -> HoldChange:
+        return await self._writer.run(holding.change_hold, recipient, change, micros(now))
+
+    async def hold(self, recipient: str) -> Hold | None:
+        return await self._readers.run(holding.hold, recipient)
+
+    async def let_go(
+        self, now: datetime, limit: int, lease_s: float, probes_s: Sequence[float]
+    ) -> tuple[list[Ref], list[HoldChange]]:
+        return await self._writer.run(holding.let_go, micros(now), limit, lease_s, probes_s)
+
+    async def mark_fetched(self, delivery_id: int, now: datetime) -> bool:
+        return await self._writer.run(holding.mark_fetched, delivery_id, micros(now))
+
+    async def answer_recall(self, delivery_ids: Sequence[int], agreed: bool, now: datetime) -> int:
+        return await self._writer.run(holding.answer_recall, delivery_ids, agreed, micros(now))
+
+    async def start_replay(self, replay: Replay) -> int:
+        return await self._writer.run(dead.start_replay, replay)
+
+    async def step_replays(self, now: datetime, limit: int, lease_s: float) -> list[Ref]:
+        return await self._writer.run(dead.step_replays, micros(now), limit, lease_s)
+
+    async def cancel_replay(self, replay_id: int, now: datetime) -> Replay | None:
+        return await self._writer.run(dead.cancel_replay, replay_id, micros(now))
+
+    async def resolve_dead_letters(self, which: DeadLetterFilter, operator: str, note: str, now: datetime) -> int:
+        return await self._writer.run(dead.resolve, which, operator, note, micros(now))
 
     async def ping(self) -> None:
         await self._writer.run(due.ping)
@@ -164,6 +200,27 @@ class SqliteStore:
 
     async def balance(self) -> Balance:
         return await self._readers.run(reading.balance)
+
+    async def dead_letters(self, which: DeadLetterFilter, after: int, limit: int) -> list[DeadLetter]:
+        return await self._readers.run(dead.dead_letters, which, after, limit)
+
+    async def count_dead_letters(self, which: DeadLetterFilter, now: datetime) -> DeadLetterCount:
+        return await self._readers.run(dead.count_dead_letters, which, micros(now))
+
+    async def replay(self, replay_id: int) -> Replay | None:
+        return await self._readers.run(dead.replay_of, replay_id)
+
+    async def replays(self, limit: int) -> list[Replay]:
+        return await self._readers.run(dead.replays, limit)
+
+    async def holds(self, limit: int) -> list[HeldRecipient]:
+        return await self._readers.run(holding.holds, limit)
+
+    async def count_holds(self) -> dict[Cause, int]:
+        return await self._readers.run(holding.count_holds)
+
+    async def occurrences(self, recipient: str | None, limit: int) -> list[Occurrence]:
+        return await self._readers.run(holding.occurrences, recipient, limit)
 
     async def directory_version(self) -> int:
         return await self._readers.run(directory.version)

@@ -1,0 +1,131 @@
+"""Recipients on hold, and what their holds let go. Called inside a transaction that holds the write lock, except where it reads."""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+
+from lgsp.core.hold import Cause, Hold, occurrence, released
+from lgsp.core.hold import ended as maintenance_ended
+from lgsp.core.recall import Recall
+from lgsp.journal.codec import EventRow, HoldRow, moment_of, span_us, traceparent_of
+from lgsp.journal.sqlite.accepting import INSERT_EVENT, json_text
+from lgsp.ports import HeldRecipient, HoldChange, Occurrence, Ref
+
+HOLD = "SELECT * FROM holds WHERE recipient = ?"
+DUE_HOLDS = "SELECT * FROM holds WHERE due_at IS NOT NULL AND due_at <= ? ORDER BY due_at LIMIT ?"
+PROBE = """
+SELECT d.delivery_id, d.attempt, d.shard, d.priority, e.header FROM deliveries d JOIN envelopes e USING (sequence)
+WHERE d.state = 4 AND d.recipient = ? ORDER BY d.attempt, d.delivery_id LIMIT ?"""
+NEXT = """
+SELECT d.delivery_id, d.attempt, d.shard, d.priority, e.header FROM deliveries d JOIN envelopes e USING (sequence)
+WHERE d.state = 4 AND d.recipient = ? ORDER BY d.priority DESC, d.delivery_id LIMIT ?"""
+HELD = """
+SELECT h.*, (SELECT count(*) FROM deliveries d WHERE d.state = 4 AND d.recipient = h.recipient)
+FROM holds h ORDER BY h.since LIMIT ?"""
+OCCURRENCES = """
+SELECT at, name, recipient, reason, detail FROM occurrences WHERE ?1 IS NULL OR recipient = ?1 ORDER BY occurrence_id DESC LIMIT ?2"""
+FETCHED = "UPDATE deliveries SET fetched_at = ? WHERE delivery_id = ? AND state = 3 AND fetched_at IS NULL"
+_SAVE = f"INSERT OR REPLACE INTO holds VALUES ({', '.join('?' * len(HoldRow._fields))})"  # noqa: S608 - placeholders only
+_REMOVE = "DELETE FROM holds WHERE recipient = ?"
+_RECORD = "INSERT INTO occurrences (at, name, recipient, reason, detail) VALUES (?, ?, ?, ?, ?)"
+_GO = "UPDATE deliveries SET state = 1, due_at = ?, ready_at = CASE WHEN ? THEN ? ELSE ready_at END WHERE delivery_id = ?"
+_AVAILABLE = "SELECT sequence, fetched_at FROM deliveries WHERE delivery_id = ? AND state = 3"
+_REQUESTED = """
+SELECT delivery_id, sequence FROM deliveries WHERE delivery_id IN (SELECT value FROM json_each(?)) AND recall = 1"""
+_ANSWER = "UPDATE deliveries SET recall = ? WHERE delivery_id = ?"
+
+
+def hold(connection: sqlite3.Connection, recipient: str) -> Hold | None:
+    """As `Journal.hold`."""
+    row = connection.execute(HOLD, (recipient,)).fetchone()
+    return None if row is None else HoldRow(*row).hold()
+
+
+def change_hold(
+    connection: sqlite3.Connection, recipient: str, change: Callable[[Hold | None], Hold | None], now_us: int
+) -> HoldChange:
+    """As `Journal.change_hold`."""
+    before = hold(connection, recipient)
+    return _save(connection, recipient, HoldChange(before, change(before)), now_us)
+
+
+def let_go(
+    connection: sqlite3.Connection, now_us: int, limit: int, lease_s: float, probes_s: Sequence[float]
+) -> tuple[list[Ref], list[HoldChange]]:
+    """As `Journal.let_go`."""
+    refs: list[Ref] = []
+    changes: list[HoldChange] = []
+    now = moment_of(now_us)
+    for row in connection.execute(DUE_HOLDS, (now_us, limit)).fetchall():
+        before: Hold | None = HoldRow(*row).hold()
+        current = maintenance_ended(before, now)
+        if current is not None:
+            moved = _move(connection, current, now_us, lease_s)
+            refs += moved
+            current = released(current, [ref.delivery_id for ref in moved], probes_s, 2 * lease_s, now)
+        changes.append(_save(connection, row[0], HoldChange(before, current), now_us))
+    return refs, changes
+
+
+def holds(connection: sqlite3.Connection, limit: int) -> list[HeldRecipient]:
+    """As `Records.holds`."""
+    return [HeldRecipient(hold=HoldRow(*row).hold(), parked=parked) for *row, parked in connection.execute(HELD, (limit,))]
+
+
+def count_holds(connection: sqlite3.Connection) -> dict[Cause, int]:
+    """As `Records.count_holds`."""
+    return {Cause(cause): count for cause, count in connection.execute("SELECT cause, count(*) FROM holds GROUP BY cause")}
+
+
+def occurrences(connection: sqlite3.Connection, recipient: str | None, limit: int) -> list[Occurrence]:
+    """As `Records.occurrences`."""
+    return [
+        Occurrence(at=moment_of(at), name=name, recipient=who, reason=reason, detail=detail)
+        for at, name, who, reason, detail in connection.execute(OCCURRENCES, (recipient, limit))
+    ]
+
+
+def mark_fetched(connection: sqlite3.Connection, delivery_id: int, now_us: int) -> bool:
+    """As `Journal.mark_fetched`."""
+    found = connection.execute(_AVAILABLE, (delivery_id,)).fetchone()
+    if found is None:
+        return False
+    sequence, fetched_at = found
+    if fetched_at is None:
+        connection.execute(FETCHED, (now_us, delivery_id))
+        connection.execute(INSERT_EVENT, EventRow(now_us, "fetched", sequence, delivery_id))
+    return True
+
+
+def answer_recall(connection: sqlite3.Connection, delivery_ids: Sequence[int], agreed: bool, now_us: int) -> int:
+    """As `Journal.answer_recall`."""
+    answer = Recall.AGREED if agreed else Recall.REFUSED
+    asked = connection.execute(_REQUESTED, (json_text(delivery_ids),)).fetchall()
+    connection.executemany(_ANSWER, [(int(answer), delivery_id) for delivery_id, _ in asked])
+    name = f"recall_{answer.label}"
+    connection.executemany(INSERT_EVENT, [EventRow(now_us, name, sequence, delivery_id) for delivery_id, sequence in asked])
+    return len(asked)
+
+
+def _move(connection: sqlite3.Connection, hold: Hold, now_us: int, lease_s: float) -> list[Ref]:
+    """PARKED -> READY: the probe, or the next few."""
+    query, count = (PROBE, 1) if hold.cause is Cause.FAILING else (NEXT, hold.step)
+    found = connection.execute(query, (hold.recipient, count)).fetchall()
+    due_us = now_us + span_us(lease_s)
+    connection.executemany(_GO, [(due_us, hold.ageless, now_us, delivery_id) for delivery_id, *_ in found])
+    return [
+        Ref(delivery_id, attempt, shard, priority, traceparent_of(header))
+        for delivery_id, attempt, shard, priority, header in found
+    ]
+
+
+def _save(connection: sqlite3.Connection, recipient: str, change: HoldChange, now_us: int) -> HoldChange:
+    if change.after is None:
+        connection.execute(_REMOVE, (recipient,))
+    elif change.after != change.before:
+        connection.execute(_SAVE, HoldRow.of(change.after))
+    name = occurrence(*change)
+    if name is not None:
+        told = change.after if change.after is not None and change.after.reason else change.before
+        reason, detail = ("", "") if told is None else (told.reason, told.detail)
+        connection.execute(_RECORD, (now_us, name, recipient, reason, detail))
+    return change
