@@ -31,8 +31,8 @@ class Ref(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
-    """`fresh` is False for a resend of the same bytes: same values as the first time, and `ready` is empty. `deliveries` are those
-    of the sender's list, without copies for subscribers."""
+    """`fresh` is False for a resend of the same bytes: same values as the first time, and `ready` is empty. `deliveries` are
+    those of the sender's list, without copies for subscribers."""
 
     sequence: int
     accepted_at: datetime
@@ -52,8 +52,8 @@ class Reused(msgspec.Struct, frozen=True, kw_only=True):
 class Work(msgspec.Struct, frozen=True, kw_only=True):
     """A delivery with its envelope, as the worker needs it.
 
-    `ready_at`: since when it is tried, that is, when it was its turn; None while it never was. `hold`: its recipient's, where
-    the caller asked for work (hydrate); None elsewhere.
+    `ready_at`: since when it is tried, that is, when it was its turn; None while it never was. `hold`: its recipient's, for what
+    `hydrate` and `overdue` return; None elsewhere.
     """
 
     delivery_id: int
@@ -312,6 +312,10 @@ class Journal(Protocol):
         The refs to publish, and the holds that changed."""
         ...
 
+    async def keep_parked(self, delivery_ids: Sequence[int], until: datetime) -> None:
+        """These, if still PARKED, are given up at `until`, not before."""
+        ...
+
     async def mark_fetched(self, delivery_id: int, now: datetime) -> bool:
         """A recipient takes this delivery out of its mailbox: noted once, with an event. False when it is not AVAILABLE."""
         ...
@@ -334,7 +338,7 @@ class Journal(Protocol):
         ...
 
     async def resolve_dead_letters(self, which: DeadLetterFilter, operator: str, note: str, now: datetime) -> int:
-        """Somebody has seen to these: they leave the list and cannot be replayed by a filter; an event with the note. How many."""
+        """Somebody has seen to these: they leave the list and no replay takes them any more; an event with the note. How many."""
         ...
 
     async def requeue_all(self, now: datetime, lease_s: float = 0.0) -> int:
@@ -344,7 +348,7 @@ class Journal(Protocol):
 
     async def overdue(self, now: datetime, grace_s: float, limit: int) -> list[Work]:
         """Open deliveries past expires_at, the longest first, with empty bodies; whoever asked settles them as EXPIRED. Behind
-        them PARKED ones that are to be given up (`Settlement.delay_s`) and whose recipient is not in maintenance: DEAD.
+        them PARKED ones that are to be given up (`Settlement.delay_s`): DEAD, or kept while their recipient is in maintenance.
 
         Of those that somebody may be attempting just now (READY, QUEUED) only what is `grace_s` past it.
         """

@@ -134,15 +134,16 @@ def decide(one: Standing | None, settlement: Settlement, held: bool, now_us: int
 
 def _noted(one: Standing, now_us: int, lease_us: int) -> Change | Settled | None:
     """A withdrawal of what may be in somebody's hands, or has arrived; None: it can be cancelled, or has ended otherwise."""
-    due_in_s = None if one.due_at is None else (one.due_at - now_us) / 1e6
-    arrived = one.state is State.DELIVERED
-    if not arrived and (
-        one.state.is_final or not is_out_of_reach(one.state, one.fetched_at is not None, due_in_s, lease_us / 1e6)
-    ):
+    if one.state is not State.DELIVERED and not _is_out_of_reach(one, now_us, lease_us):
         return None
     if one.recall is not Recall.NONE:
         return Settled(applied=False, state=one.state)
     return Change(one.state, one.attempt, one.postponed, one.due_at, None, Recall.REQUESTED, "recall_requested", applied=False)
+
+
+def _is_out_of_reach(one: Standing, now_us: int, lease_us: int) -> bool:
+    due_in_s = None if one.due_at is None else (one.due_at - now_us) / 1e6
+    return is_out_of_reach(one.state, one.fetched_at is not None, due_in_s, lease_us / 1e6)
 
 
 def _applies(one: Standing, settlement: Settlement) -> bool:

@@ -1,4 +1,4 @@
-"""Recipients on hold, and what their holds let go. Called inside a transaction that holds the write lock, except where it reads."""
+"""Recipients on hold, and what their holds let go. What writes is called inside a transaction that holds the write lock."""
 
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -22,12 +22,14 @@ HELD = """
 SELECT h.*, (SELECT count(*) FROM deliveries d WHERE d.state = 4 AND d.recipient = h.recipient)
 FROM holds h ORDER BY h.since LIMIT ?"""
 OCCURRENCES = """
-SELECT at, name, recipient, reason, detail FROM occurrences WHERE ?1 IS NULL OR recipient = ?1 ORDER BY occurrence_id DESC LIMIT ?2"""
+SELECT at, name, recipient, reason, detail FROM occurrences WHERE ?1 IS NULL OR recipient = ?1
+ORDER BY occurrence_id DESC LIMIT ?2"""
 FETCHED = "UPDATE deliveries SET fetched_at = ? WHERE delivery_id = ? AND state = 3 AND fetched_at IS NULL"
 _SAVE = f"INSERT OR REPLACE INTO holds VALUES ({', '.join('?' * len(HoldRow._fields))})"  # noqa: S608 - placeholders only
 _REMOVE = "DELETE FROM holds WHERE recipient = ?"
 _RECORD = "INSERT INTO occurrences (at, name, recipient, reason, detail) VALUES (?, ?, ?, ?, ?)"
 _GO = "UPDATE deliveries SET state = 1, due_at = ?, ready_at = CASE WHEN ? THEN ? ELSE ready_at END WHERE delivery_id = ?"
+_KEEP = "UPDATE deliveries SET due_at = ? WHERE state = 4 AND delivery_id = ?"
 _AVAILABLE = "SELECT sequence, fetched_at FROM deliveries WHERE delivery_id = ? AND state = 3"
 _REQUESTED = """
 SELECT delivery_id, sequence FROM deliveries WHERE delivery_id IN (SELECT value FROM json_each(?)) AND recall = 1"""
@@ -64,6 +66,11 @@ def let_go(
             current = released(current, [ref.delivery_id for ref in moved], probes_s, 2 * lease_s, now)
         changes.append(_save(connection, row[0], HoldChange(before, current), now_us))
     return refs, changes
+
+
+def keep_parked(connection: sqlite3.Connection, delivery_ids: Sequence[int], until_us: int) -> None:
+    """As `Journal.keep_parked`."""
+    connection.executemany(_KEEP, [(until_us, delivery_id) for delivery_id in delivery_ids])
 
 
 def holds(connection: sqlite3.Connection, limit: int) -> list[HeldRecipient]:

@@ -41,7 +41,6 @@ SELECT d.delivery_id, d.attempt, d.recipient, d.addressed_as, d.state, e.sequenc
        d.postponed, d.copy, d.recall, d.ready_at
 FROM deliveries d JOIN envelopes e USING (sequence)
 WHERE d.state = 4 AND d.due_at <= ?1 AND d.expires_at > ?1
-    AND NOT EXISTS (SELECT 1 FROM holds h WHERE h.recipient = d.recipient AND h.cause = 3)
 ORDER BY d.due_at, d.delivery_id LIMIT ?2"""
 HOLDS = "SELECT * FROM holds WHERE recipient IN (SELECT value FROM json_each(?))"
 MAILBOX = """
@@ -60,7 +59,8 @@ WHERE key = ?1 AND (?2 IS NULL OR e.sender = ?2 OR EXISTS (
     WHERE d.delivery_id >= e.first_delivery_id AND d.delivery_id < e.first_delivery_id + e.delivery_count AND d.recipient = ?2))
 ORDER BY i.sequence DESC LIMIT ?3"""
 DELIVERIES = """
-SELECT delivery_id, recipient, addressed_as, state, attempt - postponed, due_at, ended_at, fetched_at, reason, detail, copy, recall
+SELECT delivery_id, recipient, addressed_as, state, attempt - postponed, due_at, ended_at, fetched_at, reason, detail, copy,
+    recall
 FROM deliveries WHERE delivery_id >= ? AND delivery_id < ? ORDER BY delivery_id"""
 TIMELINE = """
 SELECT v.event_id, v.at, v.name, v.sequence, v.delivery_id, d.recipient, v.attempt, v.reason, v.detail, v.took_ms
@@ -72,7 +72,10 @@ def hydrate(connection: sqlite3.Connection, refs: Sequence[Ref]) -> list[Work]:
     """As `Journal.hydrate`."""
     awaited = {(ref.delivery_id, ref.attempt) for ref in refs}
     ids = json_text(ref.delivery_id for ref in refs)
-    works = [_work(row) for row in connection.execute(HYDRATE, (ids,)) if row[:2] in awaited]
+    return _with_holds(connection, [_work(row) for row in connection.execute(HYDRATE, (ids,)) if row[:2] in awaited])
+
+
+def _with_holds(connection: sqlite3.Connection, works: Sequence[Work]) -> list[Work]:
     recipients = json_text({work.recipient for work in works})
     holds = {row[0]: HoldRow(*row).hold() for row in connection.execute(HOLDS, (recipients,))}
     return [replace(work, hold=holds[work.recipient]) if work.recipient in holds else work for work in works]
@@ -93,7 +96,7 @@ def overdue(connection: sqlite3.Connection, now_us: int, grace_s: float, limit: 
     """As `Journal.overdue`."""
     expired = connection.execute(OVERDUE, (now_us, now_us - span_us(grace_s), limit)).fetchall()
     given_up = connection.execute(GIVEN_UP, (now_us, limit - len(expired))).fetchall()
-    return [_work(row) for row in (*expired, *given_up)]
+    return _with_holds(connection, [_work(row) for row in (*expired, *given_up)])
 
 
 def mailbox(connection: sqlite3.Connection, recipient: AgencyCode, after: int, limit: int) -> list[MailboxEntry]:

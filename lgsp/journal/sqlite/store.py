@@ -142,6 +142,9 @@ class SqliteStore:
     ) -> tuple[list[Ref], list[HoldChange]]:
         return await self._writer.run(holding.let_go, micros(now), limit, lease_s, probes_s)
 
+    async def keep_parked(self, delivery_ids: Sequence[int], until: datetime) -> None:
+        await self._writer.run(holding.keep_parked, delivery_ids, micros(until))
+
     async def mark_fetched(self, delivery_id: int, now: datetime) -> bool:
         return await self._writer.run(holding.mark_fetched, delivery_id, micros(now))
 
