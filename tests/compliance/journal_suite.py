@@ -19,6 +19,7 @@ from tests.compliance.builders import ALPHA, BETA, LEASE_S, NOW, SENDER, Opener,
 
 LEASE = timedelta(seconds=LEASE_S)
 SECOND = timedelta(seconds=1)
+STUCK_AT = NOW + timedelta(days=7)
 
 
 async def accept(store: Store, *batch: Admitted, now: datetime = NOW) -> list[Accepted]:
@@ -81,7 +82,7 @@ async def test_accepting_nothing_is_nothing(store: Store) -> None:
     assert await store.accept([], NOW, LEASE_S) == []
     assert await store.settle([], NOW, LEASE_S) == []
     assert await store.hydrate([]) == []
-    await store.mark_queued([])
+    await store.mark_queued([], STUCK_AT)
 
 
 async def test_resend_gets_the_first_answer(store: Store) -> None:
@@ -206,7 +207,7 @@ async def test_stale_refs_are_not_hydrated(store: Store) -> None:
         admitted("box", mode="mailbox"),
     )
     await end(store, 1)
-    await store.mark_queued(refs(2))
+    await store.mark_queued(refs(2), STUCK_AT)
     asked = [Ref(one.deliveries[0].delivery_id, 1, 0, 0) for one in answers]
     assert [work.delivery_id for work in await store.hydrate([*asked, Ref(2, 2, 0, 0), Ref(99, 1, 0, 0)])] == [2]
 
@@ -226,7 +227,7 @@ async def test_an_end_is_recorded_once(store: Store, state: State, queued: bool)
     """A delivery ends once, with its event; what comes later is stale and told the state that counts."""
     (answer,) = await accept(store, admitted("m1"))
     if queued:
-        await store.mark_queued(refs(1))
+        await store.mark_queued(refs(1), STUCK_AT)
     ending = Settlement(delivery_id=1, state=state, attempt=1, reason="delivery.timeout", detail="x", took_ms=12)
     assert await settle(store, ending, now=NOW + SECOND) == [Settled(applied=True, state=state)]
     assert (
@@ -472,7 +473,7 @@ async def test_two_takers_never_get_the_same(store: Store, open_store: Opener) -
 async def test_queued_ones_are_not_due_any_more(store: Store) -> None:
     """The broker has them: the sweeper forgets them, hydrate does not, and it is no event."""
     (answer,) = await accept(store, admitted("m1"))
-    await store.mark_queued(refs(1))
+    await store.mark_queued(refs(1), STUCK_AT)
     assert await store.take_due(NOW + timedelta(days=1), 10, LEASE_S) == []
     assert [work.state for work in await store.hydrate(answer.ready)] == [State.QUEUED]
     assert await event_names(store, 1) == ["accepted"]
@@ -484,7 +485,7 @@ async def test_only_ready_ones_become_queued(store: Store) -> None:
         store, admitted("m1"), admitted("m2", order_key="k"), admitted("m3", order_key="k"), admitted("m4", mode="mailbox")
     )
     await end(store, 1)
-    await store.mark_queued(refs(1, 2, 3, 4, 99))
+    await store.mark_queued(refs(1, 2, 3, 4, 99), STUCK_AT)
     assert await states(store, 1, 2, 3, 4) == [State.DELIVERED, State.QUEUED, State.WAITING, State.AVAILABLE]
 
 
@@ -492,10 +493,10 @@ async def test_a_late_confirm_does_not_hide_the_retry(store: Store) -> None:
     """The attempt that the broker confirmed has failed meanwhile: the delivery waits for its next one and stays READY."""
     await accept(store, admitted("m1"))
     await settle(store, Settlement(delivery_id=1, state=State.READY, attempt=1, delay_s=5.0, reason="delivery.timeout"))
-    await store.mark_queued(refs(1, attempt=1))
+    await store.mark_queued(refs(1, attempt=1), STUCK_AT)
     assert await state_of(store, 1) is State.READY
     assert [(ref.delivery_id, ref.attempt) for ref in await store.take_due(NOW + 6 * SECOND, 10, LEASE_S)] == [(1, 2)]
-    await store.mark_queued(refs(1, attempt=2))
+    await store.mark_queued(refs(1, attempt=2), STUCK_AT)
     assert await state_of(store, 1) is State.QUEUED
 
 
@@ -503,14 +504,14 @@ async def test_a_retry_that_waits_is_not_taken_for_queued(store: Store) -> None:
     """The broker's late word on the first attempt does not make the second forgotten."""
     await accept(store, admitted("m1"))
     await settle(store, Settlement(delivery_id=1, state=State.READY, attempt=1, delay_s=30))
-    await store.mark_queued([first_attempt(1)])
+    await store.mark_queued([first_attempt(1)], STUCK_AT)
     assert [ref.attempt for ref in await store.take_due(NOW + timedelta(seconds=30), 10, LEASE_S)] == [2]
 
 
 async def test_a_broker_without_memory_gets_everything_again(store: Store) -> None:
     """After a restart all queued deliveries are ready and due now, the others stay; the number is told."""
     await accept(store, *(admitted(f"m{n}") for n in range(4)))
-    await store.mark_queued(refs(1, 2))
+    await store.mark_queued(refs(1, 2), STUCK_AT)
     await end(store, 3)
     assert await store.requeue_all(NOW) == 2
     assert [ref.delivery_id for ref in await store.take_due(NOW, 10, LEASE_S)] == [1, 2]
@@ -552,7 +553,7 @@ async def test_open_deliveries_become_overdue(store: Store) -> None:
         admitted("m5", order_key="k", life=short),
         admitted("m6", life=short),
     )
-    await store.mark_queued(refs(2))
+    await store.mark_queued(refs(2), STUCK_AT)
     await end(store, 6)
     assert await overdue(store, NOW + short - SECOND) == []
     assert await overdue(store, NOW + short) == [1, 2, 3, 5]
@@ -572,7 +573,7 @@ async def test_what_may_be_attempted_just_now_has_a_grace(store: Store) -> None:
         admitted("m3", life=short),
         admitted("m4", life=short, mode="mailbox"),
     )
-    await store.mark_queued(refs(3))
+    await store.mark_queued(refs(3), STUCK_AT)
     assert await overdue(store, NOW + short, 30.0) == [2, 4]
     assert await overdue(store, NOW + short + grace - SECOND, 30.0) == [2, 4]
     assert await overdue(store, NOW + short + grace, 30.0) == [1, 2, 3, 4]

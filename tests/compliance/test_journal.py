@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from lgsp.journal.postgres import PostgresStore
 from lgsp.journal.sqlite import SqliteStore
 from lgsp.ports import Store
 from tests.compliance.builders import Opener
+from tests.compliance.dead_suite import *  # noqa: F403
+from tests.compliance.hold_suite import *  # noqa: F403
 from tests.compliance.journal_suite import *  # noqa: F403  (the suite is what this module collects)
 from tests.compliance.lanes_suite import *  # noqa: F403
 from tests.compliance.records_suite import *  # noqa: F403
@@ -27,6 +28,8 @@ def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
     dsn: str = request.getfixturevalue("postgres_dsn")
 
     async def open_postgres() -> Store:
+        from lgsp.journal.postgres import PostgresStore
+
         return await PostgresStore.open(dsn, timeout_s=10)
 
     return open_postgres

@@ -35,7 +35,9 @@ WHERE d.state = 12 AND d.delivery_id > :after AND d.ended_at >= :since AND d.end
     AND (:ids IS NULL OR d.delivery_id IN (SELECT value FROM json_each(:ids)))"""
 LETTERS = f"""
 SELECT d.delivery_id, d.sequence, e.sender, e.message_id, d.recipient, e.kind, d.priority, e.accepted_at, d.expires_at,
-    d.ended_at, d.attempt - d.postponed, d.reason, d.detail, d.resolved_at, d.copy, e.header {_WHICH} ORDER BY d.delivery_id LIMIT :limit"""
+    d.ended_at, d.attempt - d.postponed, d.reason, d.detail, d.resolved_at, d.copy, e.header
+{_WHICH}
+ORDER BY d.delivery_id LIMIT :limit"""
 COUNT = f"SELECT count(*), coalesce(sum(d.expires_at <= :now), 0) {_WHICH}"
 REPLAYABLE = f"""
 SELECT d.delivery_id, d.sequence, d.lane, d.attempt, d.shard, d.priority, d.expires_at, e.header {_WHICH}
