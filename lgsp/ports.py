@@ -316,8 +316,8 @@ class Journal(Protocol):
         """These, if still PARKED, are given up at `until`, not before."""
         ...
 
-    async def mark_fetched(self, delivery_id: int, now: datetime) -> bool:
-        """A recipient takes this delivery out of its mailbox: noted once, with an event. False when it is not AVAILABLE."""
+    async def mark_fetched(self, delivery_ids: Sequence[int], now: datetime) -> list[bool]:
+        """Recipients take these out of their mailboxes: noted the first time, with an event. For each whether it is AVAILABLE."""
         ...
 
     async def answer_recall(self, delivery_ids: Sequence[int], agreed: bool, now: datetime) -> int:

@@ -312,7 +312,7 @@ async def test_what_may_be_in_somebodys_hands_is_asked_back(store: Store) -> Non
     """Published, queued or fetched: the recall is noted once, with an event; the delivery goes on as it stands."""
     await store.accept([admitted("m1"), admitted("m2"), admitted("m3", mode="mailbox"), admitted("m4")], NOW, LEASE_S)
     await store.mark_queued([Ref(2, 1, 0, 0)], NOW + DAY)
-    assert await store.mark_fetched(3, NOW)
+    assert await store.mark_fetched([3], NOW) == [True]
     await store.settle([Settlement(delivery_id=4, state=State.DELIVERED)], NOW, LEASE_S)
     for _ in range(2):
         answers = await store.settle([withdrawal(n) for n in (1, 2, 3, 4)], NOW, LEASE_S)
@@ -372,10 +372,8 @@ async def test_the_recipients_answer_to_a_recall_is_noted(store: Store) -> None:
 async def test_a_fetch_is_noted_once(store: Store) -> None:
     """The first time, with an event; what is not in a mailbox cannot be fetched from it."""
     await store.accept([admitted("m1", mode="mailbox"), admitted("m2")], NOW, LEASE_S)
-    assert await store.mark_fetched(1, NOW + SECOND)
-    assert await store.mark_fetched(1, NOW + DAY)
-    assert not await store.mark_fetched(2, NOW)
-    assert not await store.mark_fetched(99, NOW)
+    assert await store.mark_fetched([2, 1, 1, 99], NOW + SECOND) == [False, True, True, False]
+    assert await store.mark_fetched([1], NOW + DAY) == [True]
     record = await store.envelope(SENDER, "m1")
     assert record is not None and record.deliveries[0].fetched_at == NOW + SECOND
     assert await names(store, 1) == ["accepted", "available", "fetched"]

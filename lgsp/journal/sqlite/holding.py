@@ -24,13 +24,15 @@ FROM holds h ORDER BY h.since LIMIT ?"""
 OCCURRENCES = """
 SELECT at, name, recipient, reason, detail FROM occurrences WHERE ?1 IS NULL OR recipient = ?1
 ORDER BY occurrence_id DESC LIMIT ?2"""
-FETCHED = "UPDATE deliveries SET fetched_at = ? WHERE delivery_id = ? AND state = 3 AND fetched_at IS NULL"
+_FETCHED = "UPDATE deliveries SET fetched_at = ? WHERE delivery_id = ?"
 _SAVE = f"INSERT OR REPLACE INTO holds VALUES ({', '.join('?' * len(HoldRow._fields))})"  # noqa: S608 - placeholders only
 _REMOVE = "DELETE FROM holds WHERE recipient = ?"
 _RECORD = "INSERT INTO occurrences (at, name, recipient, reason, detail) VALUES (?, ?, ?, ?, ?)"
 _GO = "UPDATE deliveries SET state = 1, due_at = ?, ready_at = CASE WHEN ? THEN ? ELSE ready_at END WHERE delivery_id = ?"
 _KEEP = "UPDATE deliveries SET due_at = ? WHERE state = 4 AND delivery_id = ?"
-_AVAILABLE = "SELECT sequence, fetched_at FROM deliveries WHERE delivery_id = ? AND state = 3"
+AVAILABLE = """
+SELECT delivery_id, sequence, fetched_at FROM deliveries
+WHERE delivery_id IN (SELECT value FROM json_each(?)) AND +state = 3"""
 _REQUESTED = """
 SELECT delivery_id, sequence FROM deliveries WHERE delivery_id IN (SELECT value FROM json_each(?)) AND recall = 1"""
 _ANSWER = "UPDATE deliveries SET recall = ? WHERE delivery_id = ?"
@@ -91,16 +93,14 @@ def occurrences(connection: sqlite3.Connection, recipient: str | None, limit: in
     ]
 
 
-def mark_fetched(connection: sqlite3.Connection, delivery_id: int, now_us: int) -> bool:
+def mark_fetched(connection: sqlite3.Connection, delivery_ids: Sequence[int], now_us: int) -> list[bool]:
     """As `Journal.mark_fetched`."""
-    found = connection.execute(_AVAILABLE, (delivery_id,)).fetchone()
-    if found is None:
-        return False
-    sequence, fetched_at = found
-    if fetched_at is None:
-        connection.execute(FETCHED, (now_us, delivery_id))
-        connection.execute(INSERT_EVENT, EventRow(now_us, "fetched", sequence, delivery_id))
-    return True
+    rows = connection.execute(AVAILABLE, (json_text(delivery_ids),)).fetchall()
+    fresh = [(delivery_id, sequence) for delivery_id, sequence, fetched_at in rows if fetched_at is None]
+    connection.executemany(_FETCHED, [(now_us, delivery_id) for delivery_id, _ in fresh])
+    connection.executemany(INSERT_EVENT, [EventRow(now_us, "fetched", sequence, delivery_id) for delivery_id, sequence in fresh])
+    available = {row[0] for row in rows}
+    return [delivery_id in available for delivery_id in delivery_ids]
 
 
 def answer_recall(connection: sqlite3.Connection, delivery_ids: Sequence[int], agreed: bool, now_us: int) -> int:

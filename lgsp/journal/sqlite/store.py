@@ -145,8 +145,8 @@ class SqliteStore:
     async def keep_parked(self, delivery_ids: Sequence[int], until: datetime) -> None:
         await self._writer.run(holding.keep_parked, delivery_ids, micros(until))
 
-    async def mark_fetched(self, delivery_id: int, now: datetime) -> bool:
-        return await self._writer.run(holding.mark_fetched, delivery_id, micros(now))
+    async def mark_fetched(self, delivery_ids: Sequence[int], now: datetime) -> list[bool]:
+        return await self._writer.run(holding.mark_fetched, delivery_ids, micros(now))
 
     async def answer_recall(self, delivery_ids: Sequence[int], agreed: bool, now: datetime) -> int:
         return await self._writer.run(holding.answer_recall, delivery_ids, agreed, micros(now))
