@@ -28,6 +28,7 @@ from lgsp import __version__, metrics
 from lgsp.blobs.files import in_thread
 from lgsp.core.admission import Limits
 from lgsp.core.notices import NoticeRules
+from lgsp.core.retry import Policy
 from lgsp.errors import CannotListen, JournalUnavailable, SettingsError, Unavailable
 from lgsp.flow.attempt import Attempts
 from lgsp.flow.bell import Bell
@@ -35,10 +36,14 @@ from lgsp.flow.clock import loop_time
 from lgsp.flow.directory import DirectoryCache
 from lgsp.flow.dispatch import Dispatcher
 from lgsp.flow.health import Readiness
+from lgsp.flow.holds import Holds
 from lgsp.flow.intake import Intake
 from lgsp.flow.mailbox import Mailbox
+from lgsp.flow.maintenance import Maintenance
 from lgsp.flow.notices import Notices
 from lgsp.flow.outbox import Outbox
+from lgsp.flow.reach import Reach
+from lgsp.flow.recalls import Recalls
 from lgsp.flow.settler import Settler
 from lgsp.flow.sweeper import Sweeper
 from lgsp.http.app import make_app, make_health_app
@@ -155,6 +160,8 @@ class Hub:
     settler: Settler
     intake: Intake
     mailbox: Mailbox
+    recalls: Recalls
+    maintenance: Maintenance
     sweeper: Sweeper
     dispatcher: Dispatcher
     readiness: Readiness
@@ -165,7 +172,14 @@ class Hub:
         shutdown_grace_s."""
         background = [
             asyncio.create_task(loop)
-            for loop in (self.directory.run(), self.outbox.run(), self.sweeper.run(), self._tidy(), self._count())
+            for loop in (
+                self.directory.run(),
+                self.maintenance.run(),
+                self.outbox.run(),
+                self.sweeper.run(),
+                self._tidy(),
+                self._count(),
+            )
         ]
         working = asyncio.create_task(self._work())
         try:
@@ -213,7 +227,11 @@ class Hub:
         while True:
             started = loop_time()
             try:
-                metrics.balanced(await self.store.balance())
+                balance = await self.store.balance()
+                metrics.balanced(balance)
+                if balance.difference:
+                    log.error("balance.broken", deliveries=balance.difference)
+                metrics.held(await self.store.count_holds())
             except JournalUnavailable as error:
                 log.error("journal.lost", detail=str(error))
             await asyncio.sleep(max(_COUNT_EVERY_S, (loop_time() - started) / _COUNT_SHARE))
@@ -315,20 +333,30 @@ async def assemble(
         shards=settings.broker_shards,
     )
     bell = Bell()
-    outbox = Outbox(store, broker, window=settings.commit_batch, capacity=20_000)
+    maintenance = Maintenance(store, clock)
+    await maintenance.refresh()
+    outbox = Outbox(
+        store,
+        broker,
+        clock,
+        window=settings.commit_batch,
+        capacity=20_000,
+        stuck_after_s=settings.stuck_after_s,
+        is_shut=lambda: maintenance.pushes_nothing,
+    )
     settler = Settler(store, outbox, clock, max_batch=settings.commit_batch, capacity=100_000, ready_lease_s=lease_s)
-    notice_rules = NoticeRules(hub=hub_code, limits=limits)
-    notices = Notices(directory, notice_rules, clock)
+    notices = Notices(directory, NoticeRules(hub=hub_code, limits=limits), clock)
+    recalls = Recalls(store, store, settler, notices, clock)
     attempts = Attempts(
         directory=directory,
         directory_store=store,
-        adapters=adapters,
+        reach=Reach(adapters, concurrency=settings.worker_concurrency),
+        holds=Holds(store, clock, failures=settings.breaker_failures, probes_s=settings.breaker_probes_s),
         settler=settler,
-        notice_rules=notice_rules,
+        notices=notices,
         clock=clock,
         draw=draw,
-        schedule_s=settings.retry_schedule_s,
-        concurrency=settings.worker_concurrency,
+        policy=Policy(settings.retry_schedule_s, settings.retry_max_age_s),
     )
     return Hub(
         settings=settings,
@@ -346,6 +374,8 @@ async def assemble(
             directory=directory,
             outbox=outbox,
             bell=bell,
+            recalls=recalls,
+            maintenance=maintenance,
             limits=limits,
             clock=clock,
             ready_lease_s=lease_s,
@@ -353,8 +383,16 @@ async def assemble(
             capacity=settings.intake_capacity,
         ),
         mailbox=Mailbox(
-            store, settler, notices, bell, look_again_s=_LOOK_AGAIN_S if broker.survives_restart else _LOOK_AGAIN_ALONE_S
+            store,
+            store,
+            settler,
+            notices,
+            bell,
+            clock,
+            look_again_s=_LOOK_AGAIN_S if broker.survives_restart else _LOOK_AGAIN_ALONE_S,
         ),
+        recalls=recalls,
+        maintenance=maintenance,
         sweeper=Sweeper(
             store,
             broker,
@@ -365,6 +403,8 @@ async def assemble(
             interval_s=settings.sweep_interval_s,
             batch=settings.sweep_batch,
             ready_lease_s=lease_s,
+            probes_s=settings.breaker_probes_s,
+            is_shut=lambda: maintenance.pushes_nothing,
         ),
         dispatcher=Dispatcher(
             store, broker, attempts.make, max_held=4 * settings.worker_concurrency, max_batch=settings.commit_batch
@@ -405,6 +445,7 @@ def services_of(hub: Hub) -> Services:
         directory=hub.directory,
         intake=hub.intake,
         mailbox=hub.mailbox,
+        recalls=hub.recalls,
         blobs=hub.blobs,
         readiness=hub.readiness,
         token_key=token_key(hub.settings),

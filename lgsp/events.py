@@ -164,6 +164,24 @@ _TABLE: tuple[LogEvent, ...] = (
         "queue size_bytes error",
     ),
     _event(
+        "recipient.failing",
+        "warning",
+        "failures in a row: deliveries to this recipient are parked, probes go on; once an outage",
+        "recipient reason",
+        "detail",
+    ),
+    _event("recipient.recovered", "info", "it answers again; what was parked goes on", "recipient", "reason detail"),
+    _event(
+        "maintenance.changed", "info", "an operator's maintenance began or ended (state)", "recipient state", "detail operator"
+    ),
+    _event(
+        "balance.broken",
+        "error",
+        "promise 2: the delivery table and the event stream do not agree; an operator has to act (`lgsp balance`)",
+        "deliveries",
+        "detail",
+    ),
+    _event(
         "endpoint.disabled",
         "warning",
         "a recipient's endpoint is gone (410); an operator has to register a new one",

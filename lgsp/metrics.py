@@ -1,10 +1,11 @@
 """What the hub counts, for Prometheus. Units are in the names; labels are few and closed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from prometheus_client import Counter, Gauge, Histogram
 
 from contracts.problems import CATALOGUE
+from lgsp.core.hold import Cause
 from lgsp.core.lifecycle import State
 from lgsp.ports import Balance
 
@@ -25,7 +26,8 @@ ATTEMPT_S = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
 SETTLED = Counter("lgsp_deliveries_settled_total", "Settlements by resulting state (ready: a retry was scheduled)", ["state"])
-PUT_OFF = Counter("lgsp_attempts_put_off_total", "Attempts put off because the line of their recipient did not move")
+PARKED = Counter("lgsp_deliveries_parked_total", "Deliveries parked because their recipient is on hold")
+REPLAYED = Counter("lgsp_dead_letters_replayed_total", "Dead letters put back on their way and ready at once")
 STALE = Counter("lgsp_refs_stale_total", "References dropped because their delivery had moved on")
 OUTBOX_PUBLISHED = Counter("lgsp_outbox_published_total", "References confirmed by the broker")
 OUTBOX_DEFERRED = Counter("lgsp_outbox_deferred_total", "References left to the sweeper because the broker did not answer")
@@ -39,6 +41,9 @@ BALANCE_DIFFERENCE = Gauge(
     "lgsp_balance_difference", "Deliveries accepted according to events minus those in the delivery table; not 0 is an alarm"
 )
 
+HOLDS = Gauge("lgsp_recipients_on_hold", "Recipients whose deliveries are parked, by cause", ["cause"])
+
+_holds = {cause: HOLDS.labels(cause.label) for cause in Cause}
 _settled = {state: SETTLED.labels(state.label) for state in State}
 _deliveries = {state: DELIVERIES.labels(state.label) for state in State}
 _refused = {code: REFUSED.labels(code) for code in CATALOGUE}
@@ -57,6 +62,12 @@ def balanced(balance: Balance) -> None:
     for state in State:
         _deliveries[state].set(balance.by_state.get(state, 0))
     BALANCE_DIFFERENCE.set(balance.difference)
+
+
+def held(holds: Mapping[Cause, int]) -> None:
+    """Takes over a count of the journal."""
+    for cause, gauge in _holds.items():
+        gauge.set(holds.get(cause, 0))
 
 
 def watch_intake(held: Callable[[], float]) -> None:

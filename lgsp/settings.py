@@ -75,8 +75,13 @@ class Settings:
     commit_batch: Annotated[int, Meta(ge=1, le=10_000)] = 250
     worker_concurrency: Annotated[int, Meta(ge=1, le=10_000)] = 128
     prefetch: Annotated[int, Meta(ge=1, le=1000)] = 16
-    retry_schedule_s: Schedule = (5, 30, 120, 600, 1800, 7200, 18000, 36000)
+    # Ends after 65 h: what was sent on Friday evening to an office that switches off for the weekend arrives on Monday.
+    retry_schedule_s: Schedule = (5, 30, 120, 600, 1800, 7200, 18000, 36000, 43200, 43200, 43200, 43200)
+    retry_max_age_s: Seconds = 4 * 24 * 3600.0
+    breaker_failures: Count = 5
+    breaker_probes_s: Schedule = (5, 10, 20, 40, 60)
     ready_lease_s: Seconds = 15.0
+    stuck_after_s: Seconds = 3600.0
     sweep_interval_s: Annotated[float, Meta(ge=0.05, le=60)] = 0.5
     sweep_batch: Annotated[int, Meta(ge=1, le=10_000)] = 500
     publish_timeout_s: Seconds = 10.0
@@ -250,6 +255,8 @@ def _problems_between(s: Settings) -> Iterator[str]:
         yield f"max_batch_bytes: at least max_body_bytes ({s.max_body_bytes}), got {s.max_batch_bytes}"
     if s.commit_batch > s.intake_capacity:
         yield f"commit_batch: at most intake_capacity ({s.intake_capacity}), got {s.commit_batch}"
+    if s.stuck_after_s <= s.ready_lease_s:
+        yield f"stuck_after_s: more than ready_lease_s ({s.ready_lease_s}), got {s.stuck_after_s}"
     if s.ready_lease_s <= s.publish_timeout_s:
         # Otherwise the sweeper publishes again what the outbox is still publishing.
         yield f"ready_lease_s: more than publish_timeout_s ({s.publish_timeout_s}), got {s.ready_lease_s}"

@@ -96,6 +96,13 @@ def tripped(
     return Hold(recipient=recipient, cause=Cause.FAILING, since=now, due_at=due_at, reason=reason, detail=detail)
 
 
+def probing(hold: Hold | None, probe: int, patience_s: float, now: datetime) -> Hold | None:
+    """The probe is under way, and nobody sends another one for so long."""
+    if hold is None or hold.cause is not Cause.FAILING or hold.probe != probe:
+        return hold
+    return msgspec.structs.replace(hold, due_at=now + timedelta(seconds=patience_s))
+
+
 def probe_failed(
     hold: Hold | None, probe: int, reason: str, detail: str, wish_s: float, probes_s: Sequence[float], now: datetime
 ) -> Hold | None:

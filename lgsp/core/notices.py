@@ -29,9 +29,12 @@ class NoticeRules:
     limits: Limits
 
 
-def notice_of(parcel: Parcel, verdict: Verdict, directory: Directory, rules: NoticeRules, now: datetime) -> Admitted | None:
+def notice_of(
+    parcel: Parcel, number: int, verdict: Verdict, directory: Directory, rules: NoticeRules, now: datetime
+) -> Admitted | None:
     """A `delivery.status` envelope to the sender, if the delivery ended and the sender wants to know; None otherwise.
 
+    `number`: of the attempt as the journal counts, never the same again: a delivery that was replayed may end twice.
     It takes the lane of what it is about and is found by the same identifiers; its body names the first MAX_REFERENCES of them.
     Notices about notices do not exist. A sender that is no longer in the directory cannot be told.
     """
@@ -40,7 +43,7 @@ def notice_of(parcel: Parcel, verdict: Verdict, directory: Directory, rules: Not
         return None
     if sender.wants_status == "failures" and verdict.state is State.DELIVERED:
         return None
-    envelope = _envelope(parcel, verdict, rules.hub, now)
+    envelope = _envelope(parcel, number, verdict, rules.hub, now)
     in_its_lane = msgspec.structs.replace(envelope, order_key=parcel.order_key)
     try:
         hops = route(in_its_lane, directory, now.date(), rules.limits.shards)
@@ -57,10 +60,10 @@ def notice_of(parcel: Parcel, verdict: Verdict, directory: Directory, rules: Not
     )
 
 
-def _envelope(parcel: Parcel, verdict: Verdict, hub: AgencyCode, now: datetime) -> Envelope:
+def _envelope(parcel: Parcel, number: int, verdict: Verdict, hub: AgencyCode, now: datetime) -> Envelope:
     about = parcel.envelope
     return Envelope(
-        message_id=f"status.{parcel.delivery_id}.{parcel.attempt}.{verdict.state.label}",
+        message_id=f"status.{parcel.delivery_id}.{number}.{verdict.state.label}",
         sender=hub,
         recipients=(about.sender,),
         kind=KIND,

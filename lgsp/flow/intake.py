@@ -20,7 +20,9 @@ from lgsp.errors import Overloaded, Unavailable
 from lgsp.flow.bell import Bell
 from lgsp.flow.directory import DirectoryCache
 from lgsp.flow.group import Group
+from lgsp.flow.maintenance import DoorClosed, Maintenance
 from lgsp.flow.outbox import Outbox
+from lgsp.flow.recalls import Recalls
 from lgsp.log import get_logger
 from lgsp.ports import Accepted, EnvelopeRecord, Journal, Records, Reused
 
@@ -59,6 +61,8 @@ class Intake:
         directory: DirectoryCache,
         outbox: Outbox,
         bell: Bell,
+        recalls: Recalls,
+        maintenance: Maintenance,
         limits: Limits,
         clock: Callable[[], datetime],
         ready_lease_s: float,
@@ -71,6 +75,8 @@ class Intake:
         self._directory = directory
         self._outbox = outbox
         self._bell = bell
+        self._recalls = recalls
+        self._maintenance = maintenance
         self._limits = limits
         self._clock = clock
         self._ready_lease_s = ready_lease_s
@@ -102,7 +108,7 @@ class Intake:
         the first such failure on every outcome is that failure, unless it is a refusal. Raises nothing.
         """
         outcomes: list[Outcome | Admitted] = []
-        failure: Exception | None = None if self._open else Stopping("the hub is stopping")
+        failure = self._closed()
         for place, envelope in enumerate(envelopes):
             if place % _BREATH == _BREATH - 1:
                 await asyncio.sleep(0)  # deciding is work: others have their turn in between
@@ -111,7 +117,7 @@ class Intake:
             except Exception as error:  # noqa: BLE001 - trouble or a bug: told to this caller, and to nobody else
                 failure = error
                 outcomes.append(error)
-        return await self._committed(outcomes)
+        return await self._followed(outcomes, await self._committed(outcomes))
 
     async def explain(self, envelope: Envelope, caller: Agency) -> Explanation:
         """What `submit` would decide now, and why; stores nothing."""
@@ -128,6 +134,26 @@ class Intake:
         """Turns new envelopes away and returns once everything under way is answered."""
         self._open = False
         await self._group.idle()
+
+    def _closed(self) -> Exception | None:
+        """Why nothing comes in at the moment."""
+        if not self._open:
+            return Stopping("the hub is stopping")
+        try:
+            self._maintenance.check_door()
+        except DoorClosed as error:
+            return error
+        return None
+
+    async def _followed(self, asked: "Sequence[Outcome | Admitted]", outcomes: list[Outcome]) -> list[Outcome]:
+        """Once committed, what documents ask of earlier ones is done; where that failed, the same bytes have to come again."""
+        for place, (admitted, outcome) in enumerate(zip(asked, outcomes, strict=True)):
+            if isinstance(admitted, Admitted) and admitted.intent is not None and isinstance(outcome, Answer):
+                try:
+                    await self._recalls.follow(admitted, outcome.receipt)
+                except Unavailable as error:
+                    outcomes[place] = error
+        return outcomes
 
     async def _decided(self, envelope: Envelope, caller: Agency) -> "Admitted | Answer | ContractError":
         """Answer: it was accepted before. Raises Unavailable."""
@@ -199,7 +225,9 @@ class Intake:
 
     def receipt_of_record(self, record: EnvelopeRecord) -> Receipt:
         """The receipt again, for whoever lost it."""
-        deliveries = tuple(delivery_ref(one.delivery_id, one.recipient, one.addressed_as) for one in record.deliveries)
+        deliveries = tuple(
+            delivery_ref(one.delivery_id, one.recipient, one.addressed_as) for one in record.deliveries if not one.copy
+        )
         envelope = record.envelope
         return receipt_of(
             self._hub, envelope.sender, envelope.message_id, record.digest, record.sequence, record.accepted_at, deliveries

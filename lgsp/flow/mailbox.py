@@ -1,6 +1,7 @@
 """Pull delivery: the recipient lists, fetches and acknowledges. For systems behind firewalls, and communes without servers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Literal
 
 import msgspec
@@ -10,9 +11,13 @@ from lgsp.core.lifecycle import State
 from lgsp.core.retry import Verdict
 from lgsp.flow.bell import Bell
 from lgsp.flow.clock import loop_time
+from lgsp.flow.group import Group
 from lgsp.flow.notices import Notices
 from lgsp.flow.settler import Settler
-from lgsp.ports import MailboxEntry, Records, Settled, Settlement, Work
+from lgsp.ports import Journal, MailboxEntry, Records, Settled, Settlement, Work
+
+_FETCHES_AT_ONCE, _FETCHES_WAITING = 250, 10_000
+_LINGER_S = 0.004
 
 
 class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -26,7 +31,22 @@ class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
 class Mailbox:
     """`look_again_s`: what another process put into a mailbox, where the bell of this one is not heard, is seen this late."""
 
-    def __init__(self, records: Records, settler: Settler, notices: Notices, bell: Bell, *, look_again_s: float) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        records: Records,
+        settler: Settler,
+        notices: Notices,
+        bell: Bell,
+        clock: Callable[[], datetime],
+        *,
+        look_again_s: float,
+    ) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._fetches: Group[int, bool] = Group(
+            self._mark_fetched, max_batch=_FETCHES_AT_ONCE, capacity=_FETCHES_WAITING, linger_s=_LINGER_S
+        )
         self._records = records
         self._settler = settler
         self._notices = notices
@@ -48,9 +68,19 @@ class Mailbox:
             await self._bell.wait(recipient, min(left_s, self._look_again_s))
 
     async def fetch(self, recipient: AgencyCode, delivery_id: int) -> Work | None:
-        """A delivery of this recipient, also after it was acknowledged; None for any other."""
+        """A delivery of this recipient, also after it was acknowledged; None for any other.
+
+        Out of the mailbox it is handed only once the journal knows: from then on it cannot be cancelled behind the recipient's
+        back. Raises JournalUnavailable or Overloaded.
+        """
         work = await self._records.fetch(delivery_id)
-        return work if work is not None and work.recipient == recipient else None
+        if work is None or work.recipient != recipient:
+            return None
+        if work.state is State.AVAILABLE:
+            (still_there,) = await self._fetches.submit((delivery_id,))
+            if not still_there:
+                return await self._records.fetch(delivery_id)
+        return work
 
     async def acknowledge(self, recipient: AgencyCode, items: Sequence[Acknowledgement]) -> Sequence[Settled]:
         """Ends deliveries, in the order given, and tells the senders that want to know.
@@ -59,6 +89,9 @@ class Mailbox:
         """
         outlines = {work.delivery_id: work for work in await self._records.outline([item.delivery_id for item in items])}
         return await self._settler.settle([self._settlement(recipient, item, outlines.get(item.delivery_id)) for item in items])
+
+    async def _mark_fetched(self, delivery_ids: Sequence[int]) -> Sequence[bool]:
+        return await self._journal.mark_fetched(delivery_ids, self._clock())
 
     def _settlement(self, recipient: AgencyCode, item: Acknowledgement, work: Work | None) -> Settlement:
         verdict = _verdict(item)

@@ -18,8 +18,11 @@ class Notices:
         self._clock = clock
 
     def about(self, work: Work, verdict: Verdict) -> Admitted | None:
-        """The notice for the settlement that ends this delivery; None when its sender does not want one. Reads no body."""
-        return notice_of(parcel_of(work), verdict, self._directory.current, self._rules, self._clock())
+        """The notice for the settlement that ends this delivery; None when its sender does not want one, or for a copy, which is
+        none of the sender's business. Reads no body."""
+        if work.copy:
+            return None
+        return notice_of(parcel_of(work), work.attempt, verdict, self._directory.current, self._rules, self._clock())
 
 
 def parcel_of(work: Work) -> Parcel:

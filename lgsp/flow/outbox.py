@@ -8,7 +8,8 @@ only if it has not ended by then, so that a quick delivery costs no extra write.
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
 
 from lgsp import metrics
 from lgsp.core.urgency import ByUrgency
@@ -24,13 +25,27 @@ _PAUSE_WHEN_DOWN_S = 0.5
 
 
 class Outbox:
-    """`capacity`: refs kept in memory; beyond it the least urgent are left to the sweeper."""
+    """`capacity`: refs kept in memory; beyond it the least urgent are left to the sweeper, as all are while `is_shut`. What the
+    broker has had for `stuck_after_s` it must have lost."""
 
-    def __init__(self, journal: Journal, broker: Broker, *, window: int, capacity: int) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        broker: Broker,
+        clock: Callable[[], datetime],
+        *,
+        window: int,
+        capacity: int,
+        stuck_after_s: float,
+        is_shut: Callable[[], bool],
+    ) -> None:
         self._journal = journal
         self._broker = broker
         self._window = window
+        self._clock = clock
         self._capacity = capacity
+        self._stuck_after = timedelta(seconds=stuck_after_s)
+        self._is_shut = is_shut
         self._waiting: ByUrgency[Ref] = ByUrgency()
         self._wake = asyncio.Event()
         self._confirmed: deque[tuple[float, list[Ref]]] = deque()
@@ -43,7 +58,7 @@ class Outbox:
 
     def offer(self, refs: Sequence[Ref]) -> None:
         """Publish soon. Drops what does not fit: the journal knows it."""
-        for ref in refs:
+        for ref in () if self._is_shut() else refs:
             if self.room or self._waiting.drop_below(ref.priority) is not None:
                 self._waiting.put(ref, ref.priority)
                 self._wake.set()
@@ -99,6 +114,6 @@ class Outbox:
             self.forget(ref.delivery_id for ref in still)
             if still:
                 try:
-                    await self._journal.mark_queued(still)
+                    await self._journal.mark_queued(still, self._clock() + self._stuck_after)
                 except JournalUnavailable as error:
                     log.error("journal.lost", detail=str(error))

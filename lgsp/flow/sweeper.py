@@ -1,15 +1,17 @@
-"""Brings back what would otherwise be forgotten: retries that fell due, what was committed and never confirmed by the broker,
-and what outlived its time. The timetable is the journal's, so it survives everything the journal survives."""
+"""Brings back what would otherwise be forgotten: retries that fell due, what the broker never confirmed or lost, what a hold
+lets go, what is replayed, and what outlived its time. The timetable is the journal's, so it survives what the journal survives."""
 
 import asyncio
-import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from lgsp import metrics
+from lgsp.core.hold import Cause
 from lgsp.core.lifecycle import State
 from lgsp.core.retry import Verdict
 from lgsp.errors import Unavailable
+from lgsp.flow.clock import loop_time
+from lgsp.flow.holds import tell
 from lgsp.flow.notices import Notices
 from lgsp.flow.outbox import Outbox
 from lgsp.flow.settler import Settler
@@ -21,6 +23,8 @@ log = get_logger()
 # An attempt ends by expires_at and says itself what came of it; this is its time to say so, and for clocks that differ.
 EXPIRY_GRACE_S = 60.0
 _EXPIRED = Verdict(State.EXPIRED, reason="delivery.expired")
+_KEEP_PARKED = timedelta(hours=1)
+_HOLDS_AT_ONCE = 50
 
 
 class Sweeper:
@@ -38,6 +42,8 @@ class Sweeper:
         interval_s: float,
         batch: int,
         ready_lease_s: float,
+        probes_s: tuple[float, ...],
+        is_shut: Callable[[], bool],
     ) -> None:
         self._journal = journal
         self._broker = broker
@@ -48,6 +54,8 @@ class Sweeper:
         self._interval_s = interval_s
         self._batch = batch
         self._ready_lease_s = ready_lease_s
+        self._probes_s = probes_s
+        self._is_shut = is_shut
 
     async def run(self) -> None:
         """Sweeps until cancelled. What the journal does not answer or take is tried again after the interval."""
@@ -61,33 +69,68 @@ class Sweeper:
 
     async def sweep_once(self) -> bool:
         """One round; whether there is more to do at once."""
-        started = time.perf_counter()
-        swept = await self._publish_due()
-        expired = await self._expire()
-        if swept or expired:
-            log.debug("sweep.done", took_ms=round((time.perf_counter() - started) * 1000), refs=swept, expired=expired)
-        return swept == self._batch or expired == self._batch
+        started = loop_time()
+        swept = await self._publish_due() if self._may_publish() else 0
+        if self._may_publish():
+            await self._let_go()
+            await self._replay()
+        ended = await self._end_overdue()
+        if swept or ended:
+            log.debug("sweep.done", took_ms=round((loop_time() - started) * 1000), refs=swept, expired=ended)
+        return swept == self._batch or ended == self._batch
+
+    def _may_publish(self) -> bool:
+        """Not while an operator has switched pushing off, the broker is away, or the outbox is full."""
+        return not self._is_shut() and self._broker.is_up() and self._outbox.room > 0
 
     async def _publish_due(self) -> int:
         limit = min(self._batch, self._outbox.room)
-        if limit == 0 or not self._broker.is_up():
-            return 0
         refs = await self._journal.take_due(self._clock(), limit, self._ready_lease_s)
         self._outbox.offer(refs)
         metrics.SWEPT.inc(len(refs))
         return len(refs)
 
-    async def _expire(self) -> int:
+    async def _let_go(self) -> None:
+        """Probes, and what recovers or comes out of a maintenance."""
+        refs, changes = await self._journal.let_go(self._clock(), _HOLDS_AT_ONCE, self._ready_lease_s, self._probes_s)
+        self._outbox.offer(refs)
+        tell(changes)
+
+    async def _replay(self) -> None:
+        refs = await self._journal.step_replays(self._clock(), self._batch, self._ready_lease_s)
+        self._outbox.offer(refs)
+        metrics.REPLAYED.inc(len(refs))
+
+    async def _end_overdue(self) -> int:
         """Those that are at another attempt by the time they are settled are left to the next round."""
-        overdue = await self._journal.overdue(self._clock(), EXPIRY_GRACE_S, self._batch)
-        await self._settler.settle([self._ending(work) for work in overdue])
+        now = self._clock()
+        overdue = await self._journal.overdue(now, EXPIRY_GRACE_S, self._batch)
+        kept = [work for work in overdue if work.expires_at > now and _in_maintenance(work)]
+        await self._settler.settle([self._ending(work, now) for work in overdue if work not in kept])
+        if kept:
+            await self._journal.keep_parked([work.delivery_id for work in kept], now + _KEEP_PARKED)
         return len(overdue)
 
-    def _ending(self, work: Work) -> Settlement:
+    def _ending(self, work: Work, now: datetime) -> Settlement:
+        verdict = (
+            _EXPIRED if work.expires_at <= now else Verdict(State.DEAD, reason="delivery.too_old", detail=_last_reason(work))
+        )
         return Settlement(
             delivery_id=work.delivery_id,
-            state=_EXPIRED.state,
+            state=verdict.state,
             attempt=work.attempt,
-            reason=_EXPIRED.reason,
-            notice=self._notices.about(work, _EXPIRED),
+            reason=verdict.reason,
+            detail=verdict.detail,
+            notice=self._notices.about(work, verdict),
         )
+
+
+def _in_maintenance(work: Work) -> bool:
+    return work.hold is not None and work.hold.cause is Cause.MAINTENANCE
+
+
+def _last_reason(work: Work) -> str:
+    """Why its recipient was on hold."""
+    if work.hold is None:
+        return ""
+    return ": ".join(part for part in (work.hold.reason, work.hold.detail) if part)

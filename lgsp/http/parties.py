@@ -1,4 +1,4 @@
-"""Who may see what: the sender all of an envelope, a recipient its own part, anybody else nothing."""
+"""Who may see what: the sender all of an envelope but subscribers' copies, a recipient its own part, anybody else nothing."""
 
 from lgsp.core.directory import Agency, Directory
 from lgsp.ports import DeliveryRecord, EnvelopeRecord, Event
@@ -19,7 +19,7 @@ def is_party(record: EnvelopeRecord, caller: Agency, directory: Directory) -> bo
 
 def visible_deliveries(record: EnvelopeRecord, caller: Agency, directory: Directory) -> tuple[DeliveryRecord, ...]:
     if is_sender(record, caller, directory):
-        return record.deliveries
+        return tuple(one for one in record.deliveries if not one.copy or one.recipient == caller.code)
     return tuple(one for one in record.deliveries if one.recipient == caller.code)
 
 

@@ -8,6 +8,7 @@ from lgsp.flow.directory import DirectoryCache
 from lgsp.flow.health import Readiness
 from lgsp.flow.intake import Intake
 from lgsp.flow.mailbox import Mailbox
+from lgsp.flow.recalls import Recalls
 from lgsp.ports import Blobs, DirectoryStore, Records
 from lgsp.settings import Settings
 from signing.jws import SigningKey
@@ -23,6 +24,7 @@ class Services:
     directory: DirectoryCache
     intake: Intake
     mailbox: Mailbox
+    recalls: Recalls
     blobs: Blobs
     readiness: Readiness
     token_key: bytes = field(repr=False)

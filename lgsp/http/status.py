@@ -1,7 +1,7 @@
 """GET /v1/envelopes/{sender}/{message_id}: what became of an envelope, its receipt, its timeline."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from aiohttp import web
@@ -22,7 +22,9 @@ StateLabel = Annotated[str, Meta(description="lgsp.core.lifecycle", extra_json_s
 
 
 class DeliveryStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A delivery as it stands. `reason` is a code of the catalogue, `due_at` the next attempt."""
+    """A delivery as it stands. `reason` is a code of the catalogue, `due_at` the next attempt (of a parked one: when it is given
+    up), `fetched_at` when it was first taken out of the mailbox, `recall` whether its sender asked for it back and what the
+    recipient answered."""
 
     delivery_id: int
     recipient: str
@@ -31,8 +33,10 @@ class DeliveryStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     attempt: int
     due_at: datetime | None = None
     ended_at: datetime | None = None
+    fetched_at: datetime | None = None
     reason: str = ""
     detail: str = ""
+    recall: Literal["none", "requested", "agreed", "refused"] = "none"
 
 
 class EnvelopeStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -163,6 +167,8 @@ def _delivery(record: DeliveryRecord) -> DeliveryStatus:
         attempt=record.attempt,
         due_at=record.due_at,
         ended_at=record.ended_at,
+        fetched_at=record.fetched_at,
+        recall=record.recall.label,
         reason=record.reason,
         detail=record.detail,
     )

@@ -19,15 +19,20 @@ from lgsp.broker.embedded import EmbeddedBroker
 from lgsp.core.admission import Limits
 from lgsp.core.directory import Agency, Grant
 from lgsp.core.notices import NoticeRules
+from lgsp.core.retry import Policy
 from lgsp.errors import BrokerUnavailable, JournalUnavailable
 from lgsp.flow.attempt import Attempts
 from lgsp.flow.bell import Bell
 from lgsp.flow.directory import DirectoryCache
 from lgsp.flow.dispatch import Dispatcher
+from lgsp.flow.holds import Holds
 from lgsp.flow.intake import Intake
 from lgsp.flow.mailbox import Mailbox
+from lgsp.flow.maintenance import Maintenance
 from lgsp.flow.notices import Notices
 from lgsp.flow.outbox import Outbox
+from lgsp.flow.reach import Reach
+from lgsp.flow.recalls import Recalls
 from lgsp.flow.settler import Settler
 from lgsp.flow.sweeper import Sweeper
 from lgsp.journal.sqlite import SqliteStore
@@ -38,6 +43,9 @@ COMMUNE, PUSHED, PULLED = AgencyCode("H01.101"), AgencyCode("H01.15"), AgencyCod
 BODY = msgspec.json.encode(CASE_PROGRESS[0].body)
 LEASE_S = 15.0
 SCHEDULE_S = (5.0, 30.0)
+MAX_AGE_S = 3600.0
+FAILURES = 3
+PROBES_S = (5.0, 20.0)
 EVERYTHING = (Grant(kinds=("*",)),)
 
 AGENCIES = (
@@ -138,6 +146,8 @@ class Rig:
     settler: Settler
     intake: Intake
     mailbox: Mailbox
+    recalls: Recalls
+    maintenance: Maintenance
     sweeper: Sweeper
     dispatcher: Dispatcher
     stop: asyncio.Event
@@ -212,21 +222,24 @@ async def rig(
     await store.requeue_all(clock())
     await directory.refresh()
     limits = Limits(max_body_bytes=100_000, default_life=timedelta(days=30), shards=4)
-    outbox = Outbox(journal, broker, window=50, capacity=10_000)
+    maintenance = Maintenance(journal, clock, poll_s=0.01)
+    outbox = Outbox(
+        journal, broker, clock, window=50, capacity=10_000, stuck_after_s=3600.0, is_shut=lambda: maintenance.pushes_nothing
+    )
     settler = Settler(journal, outbox, clock, max_batch=50, capacity=10_000, ready_lease_s=LEASE_S)
     bell = Bell()
-    notice_rules = NoticeRules(hub=HUB, limits=limits)
-    notices = Notices(directory, notice_rules, clock)
+    notices = Notices(directory, NoticeRules(hub=HUB, limits=limits), clock)
+    recalls = Recalls(journal, journal, settler, notices, clock)
     attempts = Attempts(
         directory=directory,
         directory_store=journal,
-        adapters={"fake": partner},
+        reach=Reach({"fake": partner}, concurrency=16),
+        holds=Holds(journal, clock, failures=FAILURES, probes_s=PROBES_S),
         settler=settler,
-        notice_rules=notice_rules,
+        notices=notices,
         clock=clock,
         draw=lambda: 0.5,
-        schedule_s=SCHEDULE_S,
-        concurrency=16,
+        policy=Policy(SCHEDULE_S, MAX_AGE_S),
     )
     one = Rig(
         clock=clock,
@@ -237,15 +250,20 @@ async def rig(
         outbox=outbox,
         settler=settler,
         intake=Intake(
-            hub=HUB, journal=journal, records=journal, directory=directory, outbox=outbox, bell=bell, limits=limits, clock=clock,
-            ready_lease_s=LEASE_S, max_batch=50, capacity=capacity,
+            hub=HUB, journal=journal, records=journal, directory=directory, outbox=outbox, bell=bell, recalls=recalls,
+            maintenance=maintenance, limits=limits, clock=clock, ready_lease_s=LEASE_S, max_batch=50, capacity=capacity,
         ),
-        mailbox=Mailbox(journal, settler, notices, bell, look_again_s=0.5),
-        sweeper=Sweeper(journal, broker, outbox, settler, notices, clock, interval_s=0.01, batch=100, ready_lease_s=LEASE_S),
+        mailbox=Mailbox(journal, journal, settler, notices, bell, clock, look_again_s=0.5),
+        recalls=recalls,
+        maintenance=maintenance,
+        sweeper=Sweeper(
+            journal, broker, outbox, settler, notices, clock, interval_s=0.01, batch=100, ready_lease_s=LEASE_S, probes_s=PROBES_S,
+            is_shut=lambda: maintenance.pushes_nothing,
+        ),
         dispatcher=Dispatcher(journal, broker, attempts.make, max_held=64, max_batch=50),
         stop=asyncio.Event(),
     )  # fmt: skip
-    loops = (outbox.run(), one.sweeper.run(), one.dispatcher.run(one.stop, 5.0)) if run else ()
+    loops = (maintenance.run(), outbox.run(), one.sweeper.run(), one.dispatcher.run(one.stop, 5.0)) if run else ()
     tasks = [asyncio.create_task(loop) for loop in loops]
     try:
         yield one

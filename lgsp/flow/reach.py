@@ -1,0 +1,38 @@
+"""Reaching recipients: so many attempts at once in this process, so many at one recipient, and the adapter that speaks to it."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+from contracts.adapter import DeliveryAdapter, Endpoint, Parcel
+from contracts.outcome import Outcome, Retry
+from lgsp import metrics
+from lgsp.flow.lines import Line
+from lgsp.flow.turnstile import Turnstile
+from lgsp.log import get_logger
+
+log = get_logger()
+
+_RESERVE = 8  # of so many slots of the process one is kept for what is urgent
+
+
+class Reach:
+    """At most `concurrency` attempts at once, at most `endpoint.max_in_flight` of them at one recipient."""
+
+    def __init__(self, adapters: Mapping[str, DeliveryAdapter], *, concurrency: int) -> None:
+        self._adapters = adapters
+        self._concurrency = concurrency
+        self._slots = Turnstile(reserve=concurrency // _RESERVE)
+        self._lines: defaultdict[str, Line] = defaultdict(Line)
+
+    async def ask(self, parcel: Parcel, endpoint: Endpoint) -> Outcome:
+        """What came of it. Raises PutOff when the recipient's line is too long."""
+        priority = parcel.envelope.priority
+        line = self._lines[parcel.recipient]
+        async with line.turn(endpoint.max_in_flight, priority), self._slots.turn(self._concurrency, priority):
+            with metrics.ATTEMPTS_RUNNING.track_inprogress(), metrics.ATTEMPT_S.time():
+                try:
+                    return await self._adapters[endpoint.adapter].deliver(parcel, endpoint)
+                except Exception as error:
+                    component = f"adapter {endpoint.adapter}"
+                    log.error("error.unexpected", component=component, delivery_id=parcel.delivery_id, exc_info=error)
+                    return Retry("delivery.internal", type(error).__name__)
