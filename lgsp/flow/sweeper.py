@@ -1,5 +1,5 @@
 """Brings back what would otherwise be forgotten: retries that fell due, what the broker never confirmed or lost, what a hold
-lets go, what is replayed, and what outlived its time. The timetable is the journal's, so it survives what the journal survives."""
+lets go, what is replayed, and what outlived its time. The timetable is the journal's and survives what it survives."""
 
 import asyncio
 from collections.abc import Callable

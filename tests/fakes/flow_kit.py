@@ -43,7 +43,7 @@ COMMUNE, PUSHED, PULLED = AgencyCode("H01.101"), AgencyCode("H01.15"), AgencyCod
 BODY = msgspec.json.encode(CASE_PROGRESS[0].body)
 LEASE_S = 15.0
 SCHEDULE_S = (5.0, 30.0)
-MAX_AGE_S = 3600.0
+MAX_AGE_S = 5 * 24 * 3600.0
 FAILURES = 3
 PROBES_S = (5.0, 20.0)
 EVERYTHING = (Grant(kinds=("*",)),)
@@ -257,8 +257,8 @@ async def rig(
         recalls=recalls,
         maintenance=maintenance,
         sweeper=Sweeper(
-            journal, broker, outbox, settler, notices, clock, interval_s=0.01, batch=100, ready_lease_s=LEASE_S, probes_s=PROBES_S,
-            is_shut=lambda: maintenance.pushes_nothing,
+            journal, broker, outbox, settler, notices, clock, interval_s=0.01, batch=100, ready_lease_s=LEASE_S,
+            probes_s=PROBES_S, is_shut=lambda: maintenance.pushes_nothing,
         ),
         dispatcher=Dispatcher(journal, broker, attempts.make, max_held=64, max_batch=50),
         stop=asyncio.Event(),

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -132,7 +133,7 @@ async def test_a_retry_is_not_lost_when_the_confirm_is_marked_late(tmp_path: Pat
         await hub.send("m1")
         await hub.until(lambda: partner.knocks == [("m1", 1)])
         await hub.until_state("m1", "ready")
-        await hub.journal.mark_queued(hub.broker.published)
+        await hub.journal.mark_queued(hub.broker.published, hub.clock.now + timedelta(hours=1))
         hub.clock.move(6)
         await hub.until_state("m1", "delivered")
         assert partner.knocks == [("m1", 1), ("m1", 2)]

@@ -77,7 +77,7 @@ async def test_the_sender_is_told_what_expired_in_a_mailbox(tmp_path: Path) -> N
 
 async def test_a_retry_that_would_come_too_late_expires_and_the_sender_is_told(tmp_path: Path) -> None:
     """Waiting for its next attempt past its life, a delivery ends when the grace is over; the notice counts its attempts."""
-    partner = Partner(lambda parcel: Retry("delivery.unreachable", wish_s=7200.0))
+    partner = Partner(lambda parcel: Retry("delivery.unreachable", not_before_s=7200.0))
     async with rig(tmp_path / "j.db", partner=partner) as hub:
         await hub.send("m1", expires_at=hub.clock.now + timedelta(hours=1))
         await hub.until(lambda: partner.knocks == [("m1", 1)])

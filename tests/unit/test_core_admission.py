@@ -277,7 +277,7 @@ def test_the_sender_is_told_what_it_wants_to_know(wants: str, told: set[State]) 
     )
     for state in (State.DELIVERED, State.REFUSED, State.DEAD, State.READY):
         reason = "" if state in (State.DELIVERED, State.READY) else "delivery.retries_exhausted"
-        notice = notice_of(parcel, Verdict(state, reason=reason), directory, rules, NOW)
+        notice = notice_of(parcel, 1, Verdict(state, reason=reason), directory, rules, NOW)
         assert (notice is not None) == (state in told)
         if notice is not None:
             assert isinstance(notice, Admitted)
@@ -301,4 +301,4 @@ def test_there_are_no_notices_about_notices() -> None:
         envelope=envelope(kind="delivery.status/1"),
     )
     rules = NoticeRules(hub=code("HUB"), limits=LIMITS)
-    assert notice_of(parcel, Verdict(State.DEAD, reason="delivery.timeout"), directory, rules, NOW) is None
+    assert notice_of(parcel, 1, Verdict(State.DEAD, reason="delivery.timeout"), directory, rules, NOW) is None

@@ -40,7 +40,7 @@ def test_every_state_but_the_entries_is_entered_by_some_move() -> None:
 def test_stored_numbers_never_change() -> None:
     """The journal stores the numbers: renumbering would rewrite history."""
     assert {state.name: int(state) for state in State} == {
-        "WAITING": 0, "READY": 1, "QUEUED": 2, "AVAILABLE": 3,
+        "WAITING": 0, "READY": 1, "QUEUED": 2, "AVAILABLE": 3, "PARKED": 4,
         "DELIVERED": 10, "REFUSED": 11, "DEAD": 12, "EXPIRED": 13, "CANCELLED": 14,
     }  # fmt: skip
     assert FINAL == 10

@@ -8,11 +8,9 @@ from hypothesis import strategies as st
 
 from contracts.envelope import Attachment, Envelope, Identifier
 from lgsp.core.lifecycle import State
-from lgsp.errors import IllegalMove
 from lgsp.journal.codec import Header, decode_header, encode_header, micros, moment_of, traceparent_of
-from lgsp.journal.moves import applies, change, enter
-from lgsp.ports import Settlement
-from tests.compliance.builders import ALPHA, BETA, NOW, admitted, hop
+from lgsp.journal.moves import enter
+from tests.compliance.builders import ALPHA, BETA, admitted, hop
 
 offsets = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 moments = st.datetimes(datetime(2000, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
@@ -83,36 +81,3 @@ def test_hops_of_one_batch_see_each_other() -> None:
     first, second = hop(ALPHA, "k"), hop(ALPHA, "k", "mailbox")
     assert enter([first, second, hop(ALPHA), hop(BETA, "k")], ahead) == [State.READY, State.WAITING, State.READY, State.READY]
     assert enter([second], ahead) == [State.WAITING]
-
-
-@given(st.sampled_from(State), st.sampled_from(State), st.sampled_from([None, 1, 2]), st.sampled_from([None, ALPHA, BETA]))
-def test_a_settlement_applies_only_to_an_open_delivery_at_its_attempt(
-    before: State, after: State, attempt: int | None, recipient: str | None
-) -> None:
-    """Ended, at another attempt or another's: it does not apply; what a lane or the broker decides, no settlement can."""
-    settlement = Settlement(delivery_id=1, state=after, attempt=attempt, recipient=ALPHA if recipient == ALPHA else None)
-    if recipient == BETA:
-        settlement = msgspec.structs.replace(settlement, recipient=BETA)
-    try:
-        verdict = applies(before, 1, ALPHA, settlement)
-    except IllegalMove:
-        assert recipient is None and attempt != 2 and not before.is_final
-        return
-    if before.is_final or attempt == 2 or recipient == BETA:
-        assert not verdict
-    if verdict:
-        assert after not in (State.WAITING, State.QUEUED)
-        assert before is not State.WAITING or after.is_final
-
-
-def test_a_retry_is_the_next_attempt_after_its_delay() -> None:
-    """The only change that raises the number; an end has its moment and no due time."""
-    retry = change(3, 0, Settlement(delivery_id=1, state=State.READY, delay_s=1.5), micros(NOW))
-    assert (retry.attempt, retry.due_at, retry.ended_at, retry.event) == (
-        4,
-        micros(NOW + timedelta(seconds=1.5)),
-        None,
-        "attempted",
-    )
-    end = change(3, 0, Settlement(delivery_id=1, state=State.DEAD), micros(NOW))
-    assert (end.attempt, end.due_at, end.ended_at, end.event) == (3, None, micros(NOW), "dead")

@@ -1,0 +1,56 @@
+"""How fast a replay goes and when it is done."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lgsp.core.replay import DeadLetterFilter, Replay, allowance, begun, cancelled, stepped
+
+NOW = datetime(2026, 11, 22, 1, tzinfo=UTC)
+
+
+def job(rate_per_s: float | None = None) -> Replay:
+    return begun(DeadLetterFilter(), "lan", rate_per_s, 10, NOW)
+
+
+@given(st.floats(0.05, 500), st.lists(st.floats(0.01, 20), min_size=1, max_size=50))
+def test_the_rate_is_kept_over_any_sequence_of_steps(rate_per_s: float, gaps_s: list[float]) -> None:
+    """In all never more than the rate allows and one second's worth beside, however often or seldom it is asked."""
+    replay, now, moved = job(rate_per_s), NOW, 0
+    for gap_s in gaps_s:
+        asked = allowance(replay, now, 10_000)
+        if asked:
+            moved += asked
+            replay = stepped(replay, list(range(moved - asked + 1, moved + 1)), 0, asked, now)
+        now += timedelta(seconds=gap_s)
+    spent_s = (now - NOW).total_seconds()
+    assert moved <= rate_per_s * spent_s + max(1.0, rate_per_s) + 1
+
+
+def test_without_a_rate_the_limit_alone_counts() -> None:
+    """As fast as the hub likes."""
+    assert allowance(job(), NOW, 500) == 500
+
+
+def test_a_slow_rate_still_moves() -> None:
+    """Less than one a second is one every few seconds, not none for ever."""
+    replay = stepped(job(0.1), [1], 0, 1, NOW)
+    assert allowance(replay, NOW + timedelta(seconds=9), 100) == 0
+    assert allowance(replay, NOW + timedelta(seconds=10), 100) == 1
+    assert allowance(replay, NOW + timedelta(hours=1), 100) == 1
+
+
+def test_a_job_is_done_when_there_is_no_more() -> None:
+    """It saw fewer than it asked for; what was expired is counted apart."""
+    half = stepped(job(), [3, 5], 1, 2, NOW)
+    assert (half.state, half.moved, half.expired, half.last_delivery_id) == ("running", 1, 1, 5)
+    done = stepped(half, [], 0, 2, NOW)
+    assert (done.state, done.ended_at, done.last_delivery_id) == ("done", NOW, 5)
+    assert cancelled(done, NOW + timedelta(days=1)) is done
+
+
+def test_a_job_is_about_what_is_dead_when_it_begins() -> None:
+    """Neither what dies later nor what somebody has seen to."""
+    replay = begun(DeadLetterFilter(resolved=True, until=NOW + timedelta(days=1)), "lan", None, 1, NOW)
+    assert (replay.which.until, replay.which.resolved) == (NOW, False)
