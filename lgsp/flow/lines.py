@@ -1,7 +1,7 @@
 """A bulkhead per recipient: so many attempts at once, the most urgent next, and nobody stands in a line that does not move.
 
-What finds the line of a dead or slow recipient too long is put off: it goes back to the journal until later, so that it costs
-neither a place in memory nor a slot of the broker, and the others never notice.
+What finds the line of a dead or slow recipient too long is put off: it is parked in the journal, where it costs neither a place
+in memory nor a slot of the broker, and the others never notice.
 """
 
 import asyncio
@@ -12,18 +12,12 @@ from lgsp.flow.clock import loop_time
 from lgsp.flow.turnstile import Turnstile
 
 PATIENCE_S = 2.0
-_PUT_OFF_S = 10.0
-_LONGEST_PUT_OFF_S = 60.0
 _STILL_S = 0.25  # less than that says nothing
 _WEIGHT = 0.2  # of the latest attempt in the typical duration
 
 
 class PutOff(Exception):
-    """The line is too long; come back in `delay_s`."""
-
-    def __init__(self, delay_s: float) -> None:
-        self.delay_s = delay_s
-        super().__init__(f"{delay_s:.0f} s")
+    """The line is too long."""
 
 
 class Line:
@@ -50,14 +44,13 @@ class Line:
     async def _enter(self, limit: int, priority: int) -> None:
         if self._turnstile.enter_at_once(limit, priority):
             return
-        wait_s = self._expected_wait_s(limit, priority)
-        if wait_s > PATIENCE_S:
-            raise PutOff(min(max(_PUT_OFF_S, wait_s), _LONGEST_PUT_OFF_S))
+        if self._expected_wait_s(limit, priority) > PATIENCE_S:
+            raise PutOff
         try:
             async with asyncio.timeout(PATIENCE_S):
                 await self._turnstile.enter(limit, priority)
         except TimeoutError:
-            raise PutOff(_PUT_OFF_S) from None
+            raise PutOff from None
 
     def _expected_wait_s(self, limit: int, priority: int) -> float:
         """By the typical duration of an attempt or, where that is longer, by how long nothing has moved."""

@@ -67,10 +67,9 @@ async def test_a_line_that_does_not_move_puts_off_at_once() -> None:
     running = [asyncio.create_task(hold(line, 2, gate, [], n)) for n in range(2)]
     await settle_down()
     clock.now = 10.0
-    with pytest.raises(PutOff) as caught:
+    with pytest.raises(PutOff):
         async with line.turn(2, 0):
             pass
-    assert 0 < caught.value.delay_s <= 60.0
     gate.set()
     await asyncio.gather(*running)
     async with line.turn(2, 0):
