@@ -17,6 +17,8 @@ from lgsp.commands.doctor import doctor
 from lgsp.commands.explain import explain
 from lgsp.commands.listen import listen
 from lgsp.commands.mailbox import mailbox
+from lgsp.commands.maintenance import drain, maintenance
+from lgsp.commands.recall import recall
 from lgsp.commands.republish import republish
 from lgsp.commands.send import send
 from lgsp.commands.serve import gateway, run_hub, worker
@@ -24,7 +26,25 @@ from lgsp.commands.status import status
 from lgsp.commands.trace import trace
 from lgsp.errors import LgspError, SettingsError
 
-COMMANDS = (run_hub, gateway, worker, demo, send, mailbox, listen, explain, trace, status, agency, contract, republish, doctor)
+COMMANDS = (
+    run_hub,
+    gateway,
+    worker,
+    demo,
+    send,
+    recall,
+    mailbox,
+    listen,
+    explain,
+    trace,
+    status,
+    agency,
+    contract,
+    maintenance,
+    drain,
+    republish,
+    doctor,
+)
 
 
 class WrongSettings(Failed):

@@ -424,6 +424,10 @@ class Records(Protocol):
         """Of recipients, EVERYBODY and THE_DOOR, the longest first."""
         ...
 
+    async def count_queued(self, recipient: AgencyCode | None) -> int:
+        """Deliveries that the broker or a worker has (QUEUED), to this recipient or to all."""
+        ...
+
     async def count_holds(self) -> dict[Cause, int]: ...
 
     async def occurrences(self, recipient: str | None, limit: int) -> list[Occurrence]:

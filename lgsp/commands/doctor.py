@@ -27,6 +27,11 @@ _MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", 
 _SLOW_FSYNC_S = 0.05
 _RENEW_BEFORE = timedelta(days=30)
 _TIMEOUT_S = 10.0
+_HOLDS = 50
+_ON_HOLD = {
+    "failing": "is its system running? `lgsp maintenance show` says since when and why",
+    "maintenance": "`lgsp maintenance end` when it is over",
+}
 
 
 class Finding(NamedTuple):
@@ -86,6 +91,8 @@ async def _findings(invocation: Invocation) -> AsyncIterator[Finding]:
     yield _secrets(settings)
     yield await _journal(settings)
     yield await _broker(settings)
+    async for one in _recipients(settings):
+        yield one
     yield await _address(settings)
     yield _tls(settings)
 
@@ -192,6 +199,32 @@ async def _journal(settings: "Settings") -> Finding:
             "journal", "warning", detail, "register agencies: lgsp agency add, or lgsp agency import; to try: lgsp run --demo"
         )
     return Finding("journal", "ok", detail)
+
+
+async def _recipients(settings: "Settings") -> AsyncIterator[Finding]:
+    """Whom deliveries cannot reach at the moment, and what was given up; nothing when the journal does not answer."""
+    from lgsp.bootstrap import open_store
+    from lgsp.core.hold import Cause
+    from lgsp.core.replay import DeadLetterFilter
+
+    try:
+        async with asyncio.timeout(_TIMEOUT_S), open_store(settings) as store:
+            holds = [one for one in await store.holds(_HOLDS) if one.hold.cause is not Cause.RELEASING]
+            dead = (await store.count_dead_letters(DeadLetterFilter(), datetime.now(UTC))).letters
+    except (LgspError, OSError, TimeoutError):
+        return
+    for cause, remedy in _ON_HOLD.items():
+        names = [f"{one.hold.recipient} ({one.parked} parked)" for one in holds if one.hold.cause.label == cause]
+        if names:
+            yield Finding("recipients", "warning", f"{cause}: {', '.join(names)}", remedy)
+    if not holds:
+        yield Finding("recipients", "ok", "nobody is on hold")
+    if dead:
+        yield Finding(
+            "dead", "warning", f"{dead} deliveries were given up", "`lgsp deadletter list`, then replay or resolve them"
+        )
+    else:
+        yield Finding("dead", "ok", "no dead letters")
 
 
 async def _broker(settings: "Settings") -> Finding:

@@ -96,13 +96,14 @@ def _warn_of_mailbox(settings: "Settings", code: AgencyCode) -> None:
 
 
 def _with_old(new: Endpoint, old: Endpoint | None, made: list[str]) -> Endpoint:
-    """A new address keeps the secret, the retry schedule and, unless another is given, the table of replies of the old one."""
+    """A new address keeps the secret, retry schedule, greatest age and, unless another is given, the table of replies of the old."""
     if old is None:
         return msgspec.structs.replace(new, secret=_new_secret(made))
     return msgspec.structs.replace(
         new,
         secret=old.secret or _new_secret(made),
         retry_schedule_s=old.retry_schedule_s,
+        max_age_s=old.max_age_s,
         replies=new.replies or old.replies,
     )
 

@@ -20,6 +20,7 @@ from lgsp.http.health import HealthRoutes
 from lgsp.http.mailbox import Mailboxes
 from lgsp.http.openapi import openapi_route
 from lgsp.http.overall import OverallStatuses
+from lgsp.http.recall import RecallRoute
 from lgsp.http.request_metrics import observe
 from lgsp.http.routes import AgencyHandler, Handler, Route
 from lgsp.http.services import Services
@@ -70,6 +71,7 @@ def _routes(services: Services, tokens: AccessTokens, mailboxes: Mailboxes) -> t
         *Batches(services).routes(),
         *Statuses(services).routes(),
         *OverallStatuses(services).routes(),
+        *RecallRoute(services).routes(),
         *mailboxes.routes(),
         *Uploads(services).routes(),
         *Attachments(services).routes(),

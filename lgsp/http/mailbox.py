@@ -123,7 +123,7 @@ class Mailboxes:
                 agency=self.fetch,
                 paths=_PATHS,
                 answers={200: Answer(description="The delivery", media={JSON: DeliveryDocument})},
-                refusals=("access.not_a_party",),
+                refusals=("access.not_a_party", "delivery.recalled"),
             ),
             Route(
                 method="GET",
@@ -134,7 +134,7 @@ class Mailboxes:
                 agency=self.body,
                 paths=_PATHS,
                 answers={200: Answer(description="The body in its own media type", media={"*/*": None})},
-                refusals=("access.not_a_party",),
+                refusals=("access.not_a_party", "delivery.recalled"),
             ),
             Route(
                 method="POST",
@@ -207,6 +207,8 @@ class Mailboxes:
             work = await self._mailbox.fetch(caller.code, delivery_id)
             if work is not None and work.state in _OPEN_TO_RECIPIENT:
                 return work
+            if work is not None and work.state is State.CANCELLED:
+                raise ContractError("delivery.recalled", "delivery_id")
         raise ContractError("access.not_a_party", "delivery_id")
 
 

@@ -14,7 +14,7 @@ from lgsp.http.routes import JSON, Answer, Body, Lines, Route
 
 PATH = "/openapi.json"
 
-_COMMON = ("hub.overloaded", "hub.stopping", "hub.storage_unavailable")
+_COMMON = ("hub.overloaded", "hub.stopping", "hub.maintenance", "hub.storage_unavailable")
 _FOR_AGENCIES = ("auth.missing", "auth.invalid", "auth.agency_closed")
 _VARIABLE = re.compile(r"{(\w+)}")
 _BINARY: dict[str, Any] = {}  # OpenAPI 3.1: octets are described by their media type alone

@@ -99,7 +99,9 @@ class OverallStatuses:
 
 
 def overall_status(record: EnvelopeRecord, hub: AgencyCode, now: datetime) -> OverallStatus:
+    """Of the sender's own list: copies for subscribers are none of its business."""
     envelope = record.envelope
+    own = [one for one in record.deliveries if not one.copy]
     return OverallStatus(
         hub=hub,
         sender=envelope.sender,
@@ -107,8 +109,8 @@ def overall_status(record: EnvelopeRecord, hub: AgencyCode, now: datetime) -> Ov
         digest=record.digest,
         accepted_at=record.accepted_at,
         as_of=now,
-        overall=overall_of(record.deliveries, record.accepted_at),
-        deliveries=tuple(_standing(one) for one in record.deliveries),
+        overall=overall_of(own, record.accepted_at),
+        deliveries=tuple(_standing(one) for one in own),
     )
 
 

@@ -279,6 +279,14 @@ async def test_what_the_broker_lost_is_published_again(store: Store) -> None:
     assert await store.take_due(NOW + DAY, 10, LEASE_S) == []
 
 
+async def test_what_is_under_way_can_be_counted(store: Store) -> None:
+    """For whoever waits until a recipient, or the hub, has run empty."""
+    await accept(store, 3)
+    await accept(store, 1, BETA)
+    await store.mark_queued([Ref(1, 1, 0, 0), Ref(2, 1, 0, 0), Ref(4, 1, 0, 0)], NOW + DAY)
+    assert [await store.count_queued(one) for one in (ALPHA, BETA, SENDER, None)] == [2, 1, 0, 3]
+
+
 # recall
 
 

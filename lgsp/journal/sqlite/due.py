@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
+from contracts.agency import AgencyCode
 from contracts.envelope import MAX_PRIORITY
 from lgsp.journal.codec import span_us, traceparent_of
 from lgsp.ports import Ref
@@ -19,6 +20,7 @@ REQUEUE = "UPDATE deliveries INDEXED BY deliveries_queued SET state = 1, due_at 
 UNLEASE = (
     "UPDATE deliveries INDEXED BY deliveries_due SET due_at = ? WHERE state = 1 AND attempt = 1 AND due_at > ? AND due_at <= ?"
 )
+QUEUED = "SELECT count(*) FROM deliveries INDEXED BY deliveries_queued WHERE state = 2 AND (?1 IS NULL OR recipient = ?1)"
 _LEASE = "UPDATE deliveries SET state = 1, due_at = ? WHERE delivery_id = ?"
 _QUEUED = "UPDATE deliveries SET state = 2, due_at = ? WHERE delivery_id = ? AND attempt = ? AND state = 1"
 
@@ -46,6 +48,12 @@ def requeue_all(connection: sqlite3.Connection, now_us: int, lease_s: float) -> 
     """As `Journal.requeue_all`."""
     leased = connection.execute(UNLEASE, (now_us, now_us, now_us + span_us(lease_s))).rowcount
     return leased + connection.execute(REQUEUE, (now_us,)).rowcount
+
+
+def count_queued(connection: sqlite3.Connection, recipient: AgencyCode | None) -> int:
+    """As `Records.count_queued`."""
+    (count,) = connection.execute(QUEUED, (recipient,)).fetchone()
+    return int(count)
 
 
 def ping(connection: sqlite3.Connection) -> None:

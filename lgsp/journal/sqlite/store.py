@@ -219,6 +219,9 @@ class SqliteStore:
     async def holds(self, limit: int) -> list[HeldRecipient]:
         return await self._readers.run(holding.holds, limit)
 
+    async def count_queued(self, recipient: AgencyCode | None) -> int:
+        return await self._readers.run(due.count_queued, recipient)
+
     async def count_holds(self) -> dict[Cause, int]:
         return await self._readers.run(holding.count_holds)
 
