@@ -96,7 +96,7 @@ def _warn_of_mailbox(settings: "Settings", code: AgencyCode) -> None:
 
 
 def _with_old(new: Endpoint, old: Endpoint | None, made: list[str]) -> Endpoint:
-    """A new address keeps the secret, retry schedule, greatest age and, unless another is given, the table of replies of the old."""
+    """A new address keeps the secret, schedule, greatest age and, unless another is given, the replies of the old one."""
     if old is None:
         return msgspec.structs.replace(new, secret=_new_secret(made))
     return msgspec.structs.replace(
