@@ -5,17 +5,20 @@ import asyncio
 import json
 import random
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import asyncpg
 import pytest
 
+from contracts.agency import AgencyCode
+from lgsp.core.hold import Hold, recovered, tripped
 from lgsp.core.lifecycle import State
+from lgsp.core.replay import DeadLetterFilter, begun
 from lgsp.errors import JournalMismatch, JournalUnavailable
 from lgsp.journal.migrate import migrations
-from lgsp.journal.postgres import PostgresStore, accept, directory, lanes, queue, records, settle
+from lgsp.journal.postgres import PostgresStore, accept, dead, directory, holding, lanes, queue, records, settle
 from lgsp.journal.postgres.database import WRITE_LOCK, Database, outages_as_unavailable, session_settings
 from lgsp.ports import Accepted, Ref, Settlement
 from tests.compliance.builders import LEASE_S, NOW, admitted, hop
@@ -250,7 +253,8 @@ async def test_two_processes_accepting_into_one_lane_keep_order_and_density(post
 
 
 async def test_marks_and_takes_beside_settlements_lose_nothing(postgres_dsn: str) -> None:
-    """Workers, outboxes and sweepers of two processes at the same deliveries: no deadlock, each lane ends in order, once each."""
+    """Workers, outboxes and sweepers of two processes at the same deliveries, of recipients that come and go: no deadlock, each
+    lane ends in order, once each."""
     chance = random.Random(7)
     async with opened(postgres_dsn, pool_size=10) as one, opened(postgres_dsn, pool_size=10) as two:
         stores = (one, two)
@@ -261,7 +265,7 @@ async def test_marks_and_takes_beside_settlements_lose_nothing(postgres_dsn: str
 
         async def work(refs: list[Ref]) -> None:
             store = chance.choice(stores)
-            outcomes = [delivered(ref) if chance.random() < 0.7 else again(ref) for ref in refs]
+            outcomes = [chance.choice((delivered, delivered, again, parked))(ref) for ref in refs]
             for outcome, settled in zip(outcomes, await store.settle(outcomes, NOW, 0.0), strict=True):
                 waiting.extend(settled.ready)
                 if settled.applied and outcome.state is State.DELIVERED:
@@ -269,6 +273,11 @@ async def test_marks_and_takes_beside_settlements_lose_nothing(postgres_dsn: str
 
         async def sweep() -> None:
             waiting.extend(await chance.choice(stores).take_due(LATER, 20, 0.0))
+
+        async def hold_and_let_go() -> None:
+            recipient = f"H01.{chance.randrange(5):02}"
+            await chance.choice(stores).change_hold(recipient, chance.choice((failing(recipient), recovering)), NOW)
+            waiting.extend((await chance.choice(stores).let_go(LATER, 3, 0.0, (0.0,)))[0])
 
         async with asyncio.timeout(60):
             while len(ended) < len(batch):
@@ -279,6 +288,7 @@ async def test_marks_and_takes_beside_settlements_lose_nothing(postgres_dsn: str
                     *(work(part) for part in parts),
                     *(chance.choice(stores).mark_queued(part, LATER) for part in parts),
                     *(sweep() for _ in range(3)),
+                    *(hold_and_let_go() for _ in range(3)),
                 )
                 if not waiting:
                     await one.requeue_all(NOW)
@@ -298,6 +308,54 @@ def again(ref: Ref) -> Settlement:
     return Settlement(delivery_id=ref.delivery_id, state=State.READY, attempt=ref.attempt)
 
 
+def parked(ref: Ref) -> Settlement:
+    return Settlement(delivery_id=ref.delivery_id, state=State.PARKED, attempt=ref.attempt, delay_s=1e6, postpone=True)
+
+
+def failing(recipient: str) -> Callable[[Hold | None], Hold | None]:
+    return lambda hold: tripped(hold, recipient, "delivery.timeout", "", 0.0, (0.0,), NOW)
+
+
+def recovering(hold: Hold | None) -> Hold | None:
+    return recovered(hold, NOW)
+
+
+async def test_what_is_let_go_or_replayed_goes_once_whoever_looks(postgres_dsn: str) -> None:
+    """Every process looks after holds and replays; each parked delivery and each dead letter goes on its way once."""
+    async with opened(postgres_dsn) as one, opened(postgres_dsn) as two:
+        stores = (one, two)
+        await one.accept([admitted(f"m{n}", f"H01.{n % 4:02}") for n in range(80)], NOW, 0.0)
+        for n in range(4):
+            await one.change_hold(f"H01.{n:02}", failing(f"H01.{n:02}"), NOW)
+        await one.settle([parked(Ref(n, 1, 0, 0)) for n in range(1, 41)], NOW, 0.0)
+        dying = [Settlement(delivery_id=n, state=State.DEAD, reason="delivery.too_old") for n in range(41, 81)]
+        await one.settle(dying, NOW, 0.0)
+        await one.start_replay(begun(DeadLetterFilter(), "", None, 40, LATER))
+        for n in range(4):
+            await two.change_hold(f"H01.{n:02}", recovering, NOW)
+        gone: list[int] = []
+        for turn in range(4):
+            now = LATER + timedelta(seconds=turn)
+            releases = asyncio.gather(*(store.let_go(now, 10, 0.0, (0.0,)) for store in stores))
+            replays = asyncio.gather(*(store.step_replays(now, 15, 0.0) for store in stores))
+            gone += [ref.delivery_id for refs, _ in await releases for ref in refs]
+            gone += [ref.delivery_id for refs in await replays for ref in refs]
+        assert sorted(gone) == list(range(1, 81))
+        assert await one.holds(10) == []
+        assert [job.state for job in await two.replays(10)] == ["done"]
+
+
+async def test_looking_for_something_to_do_takes_no_lock(postgres_dsn: str) -> None:
+    """With nothing due to be let go or replayed the sweepers of all processes hinder no writer, and none hinders them."""
+    async with opened(postgres_dsn, timeout_s=5) as store, connected(postgres_dsn) as other:
+        await store.change_hold("H01.01", failing("H01.01"), LATER)
+        await store.start_replay(begun(DeadLetterFilter(), "", 0.5, 0, NOW))
+        await store.step_replays(NOW, 10, LEASE_S)
+        await other.execute(f"BEGIN; SELECT pg_advisory_xact_lock({WRITE_LOCK})")
+        assert await store.let_go(NOW - timedelta(seconds=1), 10, LEASE_S, (5.0,)) == ([], [])
+        assert await store.step_replays(NOW, 10, LEASE_S) == []
+
+
 async def test_a_row_that_is_being_written_is_skipped_not_waited_for(postgres_dsn: str) -> None:
     """mark_queued and take_due leave what another transaction holds, and take the rest at once."""
     async with opened(postgres_dsn, timeout_s=5) as store, connected(postgres_dsn) as other:
@@ -314,26 +372,49 @@ async def test_a_row_that_is_being_written_is_skipped_not_waited_for(postgres_ds
 # plans
 
 PARKED = 20_000
-# A lane of a push and all that wait behind it; a mailbox with one lane; deliveries without order, due much later.
+# A lane of a push and all that wait behind it; a mailbox with one lane; deliveries without order, due much later; deliveries in
+# the broker; those parked for one recipient; dead letters. Then holds, their history and replays that ended.
 _PARK = f"""
 INSERT INTO envelopes (sequence, first_delivery_id, accepted_at, expires_at, directory_version, body_bytes, delivery_count,
     priority, sender, message_id, digest, kind, header, body)
-SELECT n, n, 1, 4e15, 1, 2, 1, 0, 'S', 'm' || n, 'd', 'case.file/1', '{{}}', '{{}}' FROM generate_series(1, {3 * PARKED}) n;
+SELECT n, n, 1, 4e15, 1, 2, 1, 0, 'S', 'm' || n, 'd', 'case.file/1', '{{}}', '{{}}' FROM generate_series(1, {6 * PARKED}) n;
 INSERT INTO deliveries (delivery_id, sequence, state, mode, lane, due_at, recipient, addressed_as, expires_at, attempt, shard,
     priority)
 SELECT n, n, CASE n WHEN 1 THEN 1 ELSE 0 END, 0, 1, CASE n WHEN 1 THEN 1 END, 'A', 'A', 4e15, 1, 0, 0
     FROM generate_series(1, {PARKED}) n
 UNION ALL SELECT n, n, 3, 1, 2, NULL, 'B', 'B', 4e15, 1, 0, 0 FROM generate_series({PARKED + 1}, {2 * PARKED}) n
-UNION ALL SELECT n, n, 1, 0, NULL, 3e15 + n, 'C', 'C', 4e15, 1, 0, 0 FROM generate_series({2 * PARKED + 1}, {3 * PARKED}) n;
-INSERT INTO events (at, sequence, delivery_id, name) SELECT 1, n, n, 'accepted' FROM generate_series(1, {3 * PARKED}) n;
-INSERT INTO identifiers SELECT 'case ' || n, n FROM generate_series(1, {3 * PARKED}) n;
+UNION ALL SELECT n, n, 1, 0, NULL, 3e15 + n, 'C', 'C', 4e15, 1, 0, n % 5 FROM generate_series({2 * PARKED + 1}, {3 * PARKED}) n
+UNION ALL SELECT n, n, 2, 0, NULL, 3e15 + n, 'C', 'C', 4e15, 1, 0, n % 5 FROM generate_series({3 * PARKED + 1}, {4 * PARKED}) n
+UNION ALL SELECT n, n, 4, 0, NULL, 3e15 + n, 'D', 'D', 4e15, n % 9, 0, n % 5
+    FROM generate_series({4 * PARKED + 1}, {5 * PARKED}) n;
+INSERT INTO deliveries (delivery_id, sequence, state, mode, recipient, addressed_as, expires_at, ended_at, attempt, shard,
+    priority)
+SELECT n, n, 12, 0, 'E', 'E', 4e15, 1, 1, 0, 0 FROM generate_series({5 * PARKED + 1}, {6 * PARKED}) n;
+INSERT INTO events (at, sequence, delivery_id, name) SELECT 1, n, n, 'accepted' FROM generate_series(1, {6 * PARKED}) n;
+INSERT INTO identifiers SELECT 'case ' || n, n FROM generate_series(1, {6 * PARKED}) n;
 INSERT INTO file_access (digest, agency, size_bytes) SELECT 'one file', 'agency ' || n, 1 FROM generate_series(1, {PARKED}) n;
 INSERT INTO agencies SELECT 'agency ' || n, '{{}}' FROM generate_series(1, {PARKED}) n;
 INSERT INTO credentials SELECT 'client ' || n, 'agency ' || n, 'x', false FROM generate_series(1, {PARKED}) n;
+INSERT INTO holds SELECT 'agency ' || n, 1, 1, 3e15 + n, 0, NULL, false, 'r', 'd' FROM generate_series(1, {PARKED}) n;
+INSERT INTO holds VALUES ('D', 1, 1, 1, 0, NULL, false, 'r', 'd');
+INSERT INTO occurrences (at, name, recipient, reason, detail)
+SELECT n, 'failing', 'agency ' || n % 9, 'r', 'd' FROM generate_series(1, {PARKED}) n;
+INSERT INTO replays (state, document) SELECT 'done', '{{}}' FROM generate_series(1, {PARKED}) n;
 """
 _TWO = "'{7,20007}'"
-_MOVES = f"{_TWO}, '{{10,10}}', '{{1,1}}', '{{0,0}}', '{{NULL,NULL}}', '{{5,5}}', '{{a,b}}', '{{c,d}}'"
+_DEAD_ONE = 5 * PARKED + 7
+_MOVES = f"{_TWO}, '{{10,10}}', '{{1,1}}', '{{0,0}}', '{{NULL,NULL}}', '{{5,5}}', '{{0,1}}', '{{a,b}}', '{{c,d}}'"
 _EVENTS = f"'{{5,5}}', '{{dead,dead}}', {_TWO}, {_TWO}, '{{1,1}}', '{{a,b}}', '{{c,d}}', '{{3,NULL}}'"
+_HOLDS = "'{D,F}', '{1,1}', '{1,1}', '{5,5}', '{0,0}', '{7,NULL}', '{t,f}', '{a,b}', '{c,d}'"
+_URGENT_FIRST = "'{4,3,2,1,0}'"
+
+
+def asked(statement: str, which: DeadLetterFilter, after: int, *more: object) -> tuple[str, str]:
+    """As `dead.asking`, with the parameters as text."""
+    text, *values = dead.asking(statement, which, after, *more)
+    return text, ", ".join(f"'{{{','.join(map(str, one))}}}'" if isinstance(one, tuple) else f"'{one}'" for one in values)
+
+
 HOT = {
     "known": (accept.KNOWN, "'{S,S}', '{m7,nobody}'"),
     "accepted deliveries": (accept.DELIVERIES, "'{7}', '{7}', '{1}'"),
@@ -341,16 +422,43 @@ HOT = {
     "access": (accept.GRANT_ACCESS, "'{one file}', '{agency 7}', '{1}'"),
     "numbers": (accept.TAKE_NUMBERS, "2, 3"),
     "standing": (settle.STANDING, _TWO),
+    "held": (settle.HELD, "'{A,D}'"),
     "record": (settle.RECORD, f"{_MOVES}, {_EVENTS}"),
+    "note": (settle.NOTE, f"{_TWO}, '{{1,1}}'"),
     "waiting": (lanes.WAITING, "'{1,2,3}', 1"),
-    "release": (lanes.RELEASE, f"{_TWO}, '{{1,3}}', '{{5,NULL}}'"),
+    "release": (lanes.RELEASE, f"{_TWO}, '{{1,3}}', '{{5,NULL}}', '{{5,NULL}}'"),
     "overdue": (queue.OVERDUE, "5, 4, 500"),
+    "given up": (queue.GIVEN_UP, "5, 500"),
     "outline": (queue.OUTLINE, _TWO),
     "hydrate": (queue.WORK, f"{_TWO}, '{{1,1}}'"),
     "fetch": (queue.ANY_WORK, "7"),
-    "mark queued": (queue.MARK_QUEUED, "'{1,40007}', '{1,1}'"),
-    "take due": (queue.TAKE_DUE, "5, 500, 9"),
-    "requeue": (queue.REQUEUE_ALL, "5"),
+    "mark queued": (queue.MARK_QUEUED, "'{1,40007}', '{1,1}', 9"),
+    "take due": (queue.TAKE_DUE, f"5, 500, 9, {_URGENT_FIRST}"),
+    "void leases": (queue.UNLEASE, f"5, 9, {_URGENT_FIRST}"),
+    "hold": (holding.HOLD, "'D'"),
+    "any hold due": (holding.ANY_DUE, "5"),
+    "holds due": (holding.DUE_HOLDS, "5, 100"),
+    "probes": (holding.PROBES, "'{A,D}'"),
+    "next parked": (holding.NEXT, "'{A,D}', '{8,8}'"),
+    "let go": (holding.GO, f"'{{{4 * PARKED + 1},{4 * PARKED + 2}}}', 9, 5, '{{D}}'"),
+    "save holds": (holding.SAVE, _HOLDS),
+    "remove holds": (holding.REMOVE, "'{D,F}'"),
+    "tell": (holding.TELL, "'{5}', '{failing}', '{D}', '{a}', '{b}'"),
+    "keep": (holding.KEEP, f"'{{7,{4 * PARKED + 1}}}', 9"),
+    "fetched": (holding.FETCHED, f"{_TWO}, 5"),
+    "answer recall": (holding.ANSWER, f"{_TWO}, 2, 'recall_agreed', 5"),
+    "occurrences": (holding.OCCURRENCES, "10"),
+    "occurrences of one": (holding.OCCURRENCES_OF, "10, 'agency 7'"),
+    "running replays": (dead.RUNNING, ""),
+    "replay": (dead.REPLAY, "7"),
+    "replays": (dead.REPLAYS, "10"),
+    "dead letters": asked(dead.LETTERS, DeadLetterFilter(), _DEAD_ONE, 10),
+    "dead letters of a recipient": asked(dead.LETTERS, DeadLetterFilter(recipient=AgencyCode("E")), 0, 10),
+    "dead letter by id": asked(dead.LETTERS, DeadLetterFilter(delivery_ids=(7, _DEAD_ONE)), 0, 10),
+    "dead letters of a case": asked(dead.COUNT, DeadLetterFilter(case=f"case {_DEAD_ONE}"), 0, 5),
+    "replayable": asked(dead.REPLAYABLE, DeadLetterFilter(), _DEAD_ONE, 10),
+    "resolve": asked(dead.RESOLVE, DeadLetterFilter(delivery_ids=(7, _DEAD_ONE)), 0, 5, "note"),
+    "revive": (dead.REVIVE, f"'{{7,{_DEAD_ONE}}}', '{{0,1}}', '{{NULL,9}}', '{{NULL,5}}'"),
     "mailbox": (records.MAILBOX, "'B', 25000, 3"),
     "envelope": (records.ENVELOPE, "'S', 'm7'"),
     "case": (records.CASE, "'case 7', 'A', 10"),
@@ -373,8 +481,8 @@ async def pages_touched(connection: asyncpg.Connection, name: str, arguments: st
 
 @pytest.mark.parametrize("analyzed", [False, True], ids=["statistics of empty tables", "statistics"])
 async def test_no_hot_statement_grows_with_what_is_parked(postgres_dsn: str, analyzed: bool) -> None:
-    """With 60,000 deliveries parked, most of them in two lanes, every statement of the hot paths touches a few dozen pages,
-    also when it was planned while the tables were empty."""
+    """With 120,000 deliveries that wait for something, 20,000 holds and as many dead letters, every statement of the hot paths
+    touches a few dozen pages, also when it was planned while the tables were empty."""
     async with opened(postgres_dsn), connected(postgres_dsn, session_settings(20)) as connection:
         await connection.execute("ALTER TABLE deliveries SET (autovacuum_enabled = off)")
         if not analyzed:
@@ -389,6 +497,14 @@ async def test_no_hot_statement_grows_with_what_is_parked(postgres_dsn: str, ana
             pages[name] = await pages_touched(connection, name, arguments)
             await connection.execute("ROLLBACK")
     assert {name: count for name, count in pages.items() if count > _MOST_PAGES} == {}
+
+
+async def test_what_the_broker_forgot_is_found_among_what_is_queued(postgres_dsn: str) -> None:
+    """The one statement that grows, with what was in the broker and nothing else."""
+    async with opened(postgres_dsn), connected(postgres_dsn, session_settings(20)) as connection:
+        await connection.execute(f"PREPARE requeue AS {queue.REQUEUE_ALL}")
+        plan = [line for (line,) in await connection.fetch("EXPLAIN EXECUTE requeue(5)")]
+    assert any("deliveries_queued" in line for line in plan), plan
 
 
 async def prepare(connection: asyncpg.Connection) -> None:

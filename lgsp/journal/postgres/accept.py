@@ -25,7 +25,7 @@ DELIVERIES = """
 SELECT e.sequence, d.delivery_id, d.recipient, d.addressed_as
 FROM unnest($1::bigint[], $2::bigint[], $3::integer[]) AS e (sequence, first_delivery_id, delivery_count)
 JOIN deliveries d ON d.delivery_id >= e.first_delivery_id AND d.delivery_id < e.first_delivery_id + e.delivery_count
-ORDER BY d.delivery_id"""
+WHERE NOT d.copy ORDER BY d.delivery_id"""
 
 TAKE_NUMBERS = """
 UPDATE counters SET last_sequence = last_sequence + $1, last_delivery_id = last_delivery_id + $2

@@ -36,8 +36,8 @@ LEFT JOIN LATERAL (
 ORDER BY w.delivery_id"""
 
 RELEASE = """
-UPDATE deliveries d SET state = r.state, due_at = r.due_at
-FROM unnest($1::bigint[], $2::smallint[], $3::bigint[]) AS r (delivery_id, state, due_at)
+UPDATE deliveries d SET state = r.state, due_at = r.due_at, ready_at = r.ready_at
+FROM unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::bigint[]) AS r (delivery_id, state, due_at, ready_at)
 WHERE d.delivery_id = r.delivery_id"""
 
 _RUN = 200  # mailbox deliveries let go at a time, after the first
@@ -93,6 +93,7 @@ async def _write(connection: Connection, moves: Sequence[tuple[Any, State]], now
         [row["delivery_id"] for row, _ in moves],
         [state for _, state in moves],
         [due_us if state is State.READY else None for _, state in moves],
+        [now_us if state is State.READY else None for _, state in moves],
     )
     entered = [
         EventRow(now_us, state.label, row["sequence"], row["delivery_id"]) for row, state in moves if state is State.AVAILABLE

@@ -6,7 +6,9 @@ from typing import Any
 from contracts.agency import AgencyCode
 from contracts.text import identifier_key
 from lgsp.core.lifecycle import State
-from lgsp.journal.codec import decode_header, moment_of
+from lgsp.core.recall import Recall
+from lgsp.journal.codec import decode_header, maybe_moment, moment_of
+from lgsp.journal.moves import balanced
 from lgsp.journal.postgres.database import Connection
 from lgsp.ports import Balance, DeliveryRecord, EnvelopeRecord, Event, MailboxEntry
 
@@ -29,8 +31,8 @@ WHERE i.key = $1 AND ($2::text IS NULL OR e.sender = $2 OR EXISTS (
 ORDER BY i.sequence DESC LIMIT $3"""
 
 DELIVERIES = """
-SELECT d.sequence, d.delivery_id, d.recipient, d.addressed_as, d.state, d.attempt - d.postponed, d.due_at, d.ended_at, d.reason,
-       d.detail
+SELECT d.sequence, d.delivery_id, d.recipient, d.addressed_as, d.state, d.attempt - d.postponed, d.due_at, d.ended_at,
+    d.fetched_at, d.reason, d.detail, d.copy, d.recall
 FROM unnest($1::bigint[], $2::integer[]) AS e (first_delivery_id, delivery_count)
 JOIN deliveries d ON d.delivery_id >= e.first_delivery_id AND d.delivery_id < e.first_delivery_id + e.delivery_count
 ORDER BY d.delivery_id"""
@@ -115,8 +117,7 @@ async def balance(connection: Connection) -> Balance:
     """As `Records.balance`, within a snapshot."""
     states = await connection.fetch("SELECT state, count(*) FROM deliveries GROUP BY state")
     events = dict(await connection.fetch("SELECT name, count(*) FROM events GROUP BY name"))
-    ended = {state: events[state.label] for state in State if state.is_final and state.label in events}
-    return Balance({State(number): count for number, count in states}, events.get("accepted", 0), ended)
+    return balanced({State(number): count for number, count in states}, events)
 
 
 async def _with_deliveries(connection: Connection, rows: Sequence[Any]) -> list[EnvelopeRecord]:
@@ -153,8 +154,11 @@ def _delivery(
     attempt: int,
     due_at: int | None,
     ended_at: int | None,
+    fetched_at: int | None,
     reason: str,
     detail: str,
+    copy: bool,
+    recall: int,
 ) -> DeliveryRecord:
     return DeliveryRecord(
         delivery_id=delivery_id,
@@ -162,8 +166,11 @@ def _delivery(
         addressed_as=addressed_as,
         state=State(state),
         attempt=attempt,
-        due_at=None if due_at is None else moment_of(due_at),
-        ended_at=None if ended_at is None else moment_of(ended_at),
+        due_at=maybe_moment(due_at),
+        ended_at=maybe_moment(ended_at),
+        fetched_at=maybe_moment(fetched_at),
         reason=reason,
         detail=detail,
+        copy=copy,
+        recall=Recall(recall),
     )

@@ -6,17 +6,24 @@ from datetime import datetime
 from contracts.agency import AgencyCode
 from lgsp.core.admission import Admitted
 from lgsp.core.directory import Agency, Directory
+from lgsp.core.hold import Cause, Hold
+from lgsp.core.replay import DeadLetterFilter, Replay
 from lgsp.journal.codec import micros, span_us
-from lgsp.journal.postgres import accept, directory, queue, records, settle
+from lgsp.journal.postgres import accept, dead, directory, holding, queue, records, settle
 from lgsp.journal.postgres.database import Database
 from lgsp.journal.postgres.schema import migrate
 from lgsp.ports import (
     Accepted,
     Balance,
     Credential,
+    DeadLetter,
+    DeadLetterCount,
     EnvelopeRecord,
     Event,
+    HeldRecipient,
+    HoldChange,
     MailboxEntry,
+    Occurrence,
     Ref,
     Reused,
     Settled,
@@ -63,10 +70,10 @@ class PostgresStore:
         async with self._database.writing() as connection:
             return await settle.settle(connection, batch, micros(now), ready_lease_s)
 
-    async def mark_queued(self, refs: Sequence[Ref]) -> None:
+    async def mark_queued(self, refs: Sequence[Ref], stuck_at: datetime) -> None:
         if refs:
             async with self._database.connection() as connection:
-                await queue.mark_queued(connection, refs)
+                await queue.mark_queued(connection, refs, micros(stuck_at))
 
     async def take_due(self, now: datetime, limit: int, lease_s: float) -> list[Ref]:
         async with self._database.connection() as connection:
@@ -79,6 +86,55 @@ class PostgresStore:
     async def overdue(self, now: datetime, grace_s: float, limit: int) -> list[Work]:
         async with self._database.connection() as connection:
             return await queue.overdue(connection, micros(now), micros(now) - span_us(grace_s), limit)
+
+    async def change_hold(self, recipient: str, change: Callable[[Hold | None], Hold | None], now: datetime) -> HoldChange:
+        async with self._database.writing() as connection:
+            return await holding.change_hold(connection, recipient, change, micros(now))
+
+    async def hold(self, recipient: str) -> Hold | None:
+        async with self._database.connection() as connection:
+            return await holding.hold(connection, recipient)
+
+    async def let_go(
+        self, now: datetime, limit: int, lease_s: float, probes_s: Sequence[float]
+    ) -> tuple[list[Ref], list[HoldChange]]:
+        async with self._database.connection() as connection:  # mostly there is nothing to do, and then no lock is taken
+            if not await holding.any_due(connection, micros(now)):
+                return [], []
+        async with self._database.writing() as connection:
+            return await holding.let_go(connection, micros(now), limit, lease_s, probes_s)
+
+    async def keep_parked(self, delivery_ids: Sequence[int], until: datetime) -> None:
+        if delivery_ids:
+            async with self._database.writing() as connection:
+                await holding.keep_parked(connection, delivery_ids, micros(until))
+
+    async def mark_fetched(self, delivery_ids: Sequence[int], now: datetime) -> list[bool]:
+        async with self._database.writing() as connection:
+            return await holding.mark_fetched(connection, delivery_ids, micros(now))
+
+    async def answer_recall(self, delivery_ids: Sequence[int], agreed: bool, now: datetime) -> int:
+        async with self._database.writing() as connection:
+            return await holding.answer_recall(connection, delivery_ids, agreed, micros(now))
+
+    async def start_replay(self, replay: Replay) -> int:
+        async with self._database.writing() as connection:
+            return await dead.start_replay(connection, replay)
+
+    async def step_replays(self, now: datetime, limit: int, lease_s: float) -> list[Ref]:
+        async with self._database.connection() as connection:  # as in `let_go`
+            if not await dead.may_step(connection, micros(now), limit):
+                return []
+        async with self._database.writing() as connection:
+            return await dead.step_replays(connection, micros(now), limit, lease_s)
+
+    async def cancel_replay(self, replay_id: int, now: datetime) -> Replay | None:
+        async with self._database.writing() as connection:
+            return await dead.cancel_replay(connection, replay_id, micros(now))
+
+    async def resolve_dead_letters(self, which: DeadLetterFilter, operator: str, note: str, now: datetime) -> int:
+        async with self._database.writing() as connection:
+            return await dead.resolve(connection, which, operator, note, micros(now))
 
     async def ping(self) -> None:
         async with self._database.writing() as connection:  # the same lock and the same disk as every acceptance
@@ -124,6 +180,34 @@ class PostgresStore:
     async def balance(self) -> Balance:
         async with self._database.snapshot() as connection:
             return await records.balance(connection)
+
+    async def dead_letters(self, which: DeadLetterFilter, after: int, limit: int) -> list[DeadLetter]:
+        async with self._database.connection() as connection:
+            return await dead.dead_letters(connection, which, after, limit)
+
+    async def count_dead_letters(self, which: DeadLetterFilter, now: datetime) -> DeadLetterCount:
+        async with self._database.connection() as connection:
+            return await dead.count_dead_letters(connection, which, micros(now))
+
+    async def replay(self, replay_id: int) -> Replay | None:
+        async with self._database.connection() as connection:
+            return await dead.replay_of(connection, replay_id)
+
+    async def replays(self, limit: int) -> list[Replay]:
+        async with self._database.connection() as connection:
+            return await dead.replays(connection, limit)
+
+    async def holds(self, limit: int) -> list[HeldRecipient]:
+        async with self._database.connection() as connection:
+            return await holding.holds(connection, limit)
+
+    async def count_holds(self) -> dict[Cause, int]:
+        async with self._database.connection() as connection:
+            return await holding.count_holds(connection)
+
+    async def occurrences(self, recipient: str | None, limit: int) -> list[Occurrence]:
+        async with self._database.connection() as connection:
+            return await holding.occurrences(connection, recipient, limit)
 
     # DirectoryStore
 
