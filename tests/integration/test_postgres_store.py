@@ -361,7 +361,7 @@ async def test_a_row_that_is_being_written_is_skipped_not_waited_for(postgres_ds
     async with opened(postgres_dsn, timeout_s=5) as store, connected(postgres_dsn) as other:
         await store.accept([admitted("m1"), admitted("m2"), admitted("m3")], NOW, LEASE_S)
         await other.execute("BEGIN; UPDATE deliveries SET reason = 'x' WHERE delivery_id = 1")
-        await store.mark_queued([Ref(1, 1, 0, 0), Ref(2, 1, 0, 0)], LATER)
+        await store.mark_queued([Ref(1, 1, 0, 0), Ref(2, 1, 0, 0)], LATER + timedelta(days=1))
         assert [ref.delivery_id for ref in await store.take_due(LATER, 10, LEASE_S)] == [3]
         await other.execute("ROLLBACK")
         assert [ref.delivery_id for ref in await store.take_due(LATER - timedelta(hours=1), 10, LEASE_S)] == [1]

@@ -10,6 +10,7 @@ lock. A skipped row stays READY, or QUEUED and stuck, until somebody looks again
 from collections.abc import Sequence
 from typing import Any
 
+from contracts.agency import AgencyCode
 from contracts.envelope import MAX_PRIORITY
 from lgsp.core.hold import Hold
 from lgsp.core.lifecycle import State
@@ -82,6 +83,7 @@ FROM taken t JOIN envelopes e ON e.sequence = t.sequence ORDER BY t.priority DES
 UNLEASE = """
 UPDATE deliveries SET due_at = $1
 WHERE state = 1 AND priority = ANY ($3::smallint[]) AND due_at > $1 AND due_at <= $2 AND attempt = 1"""
+QUEUED = "SELECT count(*) FROM deliveries WHERE state = 2 AND ($1::text IS NULL OR recipient = $1)"
 REQUEUE_ALL = "UPDATE deliveries SET state = 1, due_at = $1 WHERE state = 2"
 
 _URGENT_FIRST = list(range(MAX_PRIORITY, -1, -1))
@@ -132,6 +134,12 @@ async def requeue_all(connection: Connection, now_us: int, until_us: int) -> int
     leased = await connection.execute(UNLEASE, now_us, until_us, _URGENT_FIRST)
     queued = await connection.execute(REQUEUE_ALL, now_us)
     return sum(int(status.removeprefix("UPDATE ")) for status in (leased, queued))
+
+
+async def count_queued(connection: Connection, recipient: AgencyCode | None) -> int:
+    """As `Records.count_queued`."""
+    count: int = await connection.fetchval(QUEUED, recipient)
+    return count
 
 
 def _work(row: Any) -> Work:

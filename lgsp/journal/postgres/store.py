@@ -201,6 +201,10 @@ class PostgresStore:
         async with self._database.connection() as connection:
             return await holding.holds(connection, limit)
 
+    async def count_queued(self, recipient: AgencyCode | None) -> int:
+        async with self._database.connection() as connection:
+            return await queue.count_queued(connection, recipient)
+
     async def count_holds(self) -> dict[Cause, int]:
         async with self._database.connection() as connection:
             return await holding.count_holds(connection)
