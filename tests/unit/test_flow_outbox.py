@@ -6,6 +6,7 @@ from typing import Any
 
 from lgsp.flow.outbox import Outbox
 from lgsp.ports import Ref
+from tests.compliance.builders import NOW
 
 
 class SlowBroker:
@@ -31,7 +32,9 @@ async def published(offers: Sequence[Sequence[Ref]], window: int, capacity: int)
     """The windows, by delivery id: the first offer is under way when the others are made."""
     broker = SlowBroker()
     unfinished: Any = broker  # the outbox asks nothing else of it
-    outbox = Outbox(unfinished, unfinished, window=window, capacity=capacity)
+    outbox = Outbox(
+        unfinished, unfinished, lambda: NOW, window=window, capacity=capacity, stuck_after_s=60.0, is_shut=lambda: False
+    )
     running = asyncio.create_task(outbox.run())
     for offer in offers:
         outbox.offer(offer)
