@@ -3,7 +3,8 @@
 That keeps what is counted per recipient in one place: attempts at once, copies of a reference under way. RabbitMQ chooses the
 active consumer of each queue by itself and tells nobody. So a process consumes every ordinary queue, and the urgent one of a
 shard from the moment it is given something of the ordinary one: then it is the active consumer there, and stays it for as long
-as the channel lives (unless a RabbitMQ cluster is partitioned). Where ordinary work does not show who that is, an empty message, the call, does.
+as the channel lives (unless a RabbitMQ cluster is partitioned). Where ordinary work does not show who that is, an empty message,
+the call, does.
 """
 
 import asyncio
