@@ -14,7 +14,7 @@ from lgsp.commands.common import Failed, json_option, program, say, with_setting
 from lgsp.commands.serve import at_port, port_option, serve
 
 if TYPE_CHECKING:
-    from lgsp.bootstrap import Hub
+    from lgsp.assembly import Hub
     from lgsp.ports import Store
     from lgsp.settings import Settings
 

@@ -10,7 +10,7 @@ from lgsp.commands.common import Failed, say, with_settings
 from lgsp.errors import CannotListen
 
 if TYPE_CHECKING:
-    from lgsp.bootstrap import Hub
+    from lgsp.assembly import Hub
     from lgsp.settings import Settings
 
 Role = Literal["gateway", "worker"]
@@ -70,13 +70,13 @@ def serve(
     """One process until it is told to stop; returns when all is drained. Raises Failed when the address is taken."""
     import uvloop
 
-    from lgsp import __version__, bootstrap, log
+    from lgsp import __version__, log, serving
 
     log.configure(settings.log_format, settings.log_level, stream=log_to)
     journal = "postgresql" if settings.sqlite_path is None else "sqlite"
     logger = log.get_logger()
     logger.info("settings.loaded", journal=journal, roles=sorted(roles), version=__version__)
     try:
-        uvloop.run(bootstrap.serve(settings, roles, on_ready=on_ready))
+        uvloop.run(serving.serve(settings, roles, on_ready=on_ready))
     except CannotListen as error:
         raise Failed(f"Cannot listen: {error}.", "another hub may be running; choose another --port or listen_host") from None

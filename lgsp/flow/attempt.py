@@ -70,6 +70,8 @@ class Attempts:
         endpoint = None if agency is None else agency.endpoint
         foregone = self._foregone(work, endpoint)
         if foregone is not None or endpoint is None:
+            if endpoint is None:  # nothing is in the way of a mailbox
+                await _patiently(lambda: self._holds.answered(work.recipient, work.hold))
             await self._record(work, foregone or Verdict(State.AVAILABLE), 0)
         elif not may_go(work.hold, work.delivery_id, work.attempt):
             await self._park(work, endpoint, _why(work.hold))

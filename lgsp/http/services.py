@@ -1,4 +1,4 @@
-"""What the HTTP surface needs of the rest of the hub; put together by `lgsp.bootstrap`."""
+"""What the HTTP surface needs of the rest of the hub; put together by `lgsp.serving`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -20,7 +20,8 @@ from contracts import wire
 from contracts.adapter import Endpoint
 from contracts.envelope import Envelope
 from lgsp import log
-from lgsp.bootstrap import Hub, open_hub
+from lgsp.assembly import Hub
+from lgsp.bootstrap import open_hub
 from lgsp.core.directory import Agency, Grant
 from lgsp.settings import Settings
 from tests.bench import report

@@ -11,7 +11,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 # What a running hub has imported by the time it serves.
-_PRELOADED = ["tests.crash.warm", "lgsp.cli", "lgsp.bootstrap", "lgsp.broker.rabbit", "lgsp.journal.postgres.store"]
+_PRELOADED = ["tests.crash.warm", "lgsp.cli", "lgsp.serving", "lgsp.broker.rabbit", "lgsp.journal.postgres.store"]
 _PRELOADED += ["lgsp.journal.sqlite", "lgsp.blobs.directory", "uvloop"]
 
 

@@ -19,13 +19,15 @@ from yarl import URL
 from contracts.adapter import Endpoint
 from contracts.agency import AgencyCode
 from contracts.kinds import find
-from lgsp.bootstrap import Hub, open_hub, services_of
+from lgsp.assembly import Hub
+from lgsp.bootstrap import open_hub
 from lgsp.core.directory import Agency, Alias, Grant
 from lgsp.http.access_token import AccessTokens
 from lgsp.http.app import make_app
 from lgsp.http.client_secret import hash_secret
 from lgsp.http.server import make_runner
 from lgsp.ports import Credential
+from lgsp.serving import services_of
 from lgsp.settings import Settings
 
 COMMUNE, LAND_OFFICE, STRANGER, CLOSED, POST = (AgencyCode(c) for c in ("H01.134", "H01.10.01", "H01.135", "H01.99", "VNPOST.AG"))

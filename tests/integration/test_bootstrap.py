@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from lgsp.bootstrap import Role, open_hub, serve, signing_key, token_key
+from lgsp.assembly import Role
+from lgsp.bootstrap import open_hub, signing_key, token_key
 from lgsp.broker.embedded import EmbeddedBroker
 from lgsp.errors import CannotListen, SettingsError
 from lgsp.flow import health
+from lgsp.serving import serve
 from lgsp.settings import Settings
 
 
@@ -218,7 +220,7 @@ async def test_trouble_with_the_attachments_folder_does_not_end_the_process(
     """Tidying up is tried again later; envelopes go on."""
     async with open_hub(settings(tmp_path)) as hub:
         reported = asyncio.Event()
-        monkeypatch.setattr("lgsp.bootstrap.log.error", lambda event, **_: reported.set() if event == "blobs.lost" else None)
+        monkeypatch.setattr("lgsp.assembly.log.error", lambda event, **_: reported.set() if event == "blobs.lost" else None)
         shutil.rmtree(tmp_path / "var" / "blobs")
         running = asyncio.create_task(hub.run())
         await asyncio.wait_for(reported.wait(), 10)

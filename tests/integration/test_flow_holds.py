@@ -178,6 +178,22 @@ async def test_an_endpoint_that_is_switched_off_parks_and_goes_on_when_switched_
         assert [attempt for _, attempt in hub.partner.knocks] == [1] * 5
 
 
+async def test_a_failing_recipient_that_goes_over_to_pulling_finds_everything_in_its_mailbox(tmp_path: Path) -> None:
+    """Its breaker has nothing to guard any more."""
+    partner = Partner(Away())
+    async with rig(tmp_path / "j.db", partner=partner) as hub:
+        names = await send_many(hub, FAILURES + 10)
+        await hub.until(lambda: hold_of(hub))
+        await hub.journal.save_agencies([msgspec.structs.replace(hub.agency(PUSHED), endpoint=None)])
+        await hub.directory.refresh()
+
+        async def there() -> bool:
+            hub.clock.move(5)
+            return await in_state(hub, "available", names)
+
+        await hub.until(there)
+
+
 async def test_a_breaker_outlives_the_process(tmp_path: Path) -> None:
     """After a restart nobody storms the partner that is still away."""
     partner, path = Partner(Away()), tmp_path / "j.db"

@@ -16,10 +16,10 @@ from joserfc.jwk import KeySet
 
 from contracts.agency import AgencyCode
 from contracts.envelope import MAX_RECIPIENTS, Envelope
-from lgsp.bootstrap import services_of
 from lgsp.core.lifecycle import State
 from lgsp.http.overall import STATUS_TYPE, overall_status, prefers_json
 from lgsp.ports import DeliveryRecord, EnvelopeRecord
+from lgsp.serving import services_of
 from signing.jws import MAX_PAYLOAD_BYTES
 from tests.integration.http_hub import COMMUNE, LAND_OFFICE, STRANGER, HttpHub, http_hub
 from tests.integration.test_http_envelopes import assert_problem
