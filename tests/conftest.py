@@ -1,23 +1,25 @@
-"""Fixtures that lend a test its servers.
+"""Fixtures that lend a test its servers, and what else is to go wrong.
 
 `LGSP_TEST_AMQP_URL` and `LGSP_TEST_POSTGRES_DSN` name servers for the tests that only talk to one (the second as a role that
-may create databases); tests that stop or kill a server always get a private one. Where that is not installed the test is
-skipped on a laptop and fails when `CI` is set.
+may create databases); tests that stop or kill a server always get a private one. Where that is not installed, or a disk cannot be
+mounted, the test is skipped on a laptop and fails when `CI` is set.
 """
 
 import os
 import secrets
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import FrameType
 from typing import TypeVar
 
 import pytest
 
-from tests.servers import PostgresServer, RabbitServer, ServerMissing
+from tests.crash.clock import FakeClock
+from tests.servers import PostgresServer, RabbitCluster, RabbitServer, ServerMissing, SmallDisk
 from tests.servers.databases import create_database, drop_database
 
-Server = TypeVar("Server", RabbitServer, PostgresServer)
+Server = TypeVar("Server", RabbitServer, RabbitCluster, PostgresServer, SmallDisk, FakeClock)
 
 
 def pytest_configure() -> None:
@@ -41,6 +43,26 @@ def postgres_server() -> Iterator[PostgresServer]:
     """The run's own PostgreSQL: tests may stop, kill and restart it; the next test finds it running."""
     with _lent(PostgresServer) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def rabbit_cluster() -> Iterator[RabbitCluster]:
+    """The run's own three nodes: tests may kill one at a time, and leave all running."""
+    with _lent(RabbitCluster) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def small_disk() -> Iterator[SmallDisk]:
+    """A disk of this test's own, to be filled."""
+    with _lent(SmallDisk) as disk:
+        yield disk
+
+
+@pytest.fixture
+def fake_clock(tmp_path: Path) -> FakeClock:
+    """A wall clock for processes of this test, which jumps when told."""
+    return _lent(lambda: FakeClock(tmp_path))
 
 
 @pytest.fixture
@@ -76,7 +98,7 @@ def postgres_dsn(request: pytest.FixtureRequest) -> Iterator[str]:
     drop_database(admin, name)
 
 
-def _lent(kind: type[Server]) -> Server:
+def _lent(kind: Callable[[], Server]) -> Server:
     try:
         return kind()
     except ServerMissing as missing:

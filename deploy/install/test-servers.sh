@@ -1,5 +1,6 @@
 #!/bin/sh
-# Sees to the servers the tests start for themselves: RabbitMQ and PostgreSQL, from Debian's packages.
+# Sees to what the tests start for themselves, from Debian's packages: RabbitMQ and PostgreSQL, and libfaketime, with which they
+# set the clock of one process.
 #
 # Nothing is done for what is installed already. Installing needs root; the packages' own services are kept from starting, now
 # and at the next boot: tests run private copies. That holds also when LGSP_TEST_AMQP_URL or LGSP_TEST_POSTGRES_DSN name
@@ -20,10 +21,12 @@ have rabbitmq-server /usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin/rabbitmq-serve
     || packages="rabbitmq-server"
 have postgres /usr/lib/postgresql/*/bin/postgres /usr/pgsql-*/bin/postgres \
     || packages="${packages:+$packages }postgresql"
+ls /usr/lib/*/faketime/libfaketimeMT.so.1 /usr/lib64/faketime/libfaketimeMT.so.1 2>/dev/null | grep -q . \
+    || packages="${packages:+$packages }libfaketime"
 [ -n "$packages" ] || exit 0
 
 mend() {
-    echo "Tests that start a server of their own will be skipped (with CI set: fail), because $1: $packages" >&2
+    echo "Tests that need these will be skipped (with CI set: fail), because $1: $packages" >&2
     echo "To mend it: run 'make test' once as root, or 'apt-get install $packages';" >&2
     echo "LGSP_TEST_AMQP_URL and LGSP_TEST_POSTGRES_DSN name running servers for the tests that only talk to one." >&2
     exit 0
@@ -51,7 +54,7 @@ if ! { apt-get update && apt-get install -y --no-install-recommends $packages; }
 fi
 rm -f "$log"
 if [ -d /run/systemd/system ]; then
-    # shellcheck disable=SC2086
-    systemctl disable --quiet $packages || echo "Note: the services may start at the next boot: $packages" >&2
+    # shellcheck disable=SC2086 # a list; what is no service has none to disable
+    systemctl disable --quiet $(printf '%s\n' $packages | grep -v '^lib') || echo "Note: the services may start at the next boot: $packages" >&2
 fi
 echo "Installed: $packages"

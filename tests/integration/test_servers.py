@@ -1,5 +1,7 @@
 """The servers lent to tests keep what they promise to the tests that rely on them."""
 
+import asyncio
+import secrets
 import signal
 import socket
 from pathlib import Path
@@ -8,7 +10,7 @@ import aio_pika
 import asyncpg
 import pytest
 
-from tests.servers import PostgresServer, RabbitServer, ServerFailed, ServerMissing
+from tests.servers import PostgresServer, RabbitCluster, RabbitServer, ServerFailed, ServerMissing, SmallDisk
 from tests.servers.ports import free_port
 from tests.servers.process import find_program, is_alive
 
@@ -146,6 +148,49 @@ def test_a_second_cluster_runs_beside_the_first_and_leaves_nothing(postgres_serv
     assert not folder.exists()
 
 
+async def test_a_database_that_is_shut_down_at_once_recovers_what_was_committed(postgres_server: PostgresServer) -> None:
+    """The immediate shutdown loses what was under way and nothing else."""
+    postgres_server.start()
+    name = f"at_once_{secrets.token_hex(4)}"
+    dsn = await asyncio.to_thread(postgres_server.create_database, name)
+    connection = await asyncpg.connect(dsn)
+    await connection.execute("CREATE TABLE kept AS SELECT 1 AS one")
+    postgres_server.stop_at_once()
+    assert not postgres_server.running
+    connection.terminate()
+    postgres_server.start()
+    connection = await asyncpg.connect(dsn)
+    assert await connection.fetchval("SELECT one FROM kept") == 1
+    await connection.close()
+    postgres_server.drop_database(name)
+
+
+def test_a_full_disk_takes_nothing_until_there_is_room_and_leaves_nothing(small_disk: SmallDisk) -> None:
+    """Mounted it is as small as it was made; closed, neither mount nor folder is left."""
+    small_disk.fill()
+    with pytest.raises(OSError, match="No space left"):
+        (small_disk.folder / "more").write_bytes(b"x" * 10_000)
+    small_disk.make_room()
+    (small_disk.folder / "more").write_bytes(b"x" * 10_000)
+    small_disk.close()
+    assert not small_disk.folder.exists()
+    assert small_disk.folder.name not in Path("/proc/mounts").read_text()
+
+
+async def test_the_nodes_of_a_cluster_share_their_queues(rabbit_cluster: RabbitCluster) -> None:
+    """What is published to one is fetched from another, also when the node that leads the queue is dead by then."""
+    rabbit_cluster.start()
+    queue = f"test-{secrets.token_hex(4)}"
+    await _publish(rabbit_cluster.nodes[0].url, queue, b"kept")
+    await asyncio.to_thread(rabbit_cluster.write_registry)
+    leader = await asyncio.to_thread(rabbit_cluster.leader, queue)
+    await asyncio.to_thread(leader.kill9)
+    other = next(node for node in rabbit_cluster.nodes if node is not leader)
+    assert await _get_from_new_leader(other.url, queue) == b"kept"
+    await asyncio.to_thread(rabbit_cluster.start)
+    assert all(node.running for node in rabbit_cluster.nodes)
+
+
 def test_a_server_that_cannot_start_shows_the_end_of_its_log() -> None:
     """A port in use is found in the message, so that nobody has to look for a log."""
     server = PostgresServer()
@@ -178,6 +223,16 @@ async def _get(url: str, queue: str) -> bytes:
         message = await declared.get(timeout=20)
         await message.ack()
         return message.body
+
+
+async def _get_from_new_leader(url: str, queue: str) -> bytes:
+    """Those left need a moment to choose one, and until then a connection that asks is closed."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                return await _get(url, queue)
+            except (aio_pika.exceptions.AMQPError, aio_pika.exceptions.QueueEmpty):
+                await asyncio.sleep(0.2)
 
 
 def _processes_of(folder: Path) -> list[str]:

@@ -20,8 +20,8 @@ _SUPERUSER = "postgres"
 class PostgresServer:
     """One cluster below a temporary folder, for as long as the object is not closed; data outlive stop, kill and restart."""
 
-    def __init__(self) -> None:
-        """Raises ServerMissing when PostgreSQL is not installed."""
+    def __init__(self, disk: Path | None = None) -> None:
+        """`disk`: where the data are instead of with the rest. Raises ServerMissing when PostgreSQL is not installed."""
         self._postgres, self._initdb, self._ready = (
             find_program(name, _FOLDERS, "postgresql") for name in ("postgres", "initdb", "pg_isready")
         )
@@ -29,7 +29,7 @@ class PostgresServer:
         self.port = free_port()
         self.folder = Path(tempfile.mkdtemp(prefix="lgsp-pg-"))  # short: a socket's path may have 107 octets
         self.log = self.folder / "server.log"
-        self._data = self.folder / "data"
+        self._data = (disk or self.folder) / "data"
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> "PostgresServer":
@@ -70,6 +70,10 @@ class PostgresServer:
         """Shut down in order, ending open connections; nothing when it does not run."""
         self._end(signal.SIGINT)
 
+    def stop_at_once(self) -> None:
+        """PostgreSQL's immediate shutdown: backends drop what they do; the next start recovers from the write-ahead log."""
+        self._end(signal.SIGQUIT)
+
     def kill9(self) -> None:
         """Let the postmaster die without a word; the next start recovers from the write-ahead log."""
         self._end(signal.SIGKILL)
@@ -94,7 +98,8 @@ class PostgresServer:
 
     def _create_cluster(self) -> None:
         if self._user is not None:
-            os.chown(self.folder, self._user.pw_uid, self._user.pw_gid)
+            for folder in (self.folder, self._data.parent):
+                os.chown(folder, self._user.pw_uid, self._user.pw_gid)
         done = subprocess.run(
             [
                 self._initdb,

@@ -8,12 +8,12 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from tests.servers.epmd import Epmd
 from tests.servers.ports import free_port
 from tests.servers.process import (
     START_TIMEOUT_S,
     STOP_TIMEOUT_S,
     ServerFailed,
-    end,
     find_program,
     is_alive,
     log_tail,
@@ -29,18 +29,19 @@ _PROTOCOL_HEADER = b"AMQP\x00\x00\x09\x01"
 class RabbitServer:
     """One node below a temporary folder, for as long as the object is not closed; data outlive stop, kill and restart."""
 
-    def __init__(self) -> None:
-        """Raises ServerMissing when RabbitMQ or Erlang is not installed."""
+    def __init__(self, *, epmd: Epmd | None = None, cookie: str = "") -> None:
+        """A node of a cluster shares `epmd` and `cookie` with the others. Raises ServerMissing when RabbitMQ is not installed."""
         self._server = find_program("rabbitmq-server", _FOLDERS, "rabbitmq-server")
         self._ctl = find_program("rabbitmqctl", _FOLDERS, "rabbitmq-server")
-        self._epmd_program = find_program("epmd", (), "erlang-base")
-        self.port, self._dist_port, self._epmd_port = free_port(), free_port(), free_port()
+        self._epmd = epmd or Epmd()
+        self._owns_epmd = epmd is None
+        self.port, self._dist_port = free_port(), free_port()
         self.url = f"amqp://guest:guest@127.0.0.1:{self.port}/"
         self.folder = Path(tempfile.mkdtemp(prefix="lgsp-rabbit-"))
+        self.name = f"{self.folder.name}@localhost"
         self.log = self.folder / "server.log"
         self._pid_file = self.folder / "node.pid"
-        self._environment = self._write_folder()
-        self._epmd: subprocess.Popen[bytes] | None = None
+        self._environment = self._write_folder(cookie or self.folder.name.upper())
         self._script: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> "RabbitServer":
@@ -66,7 +67,7 @@ class RabbitServer:
         """Start and wait until it speaks AMQP; nothing when it runs already. Raises ServerFailed with the end of the log."""
         if self.running:
             return
-        self._start_epmd()
+        self._epmd.start()
         self._pid_file.unlink(missing_ok=True)
         with self.log.open("ab") as log:
             self._script = subprocess.Popen(
@@ -123,15 +124,14 @@ class RabbitServer:
     def close(self) -> None:
         """End the node and its epmd, remove the folder."""
         self.stop()
-        if self._epmd is not None:
-            end(self._epmd)
-            self._epmd = None
+        if self._owns_epmd:
+            self._epmd.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _write_folder(self) -> dict[str, str]:
-        cookie = self.folder / ".erlang.cookie"
-        cookie.write_text(self.folder.name.upper())
-        cookie.chmod(0o400)
+    def _write_folder(self, cookie: str) -> dict[str, str]:
+        cookie_file = self.folder / ".erlang.cookie"
+        cookie_file.write_text(cookie)
+        cookie_file.chmod(0o400)
         config = self.folder / "rabbitmq.conf"
         config.write_text(
             # Marks that do not depend on what else the machine does; a write-ahead log that fits a test.
@@ -144,8 +144,8 @@ class RabbitServer:
             "LANG": "C.UTF-8",
             "HOME": str(self.folder),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
-            "ERL_EPMD_PORT": str(self._epmd_port),
-            "RABBITMQ_NODENAME": f"{self.folder.name}@localhost",
+            "ERL_EPMD_PORT": str(self._epmd.port),
+            "RABBITMQ_NODENAME": self.name,
             "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
             "RABBITMQ_NODE_PORT": str(self.port),
             "RABBITMQ_DIST_PORT": str(self._dist_port),
@@ -162,20 +162,6 @@ class RabbitServer:
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "plugins"),
             "RABBITMQ_PID_FILE": str(self._pid_file),
         }
-
-    def _start_epmd(self) -> None:
-        # In the foreground and ours: the one Erlang would start in the background is nobody's child and would outlive the tests.
-        if self._epmd is None or self._epmd.poll() is not None:
-            self._epmd = subprocess.Popen(
-                [self._epmd_program, "-address", "127.0.0.1", "-port", str(self._epmd_port)],
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        if not wait_until(lambda: _accepts(self._epmd_port), timeout_s=10):
-            raise ServerFailed(f"epmd does not listen on port {self._epmd_port}")
 
     def _speaks_amqp(self) -> bool:
         # The listener opens last, after queues are recovered; an answered greeting means ready.
@@ -207,11 +193,3 @@ class RabbitServer:
             return
         finally:
             self._script.wait(STOP_TIMEOUT_S)
-
-
-def _accepts(port: int) -> bool:
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1):
-            return True
-    except OSError:
-        return False
