@@ -1,7 +1,7 @@
 """The judge of histories: a good one passes, and every way in which one can be bad is noticed."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from contracts.agency import AgencyCode
 from contracts.receipt import DeliveryRef, Receipt
+from lgsp.ports import Event
 from tests.crash.history import Arrival, History, Sent, second_copies, violations
+from tests.crash.ledger import Ledger
 
 NOON = datetime(2026, 11, 22, 5, tzinfo=UTC)
 
@@ -175,3 +177,154 @@ def test_any_exchange_of_two_first_arrivals_in_a_lane_is_noticed(lanes: list[int
     between = {lanes[place] for place in range(first + 1, second)}
     broken = first != second and (lanes[first] == lanes[second] or lanes[first] in between or lanes[second] in between)
     assert bool(violations(history)) == broken
+
+
+def ledger(stories: dict[int, str], *, order: tuple[int, ...] = ()) -> Ledger:
+    """By delivery, the names of its events; the last is its state. They are written one delivery after the other, in `order`, a
+    minute apart."""
+    names = {number: ("accepted " + story).split() for number, story in stories.items()}
+    written = [(number, name) for number in order or stories for name in names[number]]
+    events = [
+        Event(event_id=place, at=NOON + timedelta(minutes=place), name=name, sequence=1, delivery_id=number)
+        for place, (number, name) in enumerate(written, start=1)
+    ]
+    return Ledger({number: story.split()[-1] for number, story in stories.items()}, events)
+
+
+GOOD = {1: "delivered", 2: "attempted attempted delivered", 3: "delivered", 4: "available delivered"}
+
+
+def test_a_good_history_and_a_good_ledger_pass() -> None:
+    """The journal tells the same story as the agencies."""
+    assert violations(good(), ledger(GOOD)) == []
+
+
+def test_events_that_are_no_end_may_come_or_not() -> None:
+    """Of what is parked only the end counts, and names that nobody knows say nothing."""
+    assert violations(good(), ledger(GOOD | {1: "parked attempted parked delivered", 2: "copied delivered"})) == []
+
+
+@pytest.mark.parametrize("state", ["waiting", "ready", "queued", "available", "parked"])
+def test_a_delivery_without_a_final_state_is_noticed(state: str) -> None:
+    """Everything was waited for; whatever is still open is forgotten."""
+    told = ledger(GOOD)
+    assert violations(good(), Ledger({**told.states, 2: state}, told.events)) == [f"delivery 2: {state}, which is no final state"]
+
+
+def test_a_delivery_that_the_journal_does_not_know_is_noticed() -> None:
+    """A receipt promised it."""
+    broken = violations(good(), ledger({number: story for number, story in GOOD.items() if number != 4}))
+    assert "delivery 4: promised by a receipt, and the journal does not know it" in broken
+
+
+def test_a_delivery_that_no_receipt_names_is_noticed() -> None:
+    """Whether it stands in the journal or only in its events."""
+    told = ledger(GOOD | {9: "delivered"})
+    message = "delivery 9: in the journal, and no receipt names it"
+    assert violations(good(), told) == [message]
+    assert violations(good(), Ledger({number: told.states[number] for number in GOOD}, told.events)) == [message]
+
+
+@pytest.mark.parametrize("first", ["delivered", "refused", "expired", "cancelled", "dead"])
+def test_two_endings_of_one_delivery_are_noticed(first: str) -> None:
+    """Also when they are the same."""
+    broken = violations(good(), ledger(GOOD | {1: f"{first} delivered"}))
+    assert f"delivery 1: delivered after it had been {first}" in broken
+
+
+def test_a_final_state_without_its_event_is_noticed() -> None:
+    """The delivery was ended, and nothing says when and how."""
+    told = ledger(GOOD)
+    events = [event for event in told.events if (event.delivery_id, event.name) != (2, "delivered")]
+    assert violations(good(), Ledger(told.states, events)) == ["delivery 2: delivered, but its events say that it goes on"]
+
+
+def test_a_final_state_that_its_events_deny_is_noticed() -> None:
+    """Two sources, two stories."""
+    told = ledger(GOOD | {2: "dead"})
+    broken = violations(good(), Ledger({**told.states, 2: "delivered"}, told.events))
+    assert broken == ["delivery 2: delivered, but its events say dead"]
+
+
+def test_work_on_a_delivery_that_has_ended_is_noticed() -> None:
+    """It was tried again although it was over."""
+    told = ledger(GOOD | {1: "delivered attempted"})
+    broken = violations(good(), Ledger({**told.states, 1: "delivered"}, told.events))
+    assert broken == ["delivery 1: attempted after it had been delivered"]
+
+
+def test_a_missing_and_a_second_acceptance_are_noticed() -> None:
+    """Each delivery was accepted once, before anything else."""
+    told = ledger(GOOD)
+    missing = [event for event in told.events if (event.delivery_id, event.name) != (3, "accepted")]
+    message = "delivery 3: its events do not begin with the one acceptance"
+    assert violations(good(), Ledger(told.states, missing)) == [message]
+    assert violations(good(), ledger(GOOD | {3: "accepted delivered"})) == [message]
+
+
+def test_what_is_replayed_may_end_again_and_behind_the_others_of_its_lane() -> None:
+    """It was dead, an operator brought it back, and the next of its case had gone by then."""
+    history = good()
+    history.arrivals[1], history.arrivals[2] = history.arrivals[2], history.arrivals[1]
+    assert violations(history, ledger(GOOD | {1: "dead replayed delivered"}, order=(2, 3, 4, 1))) == []
+
+
+def test_a_replay_of_what_is_not_dead_is_noticed() -> None:
+    """Only a dead delivery comes back."""
+    broken = violations(good(), ledger(GOOD | {1: "delivered replayed delivered"}))
+    assert broken == ["delivery 1: replayed when it was delivered"]
+    assert "delivery 1: replayed when it was open" in violations(good(), ledger(GOOD | {1: "replayed delivered"}))
+
+
+def test_replayed_deliveries_of_a_lane_out_of_order_are_noticed() -> None:
+    """Among themselves they keep their order."""
+    history = good()
+    history.arrivals[1], history.arrivals[2] = history.arrivals[2], history.arrivals[1]
+    again = "dead replayed delivered"
+    assert violations(history, ledger(GOOD | {1: again, 3: again}, order=(3, 1, 2, 4))) == [
+        "m1: reached A behind m2, before which it was sent",
+        "delivery 3: ended before delivery 1 of its lane, which was accepted earlier",
+    ]
+
+
+def test_endings_of_a_lane_out_of_order_are_noticed() -> None:
+    """The journal let the second one go before the first one had ended."""
+    broken = violations(good(), ledger(GOOD, order=(3, 1, 2, 4)))
+    assert broken == ["delivery 3: ended before delivery 1 of its lane, which was accepted earlier"]
+
+
+@pytest.mark.parametrize("state", ["dead", "expired", "cancelled"])
+def test_what_ended_without_its_recipient_need_not_have_arrived(state: str) -> None:
+    """And a recall may end what waits behind others of its lane."""
+    history = good()
+    del history.arrivals[2]
+    assert violations(history, ledger(GOOD | {3: state}, order=(3, 1, 2, 4))) == []
+
+
+@pytest.mark.parametrize("state", ["delivered", "refused"])
+def test_what_its_recipient_never_saw_is_lost_whatever_the_journal_says(state: str) -> None:
+    """Only a recipient can take or refuse."""
+    history = good()
+    del history.arrivals[2]
+    assert violations(history, ledger(GOOD | {3: state})) == ["m2: accepted and lost on the way to A (delivery 3)"]
+
+
+def test_an_answer_that_the_journal_turned_round_is_noticed() -> None:
+    """Refused is not delivered, and delivered is not refused."""
+    message = "delivery 3: {}, says the journal, and its recipient says otherwise"
+    history = good()
+    assert violations(history, ledger(GOOD | {3: "refused"})) == [message.format("refused")]
+    history.arrivals[2] = replace(history.arrivals[2], refused=True)
+    assert violations(history, ledger(GOOD | {3: "refused"})) == []
+    assert violations(history, ledger(GOOD)) == [message.format("delivered")]
+
+
+@pytest.mark.parametrize("state", ["refused", "cancelled"])
+def test_a_delivery_after_its_refusal_or_recall_is_noticed(state: str) -> None:
+    """Its first copy began when it was over; one that was under way by then is no broken promise."""
+    history, told = good(), ledger(GOOD | {3: state})
+    over = told.closed_at[3]
+    history.arrivals[2] = replace(history.arrivals[2], refused=True, began_at=over + timedelta(seconds=0.5))
+    assert violations(history, told) == []
+    history.arrivals[2] = replace(history.arrivals[2], began_at=over + timedelta(seconds=2))
+    assert violations(history, told) == [f"m2: came to A (delivery 3) after it had been {state}"]
