@@ -27,7 +27,10 @@ async def enrol(settings: Settings, sink_url: str) -> None:
     async with open_store(settings) as store:
         await store.save_agencies(
             [
-                *(Agency(code=code, name_vi=f"Cơ quan {code}", grants=_EVERYTHING) for code in (*SENDERS, *PULLING)),
+                *(
+                    Agency(code=code, name_vi=f"Cơ quan {code}", grants=_EVERYTHING, wants_status="none")
+                    for code in (*SENDERS, *PULLING)
+                ),
                 *(
                     Agency(code=code, name_vi=f"Sở {code}", grants=_EVERYTHING, endpoint=_endpoint(f"{sink_url}/{code}"))
                     for code in PUSHED

@@ -1,7 +1,8 @@
 """An agency's system as a client of the hub: it asks with the same octets until it is answered."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 
 import aiohttp
 import msgspec
@@ -11,7 +12,9 @@ from tests.crash.agencies import SECRET
 
 _PAUSE_S = 0.05
 _PATIENCE_S = 20.0  # for one answer; a hub that is silent for longer is asked again
-_LATER = 503
+_DONE, _TAKEN, _LATER = 200, 202, 503
+_SIGN_IN = 401  # the token has run out
+_REFUSED = {"result": "refused", "reason": "không thuộc thẩm quyền"}
 _AWAY = (aiohttp.ClientError, OSError, TimeoutError)
 
 
@@ -32,6 +35,10 @@ class _Entry(msgspec.Struct):
     delivery_id: int
 
 
+class _Problem(msgspec.Struct):
+    code: str = ""
+
+
 class _Page(msgspec.Struct):
     entries: list[_Entry]
 
@@ -40,19 +47,21 @@ _token = msgspec.json.Decoder(_Token)
 _receipt = msgspec.json.Decoder(Receipt)
 _line = msgspec.json.Decoder(_Line)
 _page = msgspec.json.Decoder(_Page)
+_problem = msgspec.json.Decoder(_Problem)
 
 
 class Client:
-    """Never gives up; raises WrongAnswer."""
+    """Never gives up; raises WrongAnswer. `turned_away` counts the codes with which it is told to come back later."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, code: str) -> None:
+    def __init__(self, session: aiohttp.ClientSession, url: str, code: str, turned_away: Counter[str]) -> None:
         self._session = session
         self._url = url
         self._code = code
+        self._turned_away = turned_away
         self._headers: dict[str, str] = {}
 
     async def sign_in(self) -> None:
-        """Before anything else."""
+        """Before anything else, and again when told so."""
         form = {"grant_type": "client_credentials", "client_id": self._code, "client_secret": SECRET}
         token = _token.decode(await self._ask("POST", "/oauth/token", form=form)).access_token
         self._headers = {"Authorization": f"Bearer {token}"}
@@ -75,8 +84,10 @@ class Client:
     async def fetch(self, delivery_id: int) -> bytes:
         return await self._ask("GET", f"/v1/mailbox/{delivery_id}")
 
-    async def acknowledge(self, delivery_ids: Sequence[int]) -> None:
-        octets = msgspec.json.encode({"items": [{"delivery_id": one} for one in delivery_ids]})
+    async def acknowledge(self, wanted: Mapping[int, bool]) -> None:
+        """By delivery id; what is not wanted is refused."""
+        items = [{"delivery_id": one, **({} if wants else _REFUSED)} for one, wants in wanted.items()]
+        octets = msgspec.json.encode({"items": items})
         await self._ask("POST", "/v1/mailbox/acknowledge", octets=octets, media_type="application/json")
 
     async def _send_lines(self, lines: Sequence[bytes], took: Callable[[Receipt], None]) -> list[bytes]:
@@ -85,14 +96,15 @@ class Client:
         answered = 0
         try:
             async with self._request("POST", "/v1/envelopes:batch", b"\n".join(lines), "application/x-ndjson") as response:
-                if response.status == _LATER:
+                if response.status != _DONE:
+                    await self._later(response.status, await response.read())
                     return list(lines)
-                _check(response.status, b"")
                 while (octets := await response.content.readline()).endswith(b"\n"):
                     line = _line.decode(octets)
                     if line.receipt is not None:
                         took(line.receipt)
                     elif line.refusal is not None and line.refusal.status == _LATER:
+                        self._turned_away[line.refusal.code] += 1
                         left.append(lines[answered])
                     else:
                         raise WrongAnswer(octets.decode())
@@ -114,9 +126,9 @@ class Client:
             try:
                 async with self._request(method, path, octets or form, media_type) as response:
                     answer = await response.read()
-                if response.status != _LATER:
-                    _check(response.status, answer)
+                if response.status in (_DONE, _TAKEN):
                     return answer
+                await self._later(response.status, answer)
             except _AWAY:
                 pass  # not there: as if it had said 503
             await asyncio.sleep(_PAUSE_S)
@@ -124,11 +136,16 @@ class Client:
     def _request(
         self, method: str, path: str, data: bytes | dict[str, str] | None, media_type: str
     ) -> "aiohttp.client._RequestContextManager":
-        headers = self._headers | ({"Content-Type": media_type} if media_type else {})
+        known = {} if isinstance(data, dict) else self._headers  # a form brings its own credentials
+        headers = known | ({"Content-Type": media_type} if media_type else {})
         timeout = aiohttp.ClientTimeout(total=_PATIENCE_S)
         return self._session.request(method, self._url + path, data=data, headers=headers, timeout=timeout)
 
-
-def _check(status: int, answer: bytes) -> None:
-    if status not in (200, 202):
-        raise WrongAnswer(f"HTTP {status}: {answer[:500]!r}")
+    async def _later(self, status: int, answer: bytes) -> None:
+        """Returns when asking again makes sense. Raises WrongAnswer when it does not."""
+        if status == _SIGN_IN and self._headers:
+            await self.sign_in()
+        elif status == _LATER:
+            self._turned_away[_problem.decode(answer).code] += 1
+        else:
+            raise WrongAnswer(f"HTTP {status}: {answer[:500]!r}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lgsp.settings import Settings
+from tests.crash.clock import FakeClock
 from tests.crash.load import until
 from tests.crash.warm import WarmProcess
 from tests.servers.ports import free_port
@@ -54,9 +55,10 @@ class Setup:
         return f"http://127.0.0.1:{self.sink_port}"
 
 
-def embedded(folder: Path) -> Setup:
-    """SQLite and the broker inside: one process is all there is."""
-    return _setup(folder, {}, ("run",))
+def embedded(folder: Path, disk: Path | None = None) -> Setup:
+    """SQLite and the broker inside: one process is all there is. `disk`: where the journal is instead of with the rest."""
+    where = {} if disk is None else {"journal_url": f"sqlite:///{disk / 'journal.db'}"}
+    return _setup(folder, where, ("run",))
 
 
 def production(folder: Path, dsn: str, amqp_url: str, prefix: str, *, gateways: int = 2, workers: int = 2) -> Setup:
@@ -77,13 +79,15 @@ def _toml(value: object) -> str:
 
 
 class HubProcess:
-    """`lgsp <command>`; its log outlives it. `warm`: without waiting for imports, see there."""
+    """`lgsp <command>`; its log outlives it. `warm`: without waiting for imports, see there. `clock`: it lives by that one."""
 
-    def __init__(self, setup: Setup, command: str, name: str, *, warm: bool) -> None:
+    def __init__(self, setup: Setup, command: str, name: str, *, warm: bool, clock: FakeClock | None = None) -> None:
         self.name = name
+        self.kind = "hub" if command == "run" else command
+        self._clock = clock
         self.log = setup.settings_file.with_name(f"{name}.log")
         self._arguments = ["--settings", str(setup.settings_file), command]
-        self._warm = warm
+        self._warm = warm and clock is None  # a clock comes with the program's start
         self._process: subprocess.Popen[bytes] | WarmProcess | None = None
         self._read_from = 0
         self._said = b""
@@ -123,6 +127,16 @@ class HubProcess:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+            if self._clock is not None:
+                self._clock.forget(self.pid)
+
+    def freeze(self) -> None:
+        """It stands still, with whatever it holds; its connections stay open."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """It goes on as if no time had passed."""
+        os.kill(self.pid, signal.SIGCONT)
 
     async def stop(self) -> int | None:
         """SIGTERM; the exit status. Raises TimeoutError when it does not end within its grace time and a little."""
@@ -152,7 +166,8 @@ class HubProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={name: value for name, value in os.environ.items() if not name.startswith("LGSP_")},
+                env={name: value for name, value in os.environ.items() if not name.startswith("LGSP_")}
+                | ({} if self._clock is None else self._clock.environment),
                 start_new_session=True,
             )
 
@@ -165,6 +180,11 @@ class HubProcess:
         return self._said
 
 
-def processes(setup: Setup, *, warm: bool) -> list[HubProcess]:
-    """Not yet started."""
-    return [HubProcess(setup, command, f"{command}-{number}", warm=warm) for number, command in enumerate(setup.commands)]
+def processes(setup: Setup, *, warm: bool, clock: FakeClock | None = None) -> list[HubProcess]:
+    """Not yet started. The first of each kind lives by `clock`, when there is one."""
+    return [
+        HubProcess(
+            setup, command, f"{command}-{number}", warm=warm, clock=clock if setup.commands.index(command) == number else None
+        )
+        for number, command in enumerate(setup.commands)
+    ]

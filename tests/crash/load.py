@@ -1,6 +1,7 @@
 """The load: cases with several messages each, sent one by one and in batches, every lane in order."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from contracts.receipt import Receipt
 from tests.crash.agencies import PULLING, PUSHED, SENDERS
 from tests.crash.client import Client
 from tests.crash.history import Arrival, History, Sent
-from tests.crash.sink import Sink, content_of, pull
+from tests.crash.sink import Sink, content_of
 
 _OPEN_CASES = 6  # of one desk
 _DESKS = 2  # of one sender
@@ -50,11 +51,16 @@ class _Case:
 
 
 class Load:
-    """Desks send until `stop`; recipients take until the context ends. At `max_open` deliveries on their way the desks wait."""
+    """Desks send until `stop`; recipients take until the context ends. At `max_open` deliveries on their way the desks wait.
+
+    `faults`: recipients answer late or badly now and then, and refuse what they do not want. `turned_away`: how often, by code,
+    the hub said 503.
+    """
 
     def __init__(self, chance: Random, *, faults: bool, max_open: int = _MAX_OPEN) -> None:
         self.history = History()
-        self.sink = Sink(self.arrived, Random(chance.random()) if faults else None)
+        self.sink = Sink(self.arrived, Random(chance.random()) if faults else None, refuses=faults)
+        self.turned_away: Counter[str] = Counter()
         self.receipt_times: list[float] = []
         self._chance = chance
         self._max_open = max_open
@@ -74,7 +80,7 @@ class Load:
         self._stopping = True
         await asyncio.wait_for(asyncio.gather(*self._desks), 120)
 
-    async def all_arrived(self, timeout_s: float = 60.0) -> None:
+    async def all_arrived(self, timeout_s: float = 120.0) -> None:
         """Raises TimeoutError with the first few that did not."""
         try:
             await until(lambda: self.open == 0, "arrival of everything accepted", timeout_s)
@@ -167,11 +173,11 @@ async def under_load(load: Load, sink_port: int, hub_url: str) -> AsyncIterator[
     await web.TCPSite(runner, "127.0.0.1", sink_port).start()
     try:
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-            clients = {code: Client(session, hub_url, code) for code in (*SENDERS, *PULLING)}
+            clients = {code: Client(session, hub_url, code, load.turned_away) for code in (*SENDERS, *PULLING)}
             async with asyncio.TaskGroup() as tasks:
                 await asyncio.gather(*(client.sign_in() for client in clients.values()))
                 load.start(clients, tasks)
-                pulls = [tasks.create_task(pull(clients[code], load.arrived)) for code in PULLING]
+                pulls = [tasks.create_task(load.sink.pull(clients[code])) for code in PULLING]
                 yield
                 for one in pulls:
                     one.cancel()

@@ -1,74 +1,82 @@
-"""What happens to a hub in one run, from enrolment to verdict. Every one raises (AssertionError, Fell, TimeoutError, WrongAnswer)
-when a promise was broken; what it returns is worth telling."""
+"""What happens to a hub in one run, from enrolment to verdict. Every one raises (Broken, AssertionError, Fell, TimeoutError,
+WrongAnswer) when a promise was broken; the account it returns is worth telling."""
 
 import asyncio
 import time
-from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from random import Random
 
 from tests.crash.agencies import PUSHED
-from tests.crash.chaos import hub_under_load, judged, kill_any, kill_the_only_one
+from tests.crash.chaos import hub_under_load, judged
+from tests.crash.faults import Fault, Faults, ServerFaults, strike
 from tests.crash.history import second_copies
 from tests.crash.hub import Setup
 from tests.crash.load import Load, until
+from tests.crash.run import Run
 from tests.servers import PostgresServer, RabbitServer
 
 _LONGEST_SILENCE_S = 5.0  # between two receipts, over all senders
 _WITHOUT_BROKER = 150  # receipts at least, each time that RabbitMQ is away
+_BACKLOG = 150
 
 
-async def kills_of_the_only_process(setup: Setup, chance: Random, kills: int) -> str:
-    """Embedded: kill -9 at any moment of its life."""
-    load = Load(chance, faults=True)
+async def kills_of_the_only_process(setup: Setup, run: Run, kills: int, freezes: int) -> None:
+    """Embedded: kill -9 and SIGSTOP at any moment of its life: while it starts, under load, and working off a backlog."""
+    load = Load(run.chance, faults=True)
     async with hub_under_load(setup, load) as members:
-        moments = await kill_the_only_one(members[0], load, kills, chance)
-        assert moments.total() == kills
-        return f"{_list(moments)}; {await judged(setup, load, members)}"
+        faults = Faults(members, run)
+        draining = max(1, kills // 6)
+        await strike(_mixed(faults, kills - draining, freezes, run.chance))
+        await _make_backlog(load)
+        await strike([faults.kill] * draining)
+        await faults.all_up()
+        run.words = await judged(setup, load, members)
 
 
-async def kills_of_anything(setup: Setup, chance: Random, kills: int, rabbit: RabbitServer, postgres: PostgresServer) -> str:
-    """Production: kill -9 of processes; in between RabbitMQ dies as well, and PostgreSQL stops or dies."""
-    disasters: list[Callable[[], None]] = [rabbit.kill9, chance.choice([postgres.stop, postgres.kill9])]
-    parts = [kills // 3, kills // 3, kills - 2 * (kills // 3)]
-    load = Load(chance, faults=True)
+async def kills_of_anything(
+    setup: Setup, run: Run, kills: int, freezes: int, rabbit: RabbitServer, postgres: PostgresServer, disasters: int
+) -> None:
+    """Production: kill -9 and SIGSTOP of processes; in between, `disasters` times, a server dies, stops or stands still."""
+    load = Load(run.chance, faults=True)
     async with hub_under_load(setup, load) as members:
         await asyncio.to_thread(rabbit.write_registry)
-        moments = await kill_any(members, parts[0], chance)
-        for disaster, part in zip(disasters, parts[1:], strict=True):
-            await asyncio.to_thread(disaster)
-            await _running(rabbit, postgres)
-            moments += await kill_any(members, part, chance)
-        assert moments.total() == kills
-        return f"{_list(moments)}; {await judged(setup, load, members)}"
+        faults = Faults(members, run)
+        plan = _mixed(faults, kills, freezes, run.chance)
+        for disaster in _drawn(ServerFaults(rabbit, postgres, run, faults.all_up).all(), disasters, run.chance):
+            plan.insert(run.chance.randint(1, len(plan)), disaster)
+        await strike(plan)
+        await faults.all_up()
+        run.words = await judged(setup, load, members)
 
 
-async def broker_away(setup: Setup, chance: Random, rabbit: RabbitServer, down_s: float) -> str:
+async def broker_away(setup: Setup, run: Run, rabbit: RabbitServer, down_s: float) -> None:
     """RabbitMQ is down at the start, and for `down_s` in the middle: intake goes on, deliveries catch up."""
     await asyncio.to_thread(rabbit.stop)
-    load = Load(chance, faults=False, max_open=1_000_000)
+    load = Load(run.chance, faults=False, max_open=1_000_000)
     async with hub_under_load(setup, load) as members:
         await _receipts(load)
-        assert not _pushed(load)
+        assert not pushed(load)
         await asyncio.to_thread(rabbit.start)
-        await until(lambda: _pushed(load) > _WITHOUT_BROKER and load.open < _WITHOUT_BROKER, "deliveries catching up")
+        await until(lambda: pushed(load) > _WITHOUT_BROKER and load.open < _WITHOUT_BROKER, "deliveries catching up")
+        run.toll["restart RabbitMQ"] += 1
         await asyncio.to_thread(rabbit.stop)
-        silent = _pushed(load)
+        silent = pushed(load)
         await _receipts(load, down_s)
-        assert _pushed(load) == silent
+        assert pushed(load) == silent
         await asyncio.to_thread(rabbit.start)
-        return await judged(setup, load, members)
+        run.words = await judged(setup, load, members)
 
 
-async def stops(setup: Setup, chance: Random, rounds: int) -> str:
+async def stops(setup: Setup, run: Run, rounds: int) -> None:
     """SIGTERM to one process after the other: each ends with status 0 in time, nothing is lost, and nothing comes twice."""
-    load = Load(chance, faults=False)
+    load = Load(run.chance, faults=False)
     longest_s = 0.0
     async with hub_under_load(setup, load, warm=False) as members:
         for member in members * rounds:
-            enough = len(load.history.arrivals) + chance.randint(50, 150)
+            enough = len(load.history.arrivals) + run.chance.randint(50, 150)
             await until(_has_arrived(load, enough), "deliveries under way")
+            run.toll[f"stop {member.kind}"] += 1
             began = time.monotonic()
             assert await member.stop() == 0
             longest_s = max(longest_s, time.monotonic() - began)
@@ -76,12 +84,36 @@ async def stops(setup: Setup, chance: Random, rounds: int) -> str:
             await member.until_started()
         verdict = await judged(setup, load, members)
         assert second_copies(load.history) == 0
-        return f"{len(members) * rounds} stops, the longest took {longest_s:.1f} s; {verdict}"
+        run.words = f"the longest stop took {longest_s:.1f} s; {verdict}"
 
 
-async def _running(rabbit: RabbitServer, postgres: PostgresServer) -> None:
-    starts: list[Awaitable[None]] = [asyncio.to_thread(one.start) for one in (rabbit, postgres)]
-    await asyncio.gather(*starts)
+def pushed(load: Load) -> int:
+    """Arrivals that went through the broker."""
+    return sum(one.recipient in PUSHED for one in load.history.arrivals)
+
+
+def _mixed(faults: Faults, kills: int, freezes: int, chance: Random) -> list[Fault]:
+    """One freeze in four is a long one."""
+    long = (freezes + 3) // 4
+    plan: list[Fault] = [faults.kill] * kills + [faults.freeze] * (freezes - long) + [faults.freeze_long] * long
+    chance.shuffle(plan)
+    return plan
+
+
+def _drawn(kinds: Sequence[Fault], number: int, chance: Random) -> list[Fault]:
+    """So many of them, none much more often than another."""
+    drawn: list[Fault] = []
+    while len(drawn) < number:
+        drawn += chance.sample(kinds, k=len(kinds))
+    return drawn[:number]
+
+
+async def _make_backlog(load: Load) -> None:
+    """Recipients turn everybody away until there is much to do; then nothing new comes in."""
+    load.sink.open.clear()
+    await until(lambda: load.open >= _BACKLOG, "a backlog")
+    await load.stop()
+    load.sink.open.set()
 
 
 async def _receipts(load: Load, at_least_s: float = 0.0) -> None:
@@ -96,14 +128,5 @@ async def _receipts(load: Load, at_least_s: float = 0.0) -> None:
     assert max(silences) < _LONGEST_SILENCE_S
 
 
-def _pushed(load: Load) -> int:
-    """Arrivals that went through the broker."""
-    return sum(one.recipient in PUSHED for one in load.history.arrivals)
-
-
 def _has_arrived(load: Load, number: int) -> Callable[[], bool]:
     return lambda: len(load.history.arrivals) >= number
-
-
-def _list(moments: Counter[str]) -> str:
-    return f"{moments.total()} kills (" + ", ".join(f"{number} {name}" for name, number in sorted(moments.items())) + ")"
