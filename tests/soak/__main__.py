@@ -1,77 +1,51 @@
-"""`python -m tests.soak [--minutes N] [--seed S]`: the runs of tests/crash with many more kills and longer outages, one after the
-other until the time is over. Exit status 1 when a promise was broken; its folder with logs and journal then stays."""
+"""`python -m tests.soak [--minutes N] [--seed S]`: the runs of tests/crash with many more faults, one after the other until the
+time is over. Exit status 1 when a promise was broken or a run fell over; its folder with logs and journal then stays."""
 
 import argparse
 import asyncio
 import secrets
 import shutil
+import signal
 import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from itertools import count, cycle
 from pathlib import Path
 from random import Random
-from typing import Any
+from types import FrameType
 
-from tests.crash.chaos import chance
-from tests.crash.hub import Setup, embedded, production
-from tests.crash.scenarios import broker_away, kills_of_anything, kills_of_the_only_process, stops
-from tests.servers import PostgresServer, RabbitServer
+from tests.crash.chaos import Broken
+from tests.crash.run import Run
+from tests.servers import PostgresServer, RabbitCluster, RabbitServer
+from tests.soak.plan import Scenario, Servers, scenarios
+from tests.soak.tally import Ended, Tally
 
-EMBEDDED_KILLS, PRODUCTION_KILLS, STOPS, DOWN_S = 60, 60, 5, 30.0
-
-Scenario = Callable[[Path, Random], Coroutine[Any, Any, str]]
-
-
-@dataclass(frozen=True, slots=True)
-class Servers:
-    """Private ones, which the runs kill."""
-
-    rabbit: RabbitServer
-    postgres: PostgresServer
-
-    def production(self, folder: Path, *, gateways: int = 2, workers: int = 2) -> Setup:
-        """A database and queues of its own."""
-        name = f"soak_{secrets.token_hex(4)}"
-        dsn = self.postgres.create_database(name)
-        return production(folder, dsn, self.rabbit.url, name.replace("_", "-"), gateways=gateways, workers=workers)
+_PROGRESS_S = 60.0
 
 
-def scenarios(servers: Servers) -> dict[str, Scenario]:
-    """By the name under which they are reported."""
-    rabbit, postgres = servers.rabbit, servers.postgres
-    return {
-        "kills, embedded": lambda folder, draw: kills_of_the_only_process(embedded(folder), draw, EMBEDDED_KILLS),
-        "kills, production": lambda folder, draw: kills_of_anything(
-            servers.production(folder), draw, PRODUCTION_KILLS, rabbit, postgres
-        ),
-        "RabbitMQ away": lambda folder, draw: broker_away(
-            servers.production(folder, gateways=1, workers=1), draw, rabbit, DOWN_S
-        ),
-        "stops, embedded": lambda folder, draw: stops(embedded(folder), draw, STOPS),
-        "stops, production": lambda folder, draw: stops(servers.production(folder), draw, STOPS),
-    }
-
-
-def soak(minutes: float, seed: int) -> int:
-    """How many runs broke a promise."""
+def soak(minutes: float, seed: int, only: str | None, run_seed: int | None) -> bool:
+    """Whether every promise was kept."""
     end = time.monotonic() + minutes * 60
     seeds = Random(seed)
-    broken: list[str] = []
-    runs = 0
-    with RabbitServer() as rabbit, PostgresServer() as postgres:
-        for number, (name, scenario) in _until(end, scenarios(Servers(rabbit, postgres))):
-            runs = number
-            if not _run(f"{number} {name}", scenario, seeds.randrange(10**6)):
-                broken.append(f"{number} {name}")
-    print(f"{runs} runs, {len(broken)} broken" + "".join(f"\n  {one}" for one in broken))
-    return len(broken)
+    tally = Tally()
+    with RabbitServer() as rabbit, RabbitCluster() as cluster, PostgresServer() as postgres:
+        servers = Servers(rabbit, cluster, postgres)
+        by_name = scenarios(servers)
+        if only is not None and only not in by_name:
+            raise SystemExit(f"no scenario {only!r}; there are: {', '.join(by_name)}")
+        chosen = {name: one for name, one in by_name.items() if only in (None, name)}
+        for number, (name, scenario) in _until(end, chosen):
+            drawn = seeds.randrange(10**6) if run_seed is None else run_seed
+            _everything_runs(servers)
+            tally.ended.append(_run(number, name, scenario, drawn, tally))
+            print(f"so far: {tally.line()}", flush=True)
+    print(tally.table(seed), flush=True)
+    return all(one.kept for one in tally.ended)
 
 
-def _until(end: float, by_name: dict[str, Scenario]) -> Iterator[tuple[int, tuple[str, Scenario]]]:
+def _until(end: float, by_name: Mapping[str, Scenario]) -> Iterator[tuple[int, tuple[str, Scenario]]]:
     """One after the other, each at least once."""
     for number, one in zip(count(1), cycle(by_name.items())):
         if number > len(by_name) and time.monotonic() > end:
@@ -79,29 +53,71 @@ def _until(end: float, by_name: dict[str, Scenario]) -> Iterator[tuple[int, tupl
         yield number, one
 
 
-def _run(name: str, scenario: Scenario, seed: int) -> bool:
+def _everything_runs(servers: Servers) -> None:
+    """Also after a run that fell over while a server was away."""
+    for server in (servers.rabbit, servers.cluster, servers.postgres):
+        server.start()
+
+
+def _run(number: int, name: str, scenario: Scenario, seed: int, tally: Tally) -> Ended:
     folder = Path(tempfile.mkdtemp(prefix="lgsp-soak-"))
+    run = Run(name, seed)
     began = time.monotonic()
+    violations: tuple[str, ...] | None = ()
     try:
-        told = asyncio.run(scenario(folder, chance(name, seed)))
-    except Exception:  # noqa: BLE001 - whatever it is, the others run on and the status tells
+        asyncio.run(_with_progress(scenario, folder, run, tally))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the others run on and the status tells
+        violations = _violations(error)
         traceback.print_exc()
-        print(f"{name}: BROKEN after {time.monotonic() - began:.0f} s, see {folder}", flush=True)
-        return False
-    print(f"{name}: kept, {time.monotonic() - began:.0f} s: {told}", flush=True)
-    shutil.rmtree(folder)
-    return True
+    took_s = time.monotonic() - began
+    if violations == ():
+        shutil.rmtree(folder)
+        print(f"{number} {name}: kept, {took_s:.0f} s: {run}", flush=True)
+    else:
+        print(f"{number} {name}: BROKEN after {took_s:.0f} s, seed {seed}, see {folder}", flush=True)
+    return Ended(name, run, took_s, violations)
+
+
+async def _with_progress(scenario: Scenario, folder: Path, run: Run, tally: Tally) -> None:
+    async def tell() -> None:
+        while True:
+            await asyncio.sleep(_PROGRESS_S)
+            print(f"  ... {tally.line(run)}", flush=True)
+
+    telling = asyncio.create_task(tell())
+    try:
+        await scenario(folder, run)
+    finally:
+        telling.cancel()
+
+
+def _violations(error: BaseException) -> tuple[str, ...] | None:
+    """What `error` says of broken promises; None when it is another mishap."""
+    if isinstance(error, Broken):
+        return error.violations
+    if isinstance(error, BaseExceptionGroup):
+        found = [violations for one in error.exceptions if (violations := _violations(one)) is not None]
+        return tuple(one for violations in found for one in violations) or None
+    return None
+
+
+def _terminate(number: int, _: FrameType | None) -> None:
+    """Told to stop, it still ends what it started."""
+    sys.exit(128 + number)
 
 
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=30.0, help="no new run after this time (default 30)")
+    parser.add_argument("--minutes", type=float, default=30.0, help="no new run after this time, but each once (default 30)")
     parser.add_argument("--seed", type=int, default=None, help="repeats the decisions of an earlier soak")
+    parser.add_argument("--only", default=None, help="only the scenario of this name")
+    parser.add_argument("--run-seed", type=int, default=None, help="the seed of one run, as it was printed")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, _terminate)
     seed = secrets.randbelow(10**6) if given.seed is None else given.seed
     print(f"soak: seed {seed}", flush=True)
-    sys.exit(1 if soak(given.minutes, seed) else 0)
+    sys.exit(0 if soak(given.minutes, seed, given.only, given.run_seed) else 1)
 
 
 if __name__ == "__main__":
