@@ -217,11 +217,14 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     copy: bool = False
 
 
-class DeadLetterCount(NamedTuple):
-    """`expired` of the `letters` are past their time: a replay leaves them."""
+class DeadLetterCount(msgspec.Struct, frozen=True, kw_only=True):
+    """`expired` of the `letters` are past their time: a replay leaves them. `oldest`: when the first of them was given up;
+    `by_recipient`: the one that most are for first."""
 
     letters: int
     expired: int
+    oldest: datetime | None
+    by_recipient: dict[str, int]
 
 
 class HeldRecipient(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,8 +11,9 @@ ReplayState = Literal["running", "done", "cancelled"]
 
 
 class DeadLetterFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Every condition that is given must hold. `party` is the sender or the recipient, `case` any identifier of the case,
-    `kind` with or without its version, `since` and `until` bound the moment of giving up (until excluded)."""
+    """Every condition that is given must hold. `party` is the sender or the recipient, of a copy the recipient only; `case` any
+    identifier of the case, `kind` with or without its version, `since` and `until` bound the moment of giving up (until
+    excluded)."""
 
     party: AgencyCode | None = None
     sender: AgencyCode | None = None

@@ -16,7 +16,7 @@ from lgsp.core.lanes import Mode
 from lgsp.core.lifecycle import State
 from lgsp.core.receipts import delivery_ref
 from lgsp.core.replay import Replay
-from lgsp.ports import Accepted, DeadLetter, Ref
+from lgsp.ports import Accepted, DeadLetter, DeadLetterCount, Ref
 
 FIRST_ATTEMPT = 1
 MODES: tuple[Mode, ...] = ("push", "mailbox")  # the number stored is the place here
@@ -223,6 +223,17 @@ def dead_letter(
         identifiers=header.all_identifiers,
         resolved_at=maybe_moment(resolved_at),
         copy=bool(copy),
+    )
+
+
+def dead_letter_count(rows: Iterable[tuple[str, int, int, int]]) -> DeadLetterCount:
+    """From (recipient, letters, expired of them, first given up) for each recipient."""
+    counts = sorted(rows, key=lambda row: (-row[1], row[0]))
+    return DeadLetterCount(
+        letters=sum(letters for _, letters, _, _ in counts),
+        expired=sum(expired for _, _, expired, _ in counts),
+        oldest=maybe_moment(min((ended_at for _, _, _, ended_at in counts), default=None)),
+        by_recipient={recipient: letters for recipient, letters, _, _ in counts},
     )
 
 

@@ -10,7 +10,7 @@ from contracts.envelope import Identifier
 from lgsp.core.lifecycle import State
 from lgsp.core.replay import DeadLetterFilter, begun
 from lgsp.ports import Ref, Settlement, Store
-from tests.compliance.builders import ALPHA, BETA, LEASE_S, NOW, SENDER, Opener, admitted
+from tests.compliance.builders import ALPHA, BETA, LEASE_S, NOW, SENDER, Opener, admitted, hop
 
 SECOND = timedelta(seconds=1)
 ALL = DeadLetterFilter()
@@ -112,7 +112,8 @@ async def test_dead_letters_are_found_by_any_combination(store: Store, asked: As
     await die(store, 2, reason="delivery.unreachable", now=NOW + SECOND)
     await die(store, 4, now=NOW + SECOND)
     assert [one.delivery_id for one in await store.dead_letters(asked.which, 0, 10)] == asked.found
-    assert await store.count_dead_letters(asked.which, NOW) == (len(asked.found), 0)
+    count = await store.count_dead_letters(asked.which, NOW)
+    assert (count.letters, count.expired) == (len(asked.found), 0)
 
 
 async def test_dead_letters_are_read_page_by_page(store: Store) -> None:
@@ -121,6 +122,34 @@ async def test_dead_letters_are_read_page_by_page(store: Store) -> None:
     await die(store, 1, 2, 4, 5)
     assert [one.delivery_id for one in await store.dead_letters(ALL, 1, 2)] == [2, 4]
     assert [one.delivery_id for one in await store.dead_letters(ALL, 4, 2)] == [5]
+
+
+async def test_a_count_says_since_when_and_for_whom(store: Store) -> None:
+    """What an operator wants to know before a replay: the moment of the first, and how many each recipient would get."""
+    await store.accept(
+        [admitted("m1", BETA), *(admitted(f"m{n}") for n in (2, 3)), admitted("m4", BETA, sender=ALPHA)], NOW, LEASE_S
+    )
+    await die(store, 2, now=NOW + SECOND)
+    await die(store, 1, 3, 4, now=NOW + 2 * SECOND)
+    count = await store.count_dead_letters(ALL, NOW)
+    assert (count.letters, count.oldest) == (4, NOW + SECOND)
+    assert list(count.by_recipient.items()) == [(BETA, 2), (ALPHA, 2)]
+    nothing = await store.count_dead_letters(DeadLetterFilter(reason="delivery.expired"), NOW)
+    assert (nothing.letters, nothing.expired, nothing.oldest, nothing.by_recipient) == (0, 0, None, {})
+
+
+async def test_a_copy_that_could_not_be_delivered_is_its_subscriber_s_alone(store: Store) -> None:
+    """The sender finds its own letters, and among them no copy; whoever asks for everybody's finds all."""
+    hops = (hop(ALPHA), msgspec.structs.replace(hop(BETA), copy=True))
+    await store.accept([admitted("m1", hops)], NOW, LEASE_S)
+    await die(store, 1, 2)
+    seen = {
+        party: [one.delivery_id for one in await store.dead_letters(DeadLetterFilter(party=party), 0, 10)]
+        for party in (SENDER, ALPHA, BETA, None)
+    }
+    assert seen == {SENDER: [1], ALPHA: [1], BETA: [2], None: [1, 2]}
+    assert (await store.count_dead_letters(DeadLetterFilter(party=SENDER), NOW)).by_recipient == {ALPHA: 1}
+    assert [one.copy for one in await store.dead_letters(ALL, 0, 10)] == [False, True]
 
 
 async def test_a_resolved_letter_leaves_the_list_with_a_note(store: Store) -> None:
@@ -183,7 +212,8 @@ async def test_a_replay_leaves_what_is_past_its_time(store: Store) -> None:
     await store.accept([admitted("m1", life=timedelta(minutes=1)), admitted("m2")], NOW, LEASE_S)
     await die(store, 1, 2)
     later = NOW + timedelta(minutes=1)
-    assert await store.count_dead_letters(ALL, later) == (2, 1)
+    count = await store.count_dead_letters(ALL, later)
+    assert (count.letters, count.expired) == (2, 1)
     number = await start(store, now=later)
     assert await step(store, later) == [2]
     job = await store.replay(number)

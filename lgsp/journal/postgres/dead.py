@@ -15,6 +15,7 @@ from lgsp.core.replay import DeadLetterFilter, Replay, allowance, cancelled, ste
 from lgsp.journal.codec import (
     EventRow,
     dead_letter,
+    dead_letter_count,
     decode_replay,
     encode_replay,
     micros,
@@ -33,8 +34,8 @@ SELECT d.delivery_id, d.sequence, e.sender, e.message_id, d.recipient, e.kind, d
 FROM deliveries d JOIN envelopes e ON e.sequence = d.sequence WHERE {where} ORDER BY d.delivery_id LIMIT {0}"""
 
 COUNT = """
-SELECT count(*), count(*) FILTER (WHERE d.expires_at <= {0})
-FROM deliveries d JOIN envelopes e ON e.sequence = d.sequence WHERE {where}"""
+SELECT d.recipient, count(*), count(*) FILTER (WHERE d.expires_at <= {0}), min(d.ended_at)
+FROM deliveries d JOIN envelopes e ON e.sequence = d.sequence WHERE {where} GROUP BY d.recipient"""
 
 REPLAYABLE = """
 SELECT d.delivery_id, d.sequence, d.lane, d.attempt, d.shard, d.priority, d.expires_at, e.header
@@ -72,7 +73,7 @@ async def dead_letters(connection: Connection, which: DeadLetterFilter, after: i
 
 async def count_dead_letters(connection: Connection, which: DeadLetterFilter, now_us: int) -> DeadLetterCount:
     """As `Records.count_dead_letters`."""
-    return DeadLetterCount(*await connection.fetchrow(*asking(COUNT, which, 0, now_us)))
+    return dead_letter_count(await connection.fetch(*asking(COUNT, which, 0, now_us)))
 
 
 async def start_replay(connection: Connection, replay: Replay) -> int:
@@ -134,7 +135,7 @@ def asking(statement: str, which: DeadLetterFilter, after: int, *more: object) -
         "d.recipient = {}": which.recipient,
         "d.reason = {}": which.reason,
         "e.sender = {}": which.sender,
-        "(e.sender = {0} OR d.recipient = {0})": which.party,
+        "(d.recipient = {0} OR (e.sender = {0} AND NOT d.copy))": which.party,
         "(e.kind = {0} OR starts_with(e.kind, {0} || '/'))": which.kind,
     }
     used = [(text, value) for text, value in given.items() if value is not None]

@@ -11,6 +11,7 @@ from lgsp.core.replay import DeadLetterFilter, Replay, allowance, cancelled, ste
 from lgsp.journal.codec import (
     EventRow,
     dead_letter,
+    dead_letter_count,
     decode_replay,
     encode_replay,
     micros,
@@ -26,7 +27,7 @@ _WHICH = """
 FROM deliveries d JOIN envelopes e USING (sequence)
 WHERE d.state = 12 AND d.delivery_id > :after AND d.ended_at >= :since AND d.ended_at < :until
     AND (:resolved OR d.resolved_at IS NULL)
-    AND (:party IS NULL OR e.sender = :party OR d.recipient = :party)
+    AND (:party IS NULL OR d.recipient = :party OR (e.sender = :party AND NOT d.copy))
     AND (:sender IS NULL OR e.sender = :sender)
     AND (:recipient IS NULL OR d.recipient = :recipient)
     AND (:reason IS NULL OR d.reason = :reason)
@@ -38,7 +39,7 @@ SELECT d.delivery_id, d.sequence, e.sender, e.message_id, d.recipient, e.kind, d
     d.ended_at, d.attempt - d.postponed, d.reason, d.detail, d.resolved_at, d.copy, e.header
 {_WHICH}
 ORDER BY d.delivery_id LIMIT :limit"""
-COUNT = f"SELECT count(*), coalesce(sum(d.expires_at <= :now), 0) {_WHICH}"
+COUNT = f"SELECT d.recipient, count(*), sum(d.expires_at <= :now), min(d.ended_at) {_WHICH} GROUP BY d.recipient"
 REPLAYABLE = f"""
 SELECT d.delivery_id, d.sequence, d.lane, d.attempt, d.shard, d.priority, d.expires_at, e.header {_WHICH}
 ORDER BY d.delivery_id LIMIT :limit"""
@@ -59,7 +60,7 @@ def dead_letters(connection: sqlite3.Connection, which: DeadLetterFilter, after:
 
 def count_dead_letters(connection: sqlite3.Connection, which: DeadLetterFilter, now_us: int) -> DeadLetterCount:
     """As `Records.count_dead_letters`."""
-    return DeadLetterCount(*connection.execute(COUNT, parameters(which, now=now_us)).fetchone())
+    return dead_letter_count(connection.execute(COUNT, parameters(which, now=now_us)))
 
 
 def start_replay(connection: sqlite3.Connection, replay: Replay) -> int:
