@@ -1,6 +1,6 @@
 """Dead letters back on their way: which ones, how fast, how far it has got."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 import msgspec
@@ -8,6 +8,8 @@ import msgspec
 from contracts.agency import AgencyCode
 
 ReplayState = Literal["running", "done", "cancelled"]
+
+_EPSILON = 1e-6  # 0.09 a second has saved up one letter after 1 / 0.09 seconds, whatever floating point makes of it
 
 
 class DeadLetterFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -30,7 +32,8 @@ class DeadLetterFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
 class Replay(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A job, kept in the journal so that it outlives every process. `total` was counted when it began; what is given up after
     `created_at` is no part of it. `moved` went on their way, `expired` were past their time and stay dead, `last_delivery_id` is
-    how far it has got. `rate_per_s` None: as fast as the hub likes."""
+    how far it has got. `rate_per_s` None: as fast as the hub likes. `stepped_at`: up to when the rate is used up; None: no hub
+    has begun with it."""
 
     replay_id: int = 0
     which: DeadLetterFilter
@@ -47,13 +50,12 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def allowance(replay: Replay, now: datetime, limit: int) -> int:
-    """How many may go now: what the rate allows since the last step, one second's worth at the most."""
+    """How many may go now: what the rate allows since the last step, one second's worth and one more at the most."""
     if replay.rate_per_s is None:
         return limit
     if replay.stepped_at is None:
         return min(limit, max(1, int(replay.rate_per_s)))
-    waited_s = min(max(0.0, (now - replay.stepped_at).total_seconds()), max(1.0, 1.0 / replay.rate_per_s))
-    return min(limit, int(waited_s * replay.rate_per_s))
+    return min(limit, int(_saved_s(replay, replay.rate_per_s, now) * replay.rate_per_s + _EPSILON))
 
 
 def stepped(replay: Replay, seen: list[int], expired: int, asked: int, now: datetime) -> Replay:
@@ -65,7 +67,7 @@ def stepped(replay: Replay, seen: list[int], expired: int, asked: int, now: date
         expired=replay.expired + expired,
         last_delivery_id=seen[-1] if seen else replay.last_delivery_id,
         state="done" if done else "running",
-        stepped_at=now,
+        stepped_at=_stepped_at(replay, asked, now),
         ended_at=now if done else None,
     )
 
@@ -87,3 +89,17 @@ def begun(which: DeadLetterFilter, operator: str, rate_per_s: float | None, tota
         rate_per_s=rate_per_s,
         total=total,
     )
+
+
+def _saved_s(replay: Replay, rate_per_s: float, now: datetime) -> float:
+    """The time not used up since the last step: a second and what one letter takes at the most."""
+    waited_s = 0.0 if replay.stepped_at is None else (now - replay.stepped_at).total_seconds()
+    return min(max(0.0, waited_s), 1.0 + 1.0 / rate_per_s)
+
+
+def _stepped_at(replay: Replay, asked: int, now: datetime) -> datetime:
+    """What `asked` letters leave of the time saved counts for the next step: three a second are three, however often one looks."""
+    if replay.rate_per_s is None:
+        return now
+    left_s = _saved_s(replay, replay.rate_per_s, now) - asked / replay.rate_per_s
+    return now - timedelta(seconds=max(0.0, left_s))

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,12 +34,26 @@ def test_without_a_rate_the_limit_alone_counts() -> None:
     assert allowance(job(), NOW, 500) == 500
 
 
-def test_a_slow_rate_still_moves() -> None:
+@pytest.mark.parametrize("rate_per_s", [0.1, 0.09, 0.73, 1 / 93])
+def test_a_slow_rate_still_moves(rate_per_s: float) -> None:
     """Less than one a second is one every few seconds, not none for ever."""
-    replay = stepped(job(0.1), [1], 0, 1, NOW)
-    assert allowance(replay, NOW + timedelta(seconds=9), 100) == 0
-    assert allowance(replay, NOW + timedelta(seconds=10), 100) == 1
+    replay = stepped(job(rate_per_s), [1], 0, 1, NOW)
+    assert allowance(replay, NOW + timedelta(seconds=0.9 / rate_per_s), 100) == 0
+    assert allowance(replay, NOW + timedelta(seconds=1 / rate_per_s), 100) == 1
     assert allowance(replay, NOW + timedelta(hours=1), 100) == 1
+
+
+@pytest.mark.parametrize("rate_per_s", [0.7, 3, 7.5, 40])
+def test_a_rate_is_reached_however_often_one_looks(rate_per_s: float) -> None:
+    """What is left over of the time between two steps is not lost."""
+    replay, moved = stepped(job(rate_per_s), [1], 0, 1, NOW), 0
+    for step in range(1, 201):
+        now = NOW + step * timedelta(seconds=0.5)
+        asked = allowance(replay, now, 10_000)
+        if asked:
+            moved += asked
+            replay = stepped(replay, [0] * asked, 0, asked, now)
+    assert abs(moved - 100 * rate_per_s) <= 1
 
 
 def test_a_job_is_done_when_there_is_no_more() -> None:
