@@ -32,6 +32,7 @@ def services_of(hub: Hub) -> Services:
     """What the HTTP surface is given."""
     return Services(
         settings=hub.settings,
+        journal=hub.store,
         records=hub.store,
         directory_store=hub.store,
         directory=hub.directory,

@@ -98,7 +98,7 @@ def _saved_s(replay: Replay, rate_per_s: float, now: datetime) -> float:
 
 
 def _stepped_at(replay: Replay, asked: int, now: datetime) -> datetime:
-    """What `asked` letters leave of the time saved counts for the next step: three a second are three, however often one looks."""
+    """What `asked` letters leave of the time saved counts for the next step: three a second are three, however one looks."""
     if replay.rate_per_s is None:
         return now
     left_s = _saved_s(replay, replay.rate_per_s, now) - asked / replay.rate_per_s

@@ -13,6 +13,7 @@ from lgsp.http.auth import AgencyAuthenticator, Authenticator
 from lgsp.http.batch import Batches
 from lgsp.http.cases import Cases
 from lgsp.http.contracts import Contracts
+from lgsp.http.dead_letters import DeadLetters
 from lgsp.http.directory import Agencies
 from lgsp.http.envelopes import Envelopes
 from lgsp.http.explain import Explain
@@ -21,6 +22,7 @@ from lgsp.http.mailbox import Mailboxes
 from lgsp.http.openapi import openapi_route
 from lgsp.http.overall import OverallStatuses
 from lgsp.http.recall import RecallRoute
+from lgsp.http.replays import Replays
 from lgsp.http.request_metrics import observe
 from lgsp.http.routes import AgencyHandler, Handler, Route
 from lgsp.http.services import Services
@@ -76,6 +78,8 @@ def _routes(services: Services, tokens: AccessTokens, mailboxes: Mailboxes) -> t
         *Uploads(services).routes(),
         *Attachments(services).routes(),
         *Cases(services).routes(),
+        *DeadLetters(services).routes(),
+        *Replays(services).routes(),
         *Agencies(services).routes(),
         *Contracts().routes(),
         *Explain(services).routes(),

@@ -14,7 +14,7 @@ from lgsp.core.lifecycle import State
 from lgsp.flow.mailbox import Acknowledgement
 from lgsp.http.addressing import write_addressing
 from lgsp.http.answers import encode, foreign_headers, json_response
-from lgsp.http.reading import MAX_ID, Query, check_type, decoded, read_body
+from lgsp.http.reading import MAX_ID, PLAIN_TEXT, Query, check_type, decoded, read_body
 from lgsp.http.routes import JSON, Answer, Body, Route
 from lgsp.http.services import Services
 from lgsp.http.status import StateLabel
@@ -23,7 +23,6 @@ from lgsp.ports import MailboxEntry, Work
 
 MAX_ACKNOWLEDGED = 1000
 _MAX_REASON_CHARS = 500
-_PLAIN_TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"  # control characters but tab and line ends: what journals cannot keep
 _MAX_ACKNOWLEDGE_BYTES = MAX_ACKNOWLEDGED * (6 * _MAX_REASON_CHARS + 100)
 # What is not yet, or no longer, the recipient's: waiting for its turn, recalled, expired.
 _OPEN_TO_RECIPIENT = frozenset({State.AVAILABLE, State.DELIVERED, State.REFUSED})
@@ -61,7 +60,7 @@ class AcknowledgeItem(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     delivery_id: Annotated[int, Meta(ge=1, le=MAX_ID)]
     result: Literal["delivered", "refused"] = "delivered"
-    reason: Annotated[str, Meta(max_length=_MAX_REASON_CHARS, pattern=_PLAIN_TEXT)] = ""
+    reason: Annotated[str, Meta(max_length=_MAX_REASON_CHARS, pattern=PLAIN_TEXT)] = ""
 
 
 class AcknowledgeRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

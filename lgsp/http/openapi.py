@@ -127,7 +127,7 @@ def _parameters(route: Route, schema_of: SchemaOf) -> Iterator[dict[str, Any]]:
             "schema": {"type": "string", "minLength": 1},
         }
     for query in route.query:
-        schema = {**schema_of(query.schema), "default": query.default}
+        schema = schema_of(query.schema) | ({} if query.default is None else {"default": query.default})
         yield {"name": query.name, "in": "query", "description": query.description, "schema": schema}
     for header in route.headers:
         if header.name not in ("Authorization", "Content-Type", "Accept"):  # OpenAPI 3.1, 4.8.12.1: such parameters are ignored

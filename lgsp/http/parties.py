@@ -4,6 +4,11 @@ from lgsp.core.directory import Agency, Directory
 from lgsp.ports import DeliveryRecord, EnvelopeRecord, Event
 
 
+def is_operator(caller: Agency) -> bool:
+    """The hub's own people, who call as the hub itself."""
+    return caller.level == "hub"
+
+
 def is_sender(record: EnvelopeRecord, caller: Agency, directory: Directory) -> bool:
     """The sender may have written one of its other codes."""
     sender = record.envelope.sender

@@ -15,6 +15,7 @@ _GRACE_S = 30.0
 _MIN_BYTES_PER_S = 8 * 1024
 
 MAX_ID = 2**63 - 1  # of the journal's integers
+PLAIN_TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"  # control characters but tab and line ends: what journals cannot keep
 
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ from lgsp.core.directory import Agency
 from lgsp.flow.recalls import Withdrawal
 from lgsp.http.answers import json_response
 from lgsp.http.parties import is_sender
-from lgsp.http.reading import check_type, decoded, read_body
+from lgsp.http.reading import PLAIN_TEXT, check_type, decoded, read_body
 from lgsp.http.routes import JSON, Answer, Body, Route
 from lgsp.http.services import Services
 from lgsp.ports import EnvelopeRecord
@@ -24,7 +24,9 @@ _MAX_BYTES = 64 * 1024
 class RecallRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`recipients`: only these, by the codes that the receipt names; absent: all."""
 
-    reason: Annotated[str, Meta(min_length=1, max_length=500, description="Why, for the recipients and the auditor")]
+    reason: Annotated[
+        str, Meta(min_length=1, max_length=500, pattern=PLAIN_TEXT, description="Why, for the recipients and the auditor")
+    ]
     recipients: Annotated[tuple[str, ...], Meta(max_length=500)] = ()
 
 

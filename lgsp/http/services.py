@@ -9,7 +9,7 @@ from lgsp.flow.health import Readiness
 from lgsp.flow.intake import Intake
 from lgsp.flow.mailbox import Mailbox
 from lgsp.flow.recalls import Recalls
-from lgsp.ports import Blobs, DirectoryStore, Records
+from lgsp.ports import Blobs, DirectoryStore, Journal, Records
 from lgsp.settings import Settings
 from signing.jws import SigningKey
 
@@ -19,6 +19,7 @@ class Services:
     """`token_key`: at least 32 octets. It and `signing_key` are the same in every gateway process. `clock` gives aware times."""
 
     settings: Settings
+    journal: Journal
     records: Records
     directory_store: DirectoryStore
     directory: DirectoryCache
