@@ -8,10 +8,11 @@ import click
 
 from contracts.errors import ContractError
 from lgsp import __version__
-from lgsp.commands import access, endpoint  # noqa: F401 - they add their commands to `agency`
+from lgsp.commands import access, endpoint, replays  # noqa: F401 - they add their commands to `agency` and `deadletter`
 from lgsp.commands.agency import agency
 from lgsp.commands.common import Failed, Invocation, Refused, print_if_json
 from lgsp.commands.contract import contract
+from lgsp.commands.deadletter import deadletter
 from lgsp.commands.demo import demo
 from lgsp.commands.doctor import doctor
 from lgsp.commands.explain import explain
@@ -40,6 +41,7 @@ COMMANDS = (
     status,
     agency,
     contract,
+    deadletter,
     maintenance,
     drain,
     republish,

@@ -146,21 +146,21 @@ class Replays:
         if replay is None:
             return json_response(ReplayAnswer(count=count, replay=None))
         request[NOTES]["deliveries"] = count.letters
-        answer = ReplayAnswer(count=count, replay=_status(replay))
+        answer = ReplayAnswer(count=count, replay=status_of(replay))
         return json_response(answer, status=201, headers={"Location": f"/v1/replays/{replay.replay_id}"})
 
     async def page(self, request: web.Request, caller: Agency) -> web.Response:
         limit = LIMIT.read(request)
         found = [replay for replay in await self._records.replays(_LOOKED_THROUGH) if _concerns(replay, caller)]
-        return json_response(ReplayList(replays=[_status(replay) for replay in found[:limit]]))
+        return json_response(ReplayList(replays=[status_of(replay) for replay in found[:limit]]))
 
     async def one(self, request: web.Request, caller: Agency) -> web.Response:
-        return json_response(_status(await self._replay(request, caller)))
+        return json_response(status_of(await self._replay(request, caller)))
 
     async def cancel(self, request: web.Request, caller: Agency) -> web.Response:
         replay = await self._replay(request, caller)
         stopped = await self._journal.cancel_replay(replay.replay_id, self._clock())
-        return json_response(_status(stopped or replay))
+        return json_response(status_of(stopped or replay))
 
     async def _replay(self, request: web.Request, caller: Agency) -> Replay:
         text = request.match_info["replay_id"]
@@ -184,7 +184,8 @@ def _concerns(replay: Replay, caller: Agency) -> bool:
     return is_operator(caller) or replay.which.recipient == caller.code
 
 
-def _status(replay: Replay) -> ReplayStatus:
+def status_of(replay: Replay) -> ReplayStatus:
+    """The job as it is told."""
     return ReplayStatus(
         replay_id=replay.replay_id,
         state=replay.state,
