@@ -21,7 +21,7 @@ LABELS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "dead": ("không giao được", "could not be delivered"),
         "expired": ("hết hạn", "expired"),
         "cancelled": ("đã thu hồi", "recalled"),
-        "replayed": ("đưa trở lại để giao", "put back on its way"),
+        "replayed": ("được giao lại", "put back on its way"),
         "resolved": ("đã được xử lý", "seen to by an operator"),
         "recall_requested": ("bên gửi đề nghị thu hồi", "asked back by its sender"),
         "recall_agreed": ("nơi nhận đồng ý trả lại", "the recipient agreed to give it back"),
