@@ -71,6 +71,7 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     copy: bool = False  # for a subscriber
     recall: Recall = Recall.NONE
     ready_at: datetime | None = None
+    replays: int = 0  # how often it was a dead letter and put back on its way
     hold: Hold | None = None
 
     @property

@@ -30,18 +30,19 @@ class NoticeRules:
 
 
 def notice_of(
-    parcel: Parcel, number: int, verdict: Verdict, directory: Directory, rules: NoticeRules, now: datetime
+    parcel: Parcel, number: int, replays: int, verdict: Verdict, directory: Directory, rules: NoticeRules, now: datetime
 ) -> Admitted | None:
     """A `delivery.status` envelope to the sender, if the delivery ended and the sender wants to know; None otherwise.
 
-    `number`: of the attempt as the journal counts, never the same again: a delivery that was replayed may end twice.
+    `number`: of the attempt as the journal counts, never the same again: a delivery that was replayed may end twice. `replays`:
+    how often it was; who was told that it could not be delivered is told that it was, too.
     It takes the lane of what it is about and is found by the same identifiers; its body names the first MAX_REFERENCES of them.
     Notices about notices do not exist. A sender that is no longer in the directory cannot be told.
     """
     sender = directory.agencies.get(parcel.envelope.sender)
     if not verdict.state.is_final or parcel.envelope.kind == KIND or sender is None or sender.wants_status == "none":
         return None
-    if sender.wants_status == "failures" and verdict.state is State.DELIVERED:
+    if sender.wants_status == "failures" and verdict.state is State.DELIVERED and not replays:
         return None
     envelope = _envelope(parcel, number, verdict, rules.hub, now)
     in_its_lane = msgspec.structs.replace(envelope, order_key=parcel.order_key)

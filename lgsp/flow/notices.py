@@ -22,7 +22,8 @@ class Notices:
         none of the sender's business. Reads no body."""
         if work.copy:
             return None
-        return notice_of(parcel_of(work), work.attempt, verdict, self._directory.current, self._rules, self._clock())
+        rules = (self._directory.current, self._rules, self._clock())
+        return notice_of(parcel_of(work), work.attempt, work.replays, verdict, *rules)
 
 
 def parcel_of(work: Work) -> Parcel:

@@ -181,7 +181,7 @@ async def test_a_replay_puts_dead_letters_back_in_their_order(store: Store) -> N
     refs = await store.step_replays(NOW + SECOND, 100, LEASE_S)
     assert [(ref.delivery_id, ref.attempt) for ref in refs] == [(1, 2), (2, 3), (3, 2)]
     works = sorted(await store.hydrate(refs), key=lambda work: work.delivery_id)
-    assert [(work.tries, work.ready_at) for work in works] == [(1, NOW + SECOND)] * 3
+    assert [(work.tries, work.ready_at, work.replays) for work in works] == [(1, NOW + SECOND, 1)] * 3
     assert await names(store, 1) == ["accepted", "dead", "replayed"]
     balance = await store.balance()
     assert (balance.difference, balance.by_state, balance.ended_events) == (0, {State.READY: 3}, {})

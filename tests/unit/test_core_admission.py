@@ -277,7 +277,7 @@ def test_the_sender_is_told_what_it_wants_to_know(wants: str, told: set[State]) 
     )
     for state in (State.DELIVERED, State.REFUSED, State.DEAD, State.READY):
         reason = "" if state in (State.DELIVERED, State.READY) else "delivery.retries_exhausted"
-        notice = notice_of(parcel, 1, Verdict(state, reason=reason), directory, rules, NOW)
+        notice = notice_of(parcel, 1, 0, Verdict(state, reason=reason), directory, rules, NOW)
         assert (notice is not None) == (state in told)
         if notice is not None:
             assert isinstance(notice, Admitted)
@@ -287,6 +287,23 @@ def test_the_sender_is_told_what_it_wants_to_know(wants: str, told: set[State]) 
             assert (notice.order_key, notice.identifiers) == (parcel.order_key, parcel.identifiers)
             assert wire.parse(wire.render(notice.envelope)) == notice.envelope
             read_body(find(notice.envelope.kind), notice.envelope.body, notice.envelope.media_type)
+
+
+def test_who_was_told_of_a_dead_letter_is_told_that_it_arrived_after_all() -> None:
+    """A sender that wants to hear of failures alone would otherwise believe for ever that it failed."""
+    directory = Directory(4, [COMMUNE, DEPARTMENT])
+    rules = NoticeRules(hub=code("HUB"), limits=LIMITS)
+    admitted = admit(envelope(), COMMUNE, directory, LIMITS, NOW)
+    parcel = Parcel(
+        delivery_id=9,
+        attempt=1,
+        recipient=DEPARTMENT.code,
+        addressed_as=DEPARTMENT.code,
+        sequence=5,
+        envelope=admitted.envelope,
+    )
+    told = [notice_of(parcel, 7, replays, Verdict(State.DELIVERED), directory, rules, NOW) for replays in (0, 1)]
+    assert told[0] is None and told[1] is not None
 
 
 def test_there_are_no_notices_about_notices() -> None:
@@ -301,4 +318,4 @@ def test_there_are_no_notices_about_notices() -> None:
         envelope=envelope(kind="delivery.status/1"),
     )
     rules = NoticeRules(hub=code("HUB"), limits=LIMITS)
-    assert notice_of(parcel, 1, Verdict(State.DEAD, reason="delivery.timeout"), directory, rules, NOW) is None
+    assert notice_of(parcel, 1, 0, Verdict(State.DEAD, reason="delivery.timeout"), directory, rules, NOW) is None

@@ -52,7 +52,7 @@ SELECT {0}, 'resolved', sequence, delivery_id, {1} FROM seen_to ORDER BY deliver
 
 REVIVE = """
 UPDATE deliveries d SET state = r.state, attempt = d.attempt + 1, postponed = d.attempt, due_at = r.due_at,
-    ready_at = r.ready_at, ended_at = NULL, reason = '', detail = ''
+    ready_at = r.ready_at, ended_at = NULL, reason = '', detail = '', replays = d.replays + 1
 FROM unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::bigint[]) AS r (delivery_id, state, due_at, ready_at)
 WHERE d.delivery_id = r.delivery_id"""
 

@@ -46,7 +46,7 @@ ORDER BY d.delivery_id LIMIT :limit"""
 _IDS = f"SELECT d.delivery_id, d.sequence {_WHICH}"
 _REVIVE = """
 UPDATE deliveries SET state = ?, attempt = attempt + 1, postponed = attempt, due_at = ?, ready_at = ?, ended_at = NULL,
-    reason = '', detail = '' WHERE delivery_id = ?"""
+    reason = '', detail = '', replays = replays + 1 WHERE delivery_id = ?"""
 _RESOLVE = "UPDATE deliveries SET resolved_at = ? WHERE delivery_id = ?"
 _RUNNING = "SELECT replay_id, document FROM replays WHERE state = 'running' ORDER BY replay_id"
 _SAVE = "UPDATE replays SET state = ?, document = ? WHERE replay_id = ?"

@@ -17,28 +17,28 @@ from lgsp.ports import Balance, DeliveryRecord, EnvelopeRecord, Event, MailboxEn
 
 HYDRATE = """
 SELECT d.delivery_id, d.attempt, d.recipient, d.addressed_as, d.state, e.sequence, e.accepted_at, d.expires_at, e.header, b.body,
-       d.postponed, d.copy, d.recall, d.ready_at
+       d.postponed, d.copy, d.recall, d.ready_at, d.replays
 FROM deliveries d JOIN envelopes e USING (sequence) JOIN bodies b USING (sequence)
 WHERE d.delivery_id IN (SELECT value FROM json_each(?)) AND d.state IN (1, 2)"""
 FETCH = """
 SELECT d.delivery_id, d.attempt, d.recipient, d.addressed_as, d.state, e.sequence, e.accepted_at, d.expires_at, e.header, b.body,
-       d.postponed, d.copy, d.recall, d.ready_at
+       d.postponed, d.copy, d.recall, d.ready_at, d.replays
 FROM deliveries d JOIN envelopes e USING (sequence) JOIN bodies b USING (sequence)
 WHERE d.delivery_id = ?"""
 OUTLINE = """
 SELECT d.delivery_id, d.attempt, d.recipient, d.addressed_as, d.state, e.sequence, e.accepted_at, d.expires_at, e.header, x'',
-       d.postponed, d.copy, d.recall, d.ready_at
+       d.postponed, d.copy, d.recall, d.ready_at, d.replays
 FROM deliveries d JOIN envelopes e USING (sequence)
 WHERE d.delivery_id IN (SELECT value FROM json_each(?))"""
 OVERDUE = """
 SELECT d.delivery_id, d.attempt, d.recipient, d.addressed_as, d.state, e.sequence, e.accepted_at, d.expires_at, e.header, x'',
-       d.postponed, d.copy, d.recall, d.ready_at
+       d.postponed, d.copy, d.recall, d.ready_at, d.replays
 FROM deliveries d JOIN envelopes e USING (sequence)
 WHERE d.ended_at IS NULL AND d.expires_at <= ? AND (+d.state IN (0, 3, 4) OR d.expires_at <= ?)
 ORDER BY d.expires_at, d.delivery_id LIMIT ?"""
 GIVEN_UP = """
 SELECT d.delivery_id, d.attempt, d.recipient, d.addressed_as, d.state, e.sequence, e.accepted_at, d.expires_at, e.header, x'',
-       d.postponed, d.copy, d.recall, d.ready_at
+       d.postponed, d.copy, d.recall, d.ready_at, d.replays
 FROM deliveries d JOIN envelopes e USING (sequence)
 WHERE d.state = 4 AND d.due_at <= ?1 AND d.expires_at > ?1
 ORDER BY d.due_at, d.delivery_id LIMIT ?2"""
@@ -170,7 +170,7 @@ def balance(connection: sqlite3.Connection) -> Balance:
 
 def _work(row: tuple[Any, ...]) -> Work:
     delivery_id, attempt, recipient, addressed_as, state, sequence, accepted_at, expires_at, octets, body, *rest = row
-    postponed, copy, recall, ready_at = rest
+    postponed, copy, recall, ready_at, replays = rest
     header = decode_header(octets)
     return Work(
         delivery_id=delivery_id,
@@ -188,6 +188,7 @@ def _work(row: tuple[Any, ...]) -> Work:
         copy=bool(copy),
         recall=Recall(recall),
         ready_at=maybe_moment(ready_at),
+        replays=replays,
     )
 
 

@@ -5,6 +5,7 @@ ALTER TABLE deliveries
     ADD COLUMN ready_at    bigint, -- since when it is tried: it was its turn, or it was replayed
     ADD COLUMN fetched_at  bigint, -- first, from the mailbox
     ADD COLUMN recall      smallint NOT NULL DEFAULT 0, -- lgsp.core.recall.Recall
+    ADD COLUMN replays     integer NOT NULL DEFAULT 0, -- how often it was a dead letter and put back on its way
     ADD COLUMN resolved_at bigint; -- of a dead letter: somebody has seen to it
 
 UPDATE deliveries d SET ready_at = e.accepted_at FROM envelopes e WHERE e.sequence = d.sequence AND d.state IN (1, 2);

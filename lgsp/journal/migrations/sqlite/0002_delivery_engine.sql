@@ -4,6 +4,7 @@ ALTER TABLE deliveries ADD COLUMN copy INTEGER NOT NULL DEFAULT 0;  -- 1: for a 
 ALTER TABLE deliveries ADD COLUMN ready_at INTEGER;  -- since when it is tried: it was its turn, or it was replayed
 ALTER TABLE deliveries ADD COLUMN fetched_at INTEGER;  -- first, from the mailbox
 ALTER TABLE deliveries ADD COLUMN recall INTEGER NOT NULL DEFAULT 0;  -- lgsp.core.recall.Recall
+ALTER TABLE deliveries ADD COLUMN replays INTEGER NOT NULL DEFAULT 0;  -- how often it was a dead letter and put back on its way
 ALTER TABLE deliveries ADD COLUMN resolved_at INTEGER;  -- of a dead letter: somebody has seen to it
 
 UPDATE deliveries SET ready_at = (SELECT accepted_at FROM envelopes e WHERE e.sequence = deliveries.sequence)
