@@ -272,7 +272,9 @@ async def test_marks_and_takes_beside_settlements_lose_nothing(postgres_dsn: str
                     ended.append(outcome.delivery_id)
 
         async def sweep() -> None:
-            waiting.extend(await chance.choice(stores).take_due(LATER, 20, 0.0))
+            taken = await chance.choice(stores).take_due(LATER, 20, 0.0)
+            assert len({ref.delivery_id for ref in taken}) == len(taken) <= 20
+            waiting.extend(taken)
 
         async def hold_and_let_go() -> None:
             recipient = f"H01.{chance.randrange(5):02}"
@@ -357,16 +359,18 @@ async def test_looking_for_something_to_do_takes_no_lock(postgres_dsn: str) -> N
 
 
 async def test_a_row_that_is_being_written_is_skipped_not_waited_for(postgres_dsn: str) -> None:
-    """mark_queued and take_due leave what another transaction holds, and take the rest at once."""
+    """mark_queued and take_due leave what another transaction holds, ready or stuck in the broker, and take the rest at once."""
     async with opened(postgres_dsn, timeout_s=5) as store, connected(postgres_dsn) as other:
-        await store.accept([admitted("m1"), admitted("m2"), admitted("m3")], NOW, LEASE_S)
-        await other.execute("BEGIN; UPDATE deliveries SET reason = 'x' WHERE delivery_id = 1")
-        await store.mark_queued([Ref(1, 1, 0, 0), Ref(2, 1, 0, 0)], LATER + timedelta(days=1))
-        assert [ref.delivery_id for ref in await store.take_due(LATER, 10, LEASE_S)] == [3]
+        await store.accept([admitted(f"m{n}") for n in range(5)], NOW, LEASE_S)
+        await store.mark_queued([Ref(4, 1, 0, 0), Ref(5, 1, 0, 0)], NOW)
+        await other.execute("BEGIN; UPDATE deliveries SET reason = 'x' WHERE delivery_id IN (1, 4)")
+        await store.mark_queued([Ref(1, 1, 0, 0), Ref(2, 1, 0, 0)], LATER)
+        soon = LATER - timedelta(hours=1)
+        assert sorted(ref.delivery_id for ref in await store.take_due(soon, 10, LEASE_S)) == [3, 5]
         await other.execute("ROLLBACK")
-        assert [ref.delivery_id for ref in await store.take_due(LATER - timedelta(hours=1), 10, LEASE_S)] == [1]
-        works = await store.hydrate([Ref(n, 1, 0, 0) for n in (1, 2, 3)])
-        assert {work.delivery_id: work.state for work in works} == {1: State.READY, 2: State.QUEUED, 3: State.READY}
+        assert sorted(ref.delivery_id for ref in await store.take_due(soon, 10, LEASE_S)) == [1, 4]
+        works = await store.hydrate([Ref(n, 1, 0, 0) for n in range(1, 6)])
+        assert {work.delivery_id: work.state for work in works if work.state is not State.READY} == {2: State.QUEUED}
 
 
 # plans
@@ -434,6 +438,7 @@ HOT = {
     "fetch": (queue.ANY_WORK, "7"),
     "mark queued": (queue.MARK_QUEUED, "'{1,40007}', '{1,1}', 9"),
     "take due": (queue.TAKE_DUE, f"5, 500, 9, {_URGENT_FIRST}"),
+    "take stuck": (queue.TAKE_STUCK, "5, 500, 9"),
     "void leases": (queue.UNLEASE, f"5, 9, {_URGENT_FIRST}"),
     "hold": (holding.HOLD, "'D'"),
     "any hold due": (holding.ANY_DUE, "5"),

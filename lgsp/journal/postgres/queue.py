@@ -60,6 +60,9 @@ WITH confirmed AS MATERIALIZED (
 UPDATE deliveries d SET state = 2, due_at = $3 FROM confirmed c WHERE d.delivery_id = c.delivery_id"""
 
 # Of one urgency after the other, as the index has them; no further than the limit, however many are due.
+#
+# Not one statement over the union of both lists: where a row was changed since the statement began, PostgreSQL evaluates the join
+# again for that row. It remembers the row of a list, but would make a union anew, and with it the lists, longer than the limit.
 TAKE_DUE = """
 WITH due AS MATERIALIZED (
     SELECT d.delivery_id, d.due_at
@@ -69,16 +72,23 @@ WITH due AS MATERIALIZED (
         ORDER BY due_at, delivery_id LIMIT $2 FOR UPDATE SKIP LOCKED
     ) AS d
     LIMIT $2
-), stuck AS MATERIALIZED (
-    SELECT delivery_id, due_at FROM deliveries WHERE state = 2 AND due_at <= $1
-    ORDER BY due_at, delivery_id LIMIT $2 - (SELECT count(*) FROM due) FOR UPDATE SKIP LOCKED
 ), taken AS (
-    UPDATE deliveries d SET state = 1, due_at = $3 FROM (TABLE due UNION ALL TABLE stuck) AS f
-    WHERE d.delivery_id = f.delivery_id
-    RETURNING f.due_at AS was_due_at, d.delivery_id, d.attempt, d.shard, d.priority, d.sequence
+    UPDATE deliveries d SET due_at = $3 FROM due WHERE d.delivery_id = due.delivery_id
+    RETURNING due.due_at AS was_due_at, d.delivery_id, d.attempt, d.shard, d.priority, d.sequence
 )
-SELECT t.delivery_id, t.attempt, t.shard, t.priority, e.header
-FROM taken t JOIN envelopes e ON e.sequence = t.sequence ORDER BY t.priority DESC, t.was_due_at, t.delivery_id"""
+SELECT t.was_due_at, t.delivery_id, t.attempt, t.shard, t.priority, e.header
+FROM taken t JOIN envelopes e ON e.sequence = t.sequence"""
+
+TAKE_STUCK = """
+WITH stuck AS MATERIALIZED (
+    SELECT delivery_id, due_at FROM deliveries WHERE state = 2 AND due_at <= $1
+    ORDER BY due_at, delivery_id LIMIT $2 FOR UPDATE SKIP LOCKED
+), taken AS (
+    UPDATE deliveries d SET state = 1, due_at = $3 FROM stuck WHERE d.delivery_id = stuck.delivery_id
+    RETURNING stuck.due_at AS was_due_at, d.delivery_id, d.attempt, d.shard, d.priority, d.sequence
+)
+SELECT t.was_due_at, t.delivery_id, t.attempt, t.shard, t.priority, e.header
+FROM taken t JOIN envelopes e ON e.sequence = t.sequence"""
 
 UNLEASE = """
 UPDATE deliveries SET due_at = $1
@@ -123,9 +133,12 @@ async def mark_queued(connection: Connection, refs: Sequence[Ref], stuck_us: int
 async def take_due(connection: Connection, now_us: int, limit: int, until_us: int) -> list[Ref]:
     """As `Journal.take_due`; `until_us`: when the lease ends."""
     rows = await connection.fetch(TAKE_DUE, now_us, limit, until_us, _URGENT_FIRST)
+    if len(rows) < limit:
+        rows += await connection.fetch(TAKE_STUCK, now_us, limit - len(rows), until_us)
+    rows.sort(key=lambda row: (-row["priority"], row["was_due_at"], row["delivery_id"]))
     return [
         Ref(delivery_id, attempt, shard, priority, traceparent_of(header))
-        for delivery_id, attempt, shard, priority, header in rows
+        for _, delivery_id, attempt, shard, priority, header in rows
     ]
 
 
