@@ -11,12 +11,14 @@ import threading
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lgsp.core.lifecycle import State
+from lgsp.core.replay import DeadLetterFilter
 from lgsp.errors import JournalMismatch, JournalUnavailable
-from lgsp.journal.sqlite import SqliteStore, accepting, due, reading, settling
+from lgsp.journal.sqlite import SqliteStore, accepting, dead, due, holding, reading, settling
 from lgsp.journal.sqlite.schema import statements
 from lgsp.ports import Settlement
 from tests.compliance.builders import ALPHA, LEASE_S, NOW, SENDER, admitted
@@ -187,7 +189,7 @@ async def test_a_killed_process_loses_nothing_it_answered(path: Path) -> None:
     await store.close()
 
 
-HOT = {
+HOT: dict[str, tuple[str, Any]] = {
     "accept: known ids": (accepting.KNOWN, ("[]",)),
     "accept: numbers": (accepting.LAST, ()),
     "accept: empty lanes": (accepting.OCCUPIED, ("[]",)),
@@ -195,12 +197,26 @@ HOT = {
     "settle: deliveries": (settling.STANDING, ("[]",)),
     "settle: lanes": (settling.HELD_BACK, ("[]",)),
     "settle: waiting": (settling.WAITING, (1,)),
-    "due": (due.DUE, (1, 1)),
+    "settle: holds": (settling.HELD, ("[]",)),
+    "due": (due.DUE, (1, 1, 1)),
+    "stuck": (due.STUCK, (1, 1)),
     "requeue": (due.REQUEUE, (1,)),
+    "void leases": (due.UNLEASE, (1, 1, 1)),
     "hydrate": (reading.HYDRATE, ("[]",)),
     "fetch": (reading.FETCH, (1,)),
     "outline": (reading.OUTLINE, ("[]",)),
     "overdue": (reading.OVERDUE, (1, 1, 1)),
+    "given up": (reading.GIVEN_UP, (1, 1)),
+    "holds of work": (reading.HOLDS, ("[]",)),
+    "hold": (holding.HOLD, ("a",)),
+    "holds due": (holding.DUE_HOLDS, (1, 1)),
+    "probe": (holding.PROBE, ("a", 1)),
+    "next parked": (holding.NEXT, ("a", 1)),
+    "fetched": (holding.AVAILABLE, ("[]",)),
+    "occurrences": (holding.OCCURRENCES_OF, ("a", 1)),
+    "running replays": (dead.RUNNING, ()),
+    "dead letters": (dead.LETTERS, dead.parameters(DeadLetterFilter(), limit=1)),
+    "replayable": (dead.REPLAYABLE, dead.parameters(DeadLetterFilter(), limit=1)),
     "mailbox": (reading.MAILBOX, ("a", 1, 1)),
     "envelope": (reading.ENVELOPE, ("a", "b")),
     "deliveries": (reading.DELIVERIES, (1, 2)),
@@ -218,7 +234,8 @@ async def test_no_step_grows_with_what_is_parked(store: SqliteStore, path: Path,
     plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)]
     connection.close()
     # What was asked for (json_each), the value itself, and walks along an index that LIMIT or a state bounds are no scans.
-    bounded = ("CONSTANT ROW", "json_each", "asked", "VIRTUAL TABLE", "deliveries_due", "deliveries_queued")
+    walks = ("deliveries_due", "deliveries_queued", "replays_running")
+    bounded = ("CONSTANT ROW", "json_each", "asked", "VIRTUAL TABLE", *walks)
     assert plan
     assert [step for step in plan if step.startswith("SCAN") and not any(word in step for word in bounded)] == []
     assert [step for step in plan if "TEMP B-TREE" in step] == []

@@ -48,7 +48,7 @@ _REVIVE = """
 UPDATE deliveries SET state = ?, attempt = attempt + 1, postponed = attempt, due_at = ?, ready_at = ?, ended_at = NULL,
     reason = '', detail = '', replays = replays + 1 WHERE delivery_id = ?"""
 _RESOLVE = "UPDATE deliveries SET resolved_at = ? WHERE delivery_id = ?"
-_RUNNING = "SELECT replay_id, document FROM replays WHERE state = 'running' ORDER BY replay_id"
+RUNNING = "SELECT replay_id, document FROM replays WHERE state = 'running' ORDER BY replay_id"
 _SAVE = "UPDATE replays SET state = ?, document = ? WHERE replay_id = ?"
 
 
@@ -74,7 +74,7 @@ def start_replay(connection: sqlite3.Connection, replay: Replay) -> int:
 def step_replays(connection: sqlite3.Connection, now_us: int, limit: int, lease_s: float) -> list[Ref]:
     """As `Journal.step_replays`."""
     refs: list[Ref] = []
-    for replay_id, document in connection.execute(_RUNNING).fetchall():
+    for replay_id, document in connection.execute(RUNNING).fetchall():
         replay = decode_replay(replay_id, document)
         asked = allowance(replay, moment_of(now_us), limit - len(refs))
         if asked > 0:

@@ -21,9 +21,9 @@ WHERE d.state = 4 AND d.recipient = ? ORDER BY d.priority DESC, d.delivery_id LI
 HELD = """
 SELECT h.*, (SELECT count(*) FROM deliveries d WHERE d.state = 4 AND d.recipient = h.recipient)
 FROM holds h ORDER BY h.since LIMIT ?"""
-OCCURRENCES = """
-SELECT at, name, recipient, reason, detail FROM occurrences WHERE ?1 IS NULL OR recipient = ?1
-ORDER BY occurrence_id DESC LIMIT ?2"""
+OCCURRENCES = "SELECT at, name, recipient, reason, detail FROM occurrences ORDER BY occurrence_id DESC LIMIT ?"
+OCCURRENCES_OF = """
+SELECT at, name, recipient, reason, detail FROM occurrences WHERE recipient = ? ORDER BY occurrence_id DESC LIMIT ?"""
 _FETCHED = "UPDATE deliveries SET fetched_at = ? WHERE delivery_id = ?"
 _SAVE = f"INSERT OR REPLACE INTO holds VALUES ({', '.join('?' * len(HoldRow._fields))})"  # noqa: S608 - placeholders only
 _REMOVE = "DELETE FROM holds WHERE recipient = ?"
@@ -87,9 +87,10 @@ def count_holds(connection: sqlite3.Connection) -> dict[Cause, int]:
 
 def occurrences(connection: sqlite3.Connection, recipient: str | None, limit: int) -> list[Occurrence]:
     """As `Records.occurrences`."""
+    statement, values = (OCCURRENCES, (limit,)) if recipient is None else (OCCURRENCES_OF, (recipient, limit))
     return [
         Occurrence(at=moment_of(at), name=name, recipient=who, reason=reason, detail=detail)
-        for at, name, who, reason, detail in connection.execute(OCCURRENCES, (recipient, limit))
+        for at, name, who, reason, detail in connection.execute(statement, values)
     ]
 
 
