@@ -10,6 +10,7 @@ from contracts.errors import ContractError
 from lgsp import __version__
 from lgsp.commands import access, endpoint, replays  # noqa: F401 - they add their commands to `agency` and `deadletter`
 from lgsp.commands.agency import agency
+from lgsp.commands.balance import balance
 from lgsp.commands.common import Failed, Invocation, Refused, print_if_json
 from lgsp.commands.contract import contract
 from lgsp.commands.deadletter import deadletter
@@ -42,6 +43,7 @@ COMMANDS = (
     agency,
     contract,
     deadletter,
+    balance,
     maintenance,
     drain,
     republish,

@@ -38,7 +38,8 @@ INTAKE_HELD = Gauge("lgsp_intake_held_envelopes", "Envelopes in memory that wait
 ATTEMPTS_RUNNING = Gauge("lgsp_attempts_running", "Attempts under way")
 DELIVERIES = Gauge("lgsp_deliveries", "Deliveries by state, from the delivery table", ["state"])
 BALANCE_DIFFERENCE = Gauge(
-    "lgsp_balance_difference", "Deliveries accepted according to events minus those in the delivery table; not 0 is an alarm"
+    "lgsp_balance_difference",
+    "Deliveries, and endings by state, that only one of delivery table and event stream knows; not 0 is an alarm",
 )
 
 HOLDS = Gauge("lgsp_recipients_on_hold", "Recipients whose deliveries are parked, by cause", ["cause"])

@@ -189,11 +189,32 @@ class Balance(NamedTuple):
     ended_events: dict[State, int]  # and how they ended, according to events; what was replayed has not ended
 
     @property
+    def in_flight(self) -> int:
+        """Those that somebody still owes an attempt, a fetch or a turn."""
+        return sum(count for state, count in self.by_state.items() if not state.is_final)
+
+    @property
     def difference(self) -> int:
         """0, or promise 2 is broken: deliveries, and endings by state, that one source knows and the other does not."""
         final = {state: count for state, count in self.by_state.items() if state.is_final}
         endings = {state: final.get(state, 0) - self.ended_events.get(state, 0) for state in State if state.is_final}
         return abs(self.accepted_events - sum(self.by_state.values())) + sum(abs(one) for one in endings.values())
+
+
+class Mismatch(msgspec.Struct, frozen=True, kw_only=True):
+    """A delivery of which the delivery table and the event stream tell different stories. `state` None: the table does not know
+    it; `events`: how often it was accepted, replayed, and ended in each way."""
+
+    delivery_id: int
+    state: State | None
+    events: dict[str, int]
+
+
+class Looked(NamedTuple):
+    """`through`: the last sequence looked at."""
+
+    through: int
+    mismatches: list[Mismatch]
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -410,6 +431,11 @@ class Records(Protocol):
 
     async def balance(self) -> Balance:
         """Counts of deliveries from both sources, of one instant."""
+        ...
+
+    async def mismatches(self, after: int, limit: int) -> Looked | None:
+        """Which deliveries break the balance, among those of the next `limit` envelopes above the sequence `after`, of one
+        instant. None: there are no more envelopes."""
         ...
 
     async def dead_letters(self, which: DeadLetterFilter, after: int, limit: int) -> list[DeadLetter]:

@@ -10,6 +10,7 @@ from lgsp.http.access_token import AccessTokens
 from lgsp.http.answers import SERVER
 from lgsp.http.attachments import Attachments
 from lgsp.http.auth import AgencyAuthenticator, Authenticator
+from lgsp.http.balance import BalanceRoute
 from lgsp.http.batch import Batches
 from lgsp.http.cases import Cases
 from lgsp.http.contracts import Contracts
@@ -80,6 +81,7 @@ def _routes(services: Services, tokens: AccessTokens, mailboxes: Mailboxes) -> t
         *Cases(services).routes(),
         *DeadLetters(services).routes(),
         *Replays(services).routes(),
+        *BalanceRoute(services).routes(),
         *Agencies(services).routes(),
         *Contracts().routes(),
         *Explain(services).routes(),

@@ -9,7 +9,7 @@ from lgsp.core.recall import Recall, is_out_of_reach
 from lgsp.core.routing import Hop
 from lgsp.errors import IllegalMove
 from lgsp.journal.codec import span_us
-from lgsp.ports import Balance, Settled, Settlement
+from lgsp.ports import Balance, Mismatch, Settled, Settlement
 
 T = TypeVar("T")
 
@@ -51,6 +51,27 @@ def balanced(by_state: dict[State, int], events: Mapping[str, int]) -> Balance:
     if replayed:
         ended[State.DEAD] = ended.get(State.DEAD, 0) - replayed
     return Balance(by_state, events.get("accepted", 0), {state: count for state, count in ended.items() if count})
+
+
+ACCOUNTED = ("accepted", REPLAYED, *(state.label for state in State if state.is_final))  # the events that the balance counts
+
+
+def mismatches(states: Mapping[int, State], events: Iterable[tuple[int, str, int]]) -> list[Mismatch]:
+    """Deliveries whose state does not follow from their events. `events`: (delivery, name, how often), of the names ACCOUNTED."""
+    told: dict[int, dict[str, int]] = {}
+    for delivery_id, name, count in events:
+        told.setdefault(delivery_id, {})[name] = count
+    return [
+        Mismatch(delivery_id=one, state=states.get(one), events=told.get(one, {}))
+        for one in sorted(states.keys() | told.keys())
+        if not _agree(states.get(one), told.get(one, {}))
+    ]
+
+
+def _agree(state: State | None, events: Mapping[str, int]) -> bool:
+    if state is None:
+        return False
+    return balanced({state: 1}, events).difference == 0
 
 
 class Standing(NamedTuple):

@@ -13,6 +13,7 @@ from contracts.agency import AgencyCode
 from contracts.envelope import Attachment, Identifier
 from lgsp.core.directory import Agency, Alias, Directory, Grant
 from lgsp.core.lifecycle import State
+from lgsp.core.replay import DeadLetterFilter, begun
 from lgsp.ports import Credential, DeliveryRecord, EnvelopeRecord, MailboxEntry, Settlement, Store
 from tests.compliance.builders import ALPHA, BETA, LEASE_S, NOW, SENDER, Opener, admitted, hop
 
@@ -404,3 +405,24 @@ async def test_a_removed_certificate_belongs_to_nobody(store: Store) -> None:
     assert await store.remove_certificate("ab" * 32, SENDER)
     assert await store.certificate_owner("ab" * 32) is None
     assert await store.directory_version() > version
+
+
+# balance
+
+
+async def test_a_journal_that_nobody_meddled_with_has_no_mismatch(store: Store) -> None:
+    """Whatever became of the deliveries: delivered, refused, recalled, expired, dead, replayed, waiting, parked or fetched."""
+    both = [hop(ALPHA, "k"), hop(BETA, "k", mode="mailbox")]
+    await store.accept([admitted(f"m{n}", both) for n in range(5)], NOW, LEASE_S)
+    endings = (State.DELIVERED, State.REFUSED, State.EXPIRED, State.DEAD)
+    for place, state in enumerate(endings):
+        await store.settle([Settlement(delivery_id=1 + 2 * place, state=state)], NOW, LEASE_S)
+    await store.settle([Settlement(delivery_id=2, state=State.CANCELLED)], NOW, LEASE_S)
+    await store.start_replay(begun(DeadLetterFilter(), "lan", None, 1, NOW + LEASE))
+    await store.step_replays(NOW + LEASE, 10, LEASE_S)
+    assert await store.mismatches(0, 100) == (5, [])
+    assert await store.mismatches(0, 2) == (2, [])
+    assert await store.mismatches(2, 2) == (4, [])
+    assert await store.mismatches(5, 2) is None
+    balance = await store.balance()
+    assert (balance.difference, balance.in_flight, balance.accepted_events) == (0, 6, 10)

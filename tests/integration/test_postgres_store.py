@@ -519,3 +519,24 @@ async def prepare(connection: asyncpg.Connection) -> None:
         await connection.execute("BEGIN")
         await connection.execute(f'EXPLAIN EXECUTE "{name}"({arguments})' if arguments else f'EXPLAIN EXECUTE "{name}"')
         await connection.execute("ROLLBACK")
+
+
+# balance
+
+
+async def test_a_journal_that_somebody_meddled_with_names_the_deliveries(postgres_dsn: str) -> None:
+    """An event that is gone, a state that nobody settled, a delivery that is gone."""
+    async with opened(postgres_dsn) as store, connected(postgres_dsn) as connection:
+        await store.accept([admitted(f"m{n}") for n in range(4)], NOW, LEASE_S)
+        await store.settle([Settlement(delivery_id=n, state=State.DELIVERED) for n in (1, 2, 3)], NOW, LEASE_S)
+        await connection.execute("DELETE FROM events WHERE delivery_id = 1 AND name = 'accepted'")
+        await connection.execute("UPDATE deliveries SET state = 1 WHERE delivery_id = 2")
+        await connection.execute("DELETE FROM deliveries WHERE delivery_id = 4")
+        looked = await store.mismatches(0, 10)
+        assert looked is not None and looked.through == 4
+        assert [(one.delivery_id, one.state, one.events) for one in looked.mismatches] == [
+            (1, State.DELIVERED, {"delivered": 1}),
+            (2, State.READY, {"accepted": 1, "delivered": 1}),
+            (4, None, {"accepted": 1}),
+        ]
+        assert (await store.balance()).difference == 1, "one accepted event and one delivery less: only their sum stays"

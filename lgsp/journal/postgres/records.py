@@ -7,10 +7,10 @@ from contracts.agency import AgencyCode
 from contracts.text import identifier_key
 from lgsp.core.lifecycle import State
 from lgsp.core.recall import Recall
+from lgsp.journal import moves
 from lgsp.journal.codec import decode_header, maybe_moment, moment_of
-from lgsp.journal.moves import balanced
 from lgsp.journal.postgres.database import Connection
-from lgsp.ports import Balance, DeliveryRecord, EnvelopeRecord, Event, MailboxEntry
+from lgsp.ports import Balance, DeliveryRecord, EnvelopeRecord, Event, Looked, MailboxEntry
 
 MAILBOX = """
 SELECT d.delivery_id, d.sequence, e.sender, e.message_id, e.kind, e.priority, e.order_key, e.accepted_at, d.expires_at,
@@ -41,6 +41,14 @@ TIMELINE = """
 SELECT v.event_id, v.at, v.name, v.sequence, v.delivery_id, d.recipient, v.attempt, v.reason, v.detail, v.took_ms
 FROM events v LEFT JOIN deliveries d ON d.delivery_id = v.delivery_id
 WHERE v.sequence = ANY ($1::bigint[]) ORDER BY v.event_id"""
+
+STRETCH = """
+SELECT max(sequence), min(first_delivery_id), max(first_delivery_id + delivery_count)
+FROM (SELECT sequence, first_delivery_id, delivery_count FROM envelopes WHERE sequence > $1 ORDER BY sequence LIMIT $2) AS s"""
+STATES = "SELECT delivery_id, state FROM deliveries WHERE delivery_id >= $1 AND delivery_id < $2"
+TOLD = """
+SELECT delivery_id, name, count(*) FROM events
+WHERE sequence > $1 AND sequence <= $2 AND name = ANY ($3::text[]) GROUP BY delivery_id, name"""
 
 FILES = "SELECT digest, size_bytes FROM file_access WHERE digest = ANY ($1::text[]) AND agency = $2"
 
@@ -117,7 +125,16 @@ async def balance(connection: Connection) -> Balance:
     """As `Records.balance`, within a snapshot."""
     states = await connection.fetch("SELECT state, count(*) FROM deliveries GROUP BY state")
     events = dict(await connection.fetch("SELECT name, count(*) FROM events GROUP BY name"))
-    return balanced({State(number): count for number, count in states}, events)
+    return moves.balanced({State(number): count for number, count in states}, events)
+
+
+async def mismatches(connection: Connection, after: int, limit: int) -> Looked | None:
+    """As `Records.mismatches`, within a snapshot."""
+    through, first, end = await connection.fetchrow(STRETCH, after, limit)
+    if through is None:
+        return None
+    states = {row["delivery_id"]: State(row["state"]) for row in await connection.fetch(STATES, first, end)}
+    return Looked(through, moves.mismatches(states, await connection.fetch(TOLD, after, through, list(moves.ACCOUNTED))))
 
 
 async def _with_deliveries(connection: Connection, rows: Sequence[Any]) -> list[EnvelopeRecord]:

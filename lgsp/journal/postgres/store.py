@@ -22,6 +22,7 @@ from lgsp.ports import (
     Event,
     HeldRecipient,
     HoldChange,
+    Looked,
     MailboxEntry,
     Occurrence,
     Ref,
@@ -180,6 +181,10 @@ class PostgresStore:
     async def balance(self) -> Balance:
         async with self._database.snapshot() as connection:
             return await records.balance(connection)
+
+    async def mismatches(self, after: int, limit: int) -> Looked | None:
+        async with self._database.snapshot() as connection:
+            return await records.mismatches(connection, after, limit)
 
     async def dead_letters(self, which: DeadLetterFilter, after: int, limit: int) -> list[DeadLetter]:
         async with self._database.connection() as connection:

@@ -10,10 +10,10 @@ from contracts.agency import AgencyCode
 from contracts.text import identifier_key
 from lgsp.core.lifecycle import State
 from lgsp.core.recall import Recall
+from lgsp.journal import moves
 from lgsp.journal.codec import HoldRow, decode_header, maybe_moment, moment_of, span_us
-from lgsp.journal.moves import balanced
 from lgsp.journal.sqlite.accepting import json_text
-from lgsp.ports import Balance, DeliveryRecord, EnvelopeRecord, Event, MailboxEntry, Ref, Work
+from lgsp.ports import Balance, DeliveryRecord, EnvelopeRecord, Event, Looked, MailboxEntry, Ref, Work
 
 HYDRATE = """
 SELECT d.delivery_id, d.attempt, d.recipient, d.addressed_as, d.state, e.sequence, e.accepted_at, d.expires_at, e.header, b.body,
@@ -65,6 +65,13 @@ FROM deliveries WHERE delivery_id >= ? AND delivery_id < ? ORDER BY delivery_id"
 TIMELINE = """
 SELECT v.event_id, v.at, v.name, v.sequence, v.delivery_id, d.recipient, v.attempt, v.reason, v.detail, v.took_ms
 FROM events v LEFT JOIN deliveries d USING (delivery_id) WHERE v.sequence IN (SELECT value FROM json_each(?))"""
+STRETCH = """
+SELECT max(sequence), min(first_delivery_id), max(first_delivery_id + delivery_count)
+FROM (SELECT * FROM envelopes WHERE sequence > ? ORDER BY sequence LIMIT ?)"""
+STATES = "SELECT delivery_id, state FROM deliveries WHERE delivery_id >= ? AND delivery_id < ?"
+TOLD = """
+SELECT delivery_id, name, count(*) FROM events
+WHERE sequence > ? AND sequence <= ? AND name IN (SELECT value FROM json_each(?)) GROUP BY delivery_id, name"""
 ACCESS = "SELECT digest, size_bytes FROM file_access WHERE digest IN (SELECT value FROM json_each(?)) AND agency = ?"
 
 
@@ -165,7 +172,16 @@ def balance(connection: sqlite3.Connection) -> Balance:
         State(number): count for number, count in connection.execute("SELECT state, count(*) FROM deliveries GROUP BY state")
     }
     events = dict(connection.execute("SELECT name, count(*) FROM events GROUP BY name").fetchall())
-    return balanced(by_state, events)
+    return moves.balanced(by_state, events)
+
+
+def mismatches(connection: sqlite3.Connection, after: int, limit: int) -> Looked | None:
+    """As `Records.mismatches`; one snapshot."""
+    through, first, end = connection.execute(STRETCH, (after, limit)).fetchone()
+    if through is None:
+        return None
+    states = {delivery_id: State(state) for delivery_id, state in connection.execute(STATES, (first, end))}
+    return Looked(through, moves.mismatches(states, connection.execute(TOLD, (after, through, json_text(moves.ACCOUNTED)))))
 
 
 def _work(row: tuple[Any, ...]) -> Work:

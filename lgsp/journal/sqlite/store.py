@@ -31,6 +31,7 @@ from lgsp.ports import (
     Event,
     HeldRecipient,
     HoldChange,
+    Looked,
     MailboxEntry,
     Occurrence,
     Ref,
@@ -203,6 +204,9 @@ class SqliteStore:
 
     async def balance(self) -> Balance:
         return await self._readers.run(reading.balance)
+
+    async def mismatches(self, after: int, limit: int) -> Looked | None:
+        return await self._readers.run(reading.mismatches, after, limit)
 
     async def dead_letters(self, which: DeadLetterFilter, after: int, limit: int) -> list[DeadLetter]:
         return await self._readers.run(dead.dead_letters, which, after, limit)
