@@ -9,6 +9,7 @@ from joserfc.jwk import OctKey
 
 from contracts.agency import AgencyCode
 from contracts.errors import ContractError
+from lgsp.core.admission import CLOCK_SKEW
 
 _ALGORITHM = "HS256"
 _MAX_TOKEN_CHARS = 2048
@@ -25,6 +26,8 @@ class AccessTokens:
         self.life_s = life_s
         self._claims = jwt.JWTClaimsRegistry(
             now=lambda: int(clock().timestamp()),
+            # Of clocks of other gateways, for `iat`; a token's end is looked at to the second in `agency_of`.
+            leeway=int(CLOCK_SKEW.total_seconds()),
             iss={"essential": True, "value": issuer},
             sub={"essential": True},
             exp={"essential": True},

@@ -149,6 +149,18 @@ def test_a_token_lives_as_long_as_it_says() -> None:
         tokens.agency_of(token)
 
 
+def test_a_token_of_a_gateway_whose_clock_is_ahead_is_good_at_the_others() -> None:
+    """Clocks of two machines differ by a moment; what one issued a second from now the other takes, as long as that is little."""
+    here = AccessTokens(b"k" * 32, "HUB", 60, lambda: NOW)
+    a_little, too_far = (
+        AccessTokens(b"k" * 32, "HUB", 60, lambda ahead=ahead: NOW + ahead)
+        for ahead in (timedelta(seconds=1), timedelta(hours=1))
+    )
+    assert here.agency_of(a_little.issue(AgencyCode("H01.134"), "client")) == "H01.134"
+    with pytest.raises(ContractError, match=r"auth\.invalid"):
+        here.agency_of(too_far.issue(AgencyCode("H01.134"), "client"))
+
+
 def test_failures_are_forgotten_after_a_minute() -> None:
     """Ten within a minute close the door for the rest of it; a success opens it at once."""
     failures, culprit = Failures(), ("client", "192.0.2.1")
