@@ -11,6 +11,7 @@ from tests.servers import PostgresServer, RabbitServer
 # Leases, time-outs of publishing, journal and partners are 2 to 5 s (tests.crash.hub, tests.crash.agencies).
 _SHORT_S = (0.1, 1.5)
 _LONG_S = (5.5, 7.5)
+_OUTLASTING_S = (32.0, 36.0)  # heartbeats: RabbitMQ gives a silent client up after 20 to 30 s
 _DOWN_S = 1.5  # a server, at most, before somebody starts it again
 
 Fault = Callable[[], Awaitable[None]]
@@ -40,6 +41,10 @@ class Faults:
         """One process stands still for longer than all of them; where there are others, one of these dies meanwhile."""
         await self._freeze("long", _LONG_S)
 
+    async def freeze_past_heartbeats(self) -> None:
+        """One process stands still until RabbitMQ has given its work to others, and then goes on with what it held."""
+        await self._freeze("past heartbeats", _OUTLASTING_S)
+
     async def all_up(self) -> None:
         for member in self._members:
             await member.until_started()
@@ -52,7 +57,7 @@ class Faults:
         try:
             others = [member for member in self._members if member is not victim]
             frozen = asyncio.create_task(asyncio.sleep(self._chance.uniform(*span_s)))
-            if length == "long" and others:
+            if length != "short" and others:
                 await self.kill(others)
             await frozen
         finally:

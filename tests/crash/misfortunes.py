@@ -20,7 +20,8 @@ from tests.servers import RabbitCluster, SmallDisk
 _GOES_ON = 100  # arrivals or receipts that show that work goes on
 _TURNED_AWAY = 20
 _FULL = "hub.storage_unavailable"
-_CLOSE_S = 0.9
+_CLOSE_S = 0.9  # to a time that is looked for in receipts
+_FILLS_UP_S, _LOOK_S = 60.0, 0.1  # a disk, at most
 _AHEAD_S, _FAR_AHEAD_S, _BEHIND_S = (5.0, 60.0), (600.0, 7200.0), (1.0, 8.0)
 
 
@@ -52,10 +53,11 @@ async def disk_fills_up(setup: Setup, run: Run, disk: SmallDisk, times: int, men
         for _ in range(times):
             await until(_more(lambda: len(load.receipt_times), _GOES_ON), "receipts while there is room")
             run.toll["disk full"] += 1
-            so_far = load.turned_away[_FULL]
-            while load.turned_away[_FULL] < so_far + _TURNED_AWAY:
-                await asyncio.to_thread(disk.fill)
-                await asyncio.sleep(0.1)
+            enough = _more(lambda: load.turned_away[_FULL], _TURNED_AWAY)
+            async with asyncio.timeout(_FILLS_UP_S):
+                while not enough():
+                    await asyncio.to_thread(disk.fill)
+                    await asyncio.sleep(_LOOK_S)
             disk.make_room()
             await asyncio.to_thread(mend)
             await until(_more(lambda: len(load.receipt_times), _GOES_ON), "receipts once there is room")

@@ -35,14 +35,26 @@ async def kills_of_the_only_process(setup: Setup, run: Run, kills: int, freezes:
 
 
 async def kills_of_anything(
-    setup: Setup, run: Run, kills: int, freezes: int, rabbit: RabbitServer, postgres: PostgresServer, disasters: int
+    setup: Setup,
+    run: Run,
+    kills: int,
+    freezes: int,
+    rabbit: RabbitServer,
+    postgres: PostgresServer,
+    disasters: int,
+    *,
+    lapses: int = 0,
 ) -> None:
-    """Production: kill -9 and SIGSTOP of processes; in between, `disasters` times, a server dies, stops or stands still."""
+    """Production: kill -9 and SIGSTOP of processes; in between, `disasters` times, a server dies, stops or stands still.
+
+    `lapses`: how often a process stands still for so long that RabbitMQ takes it for dead.
+    """
     load = Load(run.chance, faults=True)
     async with hub_under_load(setup, load) as members:
         await asyncio.to_thread(rabbit.write_registry)
         faults = Faults(members, run)
         plan = _mixed(faults, kills, freezes, run.chance)
+        plan += [faults.freeze_past_heartbeats] * lapses
         for disaster in _drawn(ServerFaults(rabbit, postgres, run, faults.all_up).all(), disasters, run.chance):
             plan.insert(run.chance.randint(1, len(plan)), disaster)
         await strike(plan)

@@ -26,8 +26,7 @@ class SmallDisk:
             with self._image.open("wb") as image:
                 image.truncate(size_mib << 20)
             _run(str(make), "-q", "-m", "0", str(self._image))
-            # `-o loop`: the device is given back by umount.
-            _run("mount", "-o", "loop", str(self._image), str(self.folder))
+            _mount(self._image, self.folder)
         except BaseException:
             self._remove()
             raise
@@ -65,6 +64,13 @@ class SmallDisk:
         self._image.unlink(missing_ok=True)
         if self.folder.exists():
             self.folder.rmdir()
+
+
+def _mount(image: Path, folder: Path) -> None:
+    try:
+        _run("mount", "-o", "loop", str(image), str(folder))  # the loop device is given back by umount
+    except ServerFailed as failed:
+        raise ServerMissing(f"a disk that is full needs a loop device, and there is none to be had: {failed}") from failed
 
 
 def _run(*command: str) -> None:

@@ -23,6 +23,7 @@ from tests.soak.plan import Scenario, Servers, scenarios
 from tests.soak.tally import Ended, Tally
 
 _PROGRESS_S = 60.0
+_LONGEST_S = 3600.0  # one run: what takes longer hangs
 
 
 def soak(minutes: float, seed: int, only: str | None, run_seed: int | None) -> bool:
@@ -86,7 +87,8 @@ async def _with_progress(scenario: Scenario, folder: Path, run: Run, tally: Tall
 
     telling = asyncio.create_task(tell())
     try:
-        await scenario(folder, run)
+        async with asyncio.timeout(_LONGEST_S):
+            await scenario(folder, run)
     finally:
         telling.cancel()
 

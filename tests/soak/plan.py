@@ -14,7 +14,7 @@ from tests.crash.run import Run
 from tests.crash.scenarios import broker_away, kills_of_anything, kills_of_the_only_process, stops
 from tests.servers import PostgresServer, RabbitCluster, RabbitServer, SmallDisk
 
-EMBEDDED_KILLS, PRODUCTION_KILLS, FREEZES, DISASTERS = 200, 180, 20, 12
+EMBEDDED_KILLS, PRODUCTION_KILLS, FREEZES, DISASTERS, LAPSES = 200, 180, 20, 12, 2
 LEADERS, KILLS_PER_LEADER = 12, 12
 STOPS, JUMPS, FULL_DISKS, PARTNER_ROUNDS = 5, 8, 3, 12
 DOWN_S = 30.0
@@ -44,7 +44,7 @@ def scenarios(servers: Servers) -> dict[str, Scenario]:
     return {
         "embedded": lambda folder, run: kills_of_the_only_process(embedded(folder), run, EMBEDDED_KILLS, FREEZES),
         "production": lambda folder, run: kills_of_anything(
-            servers.production(folder), run, PRODUCTION_KILLS, FREEZES, rabbit, postgres, DISASTERS
+            servers.production(folder), run, PRODUCTION_KILLS, FREEZES, rabbit, postgres, DISASTERS, lapses=LAPSES
         ),
         "cluster": lambda folder, run: _cluster(servers, folder, run),
         "disk, embedded": _disk_embedded,
