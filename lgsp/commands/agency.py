@@ -9,10 +9,10 @@ import click
 import msgspec
 
 from contracts.agency import AgencyCode, agency_code
-from contracts.replies import check_replies
 from lgsp.commands.common import Failed, json_option, print_json, print_table, program, quiet_log, run, say, with_settings
+from lgsp.commands.directory_checks import NOT_THERE, check_kinds, check_references
 from lgsp.commands.replies import print_replies
-from lgsp.core.directory import Agency, Alias, Directory, Grant, Level
+from lgsp.core.directory import Agency, Alias, Directory, Grant, Level, Subscription
 
 if TYPE_CHECKING:
     from lgsp.ports import Store
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-_NOT_THERE = "`lgsp agency list` shows the codes; `lgsp agency add` registers one"
 DAY = click.DateTime(["%Y-%m-%d"])
 code_argument = click.argument("code")
 
@@ -72,7 +71,7 @@ def show(settings: "Settings", code: str, as_json: bool) -> None:
         directory = await store.directory()
         found = directory.known_as(code, datetime.now(UTC).date())
         if found is None:
-            raise Failed(f"There is no agency {code}.", _NOT_THERE)
+            raise Failed(f"There is no agency {code}.", NOT_THERE)
         return found
 
     one = in_store(settings, work)
@@ -83,9 +82,12 @@ def show(settings: "Settings", code: str, as_json: bool) -> None:
     replies = () if one.endpoint is None else one.endpoint.replies
     if replies:
         del found["endpoint"]["replies"]
+    found.pop("subscriptions", None)
     print_table("", ("", ""), ((name, _cell(value)) for name, value in found.items()))
     if replies:
         print_replies(replies)
+    if one.subscriptions:
+        print_subscriptions(one.subscriptions)
 
 
 @agency.command()
@@ -128,7 +130,7 @@ def add(
     def added(directory: Directory) -> list[Agency]:
         if new.code in directory.agencies:
             raise Failed(f"{new.code} is registered already.", "change it with agency grant, endpoint or close")
-        _check_references([new], directory)
+        check_references([new], directory)
         return [new]
 
     version = in_store(settings, lambda store: store.change_agencies(added))
@@ -156,7 +158,7 @@ def import_(settings: "Settings", file: Path, dry_run: bool, as_json: bool) -> N
 
     def merged(directory: Directory) -> list[Agency]:
         new = [_with_secret_of(directory.agencies.get(one.code), one) for one in agencies]
-        _check_references(new, directory)
+        check_references(new, directory)
         return [] if dry_run else new
 
     _saved(as_json, in_store(settings, lambda store: store.change_agencies(merged)), [one.code for one in agencies])
@@ -187,7 +189,7 @@ def grant(
     """Cấp quyền gửi · Let an agency send kinds: "case.file", "case.*" or "*"."""
     if not kinds and not replace:
         raise click.UsageError("Name at least one kind, or --replace to take every grant away.")
-    _check_kinds(kinds)
+    check_kinds(kinds)
     new = (Grant(kinds=kinds, recipients=recipients or ("*",)),) if kinds else ()
     change(settings, code, lambda one: msgspec.structs.replace(one, grants=new if replace else (*one.grants, *new)), as_json)
 
@@ -204,7 +206,7 @@ def change(
 
     def change_one(directory: Directory) -> list[Agency]:
         new = changed(directory.agencies[known(directory, code)])
-        _check_references([new], directory)
+        check_references([new], directory)
         return [new]
 
     version = in_store(settings, lambda store: store.change_agencies(change_one))
@@ -217,29 +219,6 @@ def public(one: Agency) -> dict[str, Any]:
     if one.endpoint is not None:
         shown["endpoint"].pop("secret", None)
     return shown
-
-
-def _check_references(changed: Sequence[Agency], directory: Directory) -> None:
-    """What would only show much later: raises Failed for a parent, successor or kind that nobody knows, ContractError
-    "endpoint.reply_invalid"."""
-    known = directory.agencies.keys() | {one.code for one in changed}
-    for one in changed:
-        for code in (*((one.parent,) if one.parent else ()), *one.successors):
-            if code not in known:
-                raise Failed(f"{one.code} refers to {code}, which is not registered.", _NOT_THERE)
-        _check_kinds(tuple(kind for grant in one.grants for kind in grant.kinds))
-        if one.endpoint is not None:
-            check_replies(one.endpoint.replies, f"/{one.code}/endpoint/replies")
-
-
-def _check_kinds(kinds: tuple[str, ...]) -> None:
-    from contracts.kinds import KINDS
-
-    names = {kind.name for kind in KINDS.values()}
-    families = {f"{name.rpartition('.')[0]}.*" for name in names if "." in name}
-    for kind in kinds:
-        if kind not in names | families | {"*"}:
-            raise Failed(f"There is no kind {kind}.", f"grants are {', '.join(sorted(names | families))} or *")
 
 
 def _with_secret_of(old: Agency | None, new: Agency) -> Agency:
@@ -270,8 +249,15 @@ def _cell(value: object) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
+def print_subscriptions(wishes: Sequence[Subscription]) -> None:
+    """For people."""
+    rows = ((", ".join(wish.kinds), ", ".join(wish.senders), ", ".join(wish.recipients)) for wish in wishes)
+    columns = ("Loại · Kinds", "Bên gửi · Senders", "Nơi nhận · Recipients")
+    print_table("Nhận bản sao của · Gets copies of", columns, rows)
+
+
 def known(directory: Directory, code: str) -> AgencyCode:
     """Raises Failed for a code that is not registered."""
     if code not in directory.agencies:
-        raise Failed(f"There is no agency {code}.", _NOT_THERE)
+        raise Failed(f"There is no agency {code}.", NOT_THERE)
     return AgencyCode(code)

@@ -63,10 +63,9 @@ def rows(envelopes: list[dict[str, Any]]) -> list[tuple[object, ...]]:
 
 
 def _row(event: dict[str, Any], envelope: dict[str, Any]) -> tuple[object, ...]:
-    recipients = {one["delivery_id"]: one["recipient"] for one in envelope["deliveries"]}
-    recipient = event.get("recipient") or recipients.get(event.get("delivery_id")) or ", ".join(envelope["recipients"])
+    ways = {one["delivery_id"]: _way(envelope, one) for one in envelope["deliveries"]}
+    way = ways.get(event.get("delivery_id")) or f"{envelope['sender']} → {', '.join(envelope['recipients'])}"
     reason = ": ".join(part for part in (event.get("reason"), event.get("detail")) if part)
-    way = f"{envelope['sender']} → {recipient}"
     return _moment(event["at"]), envelope["kind"], way, label(event["name"]), event.get("attempt"), reason
 
 
@@ -74,7 +73,12 @@ def _still_open(envelope: dict[str, Any]) -> Iterator[tuple[object, ...]]:
     for one in envelope["deliveries"]:
         if one.get("ended_at") is None:
             due = f"lần tới · next {_moment(one['due_at'])}" if one.get("due_at") else ""
-            yield "…", envelope["kind"], f"{envelope['sender']} → {one['recipient']}", label(one["state"]), None, due
+            yield "…", envelope["kind"], _way(envelope, one), label(one["state"]), None, due
+
+
+def _way(envelope: dict[str, Any], delivery: dict[str, Any]) -> str:
+    mark = " (bản sao · copy)" if delivery.get("copy") else ""
+    return f"{envelope['sender']} → {delivery['recipient']}{mark}"
 
 
 def _moment(text: str) -> str:

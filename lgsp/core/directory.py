@@ -1,7 +1,7 @@
 """Who is connected: agencies, their codes over time, what they may send, where they want their deliveries. One frozen value,
 replaced as a whole when its version changes; a message is decided against one version."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from functools import cached_property
 from types import MappingProxyType
@@ -40,17 +40,20 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Subscription(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A standing wish for copies, granted by the operator: whatever is sent of these kinds, by these senders, to these
-    recipients. `kinds` as in a grant; codes or "*"."""
+    """A standing wish for copies, granted by the operator: whatever is sent of these kinds, by one of these senders, to one of
+    these recipients. `kinds` as in a grant; codes or "*"; a code also stands for who succeeded it."""
 
     kinds: tuple[str, ...]
     senders: tuple[str, ...] = ("*",)
     recipients: tuple[str, ...] = ("*",)
 
-    def covers(self, kind: str, sender: str, recipients: Iterable[str]) -> bool:
-        if not Grant(kinds=self.kinds).covers_kind(kind) or not ("*" in self.senders or sender in self.senders):
-            return False
-        return "*" in self.recipients or any(code in self.recipients for code in recipients)
+    def covers(self, kind: str, senders: Collection[str], recipients: Collection[str]) -> bool:
+        """`senders`, `recipients`: every code that stands for them, with those of their predecessors."""
+        return Grant(kinds=self.kinds).covers_kind(kind) and _meets(self.senders, senders) and _meets(self.recipients, recipients)
+
+
+def _meets(wanted: tuple[str, ...], codes: Collection[str]) -> bool:
+    return "*" in wanted or any(code in codes for code in wanted)
 
 
 class Agency(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -1,6 +1,7 @@
 """From recipients as the sender wrote them to hops: who really gets it and how. All or nothing, in the sender's order."""
 
 import re
+from collections.abc import Iterable
 from datetime import date
 
 import msgspec
@@ -66,16 +67,24 @@ def route(envelope: Envelope, directory: Directory, today: date, shards: int) ->
 
 def copies(envelope: Envelope, hops: tuple[Hop, ...], directory: Directory, today: date, shards: int) -> tuple[Hop, ...]:
     """One hop more for every subscriber that is neither the sender nor among `hops`. Refuses nothing: a subscriber that is closed
-    simply gets no copy."""
-    recipients = {hop.recipient for hop in hops}
+    simply gets no copy. `envelope.sender` is the directory's key."""
+    if not directory.subscribers:
+        return ()
+    spared = {envelope.sender, *(hop.recipient for hop in hops)}
+    senders = _heirs_to([envelope.sender], directory, today)
+    recipients = _heirs_to([hop.recipient for hop in hops], directory, today)
     return tuple(
         msgspec.structs.replace(_hop(agency, agency.code, envelope.order_key, shards), copy=True)
         for agency in directory.subscribers
-        if agency.code not in recipients
-        and agency.code != envelope.sender
+        if agency.code not in spared
         and (agency.closed_on is None or agency.closed_on > today)
-        and any(one.covers(envelope.kind, envelope.sender, recipients) for one in agency.subscriptions)
+        and any(one.covers(envelope.kind, senders, recipients) for one in agency.subscriptions)
     )
+
+
+def _heirs_to(codes: Iterable[str], directory: Directory, today: date) -> set[str]:
+    """The codes, and those that they took over from."""
+    return {name for code in codes for name in (code, *directory.predecessors(code, today))}
 
 
 def _hop(agency: Agency, addressed_as: AgencyCode, order_key: str | None, shards: int) -> Hop:

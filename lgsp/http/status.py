@@ -23,8 +23,8 @@ StateLabel = Annotated[str, Meta(description="lgsp.core.lifecycle", extra_json_s
 
 class DeliveryStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A delivery as it stands. `reason` is a code of the catalogue, `due_at` the next attempt (of a parked one: when it is given
-    up), `fetched_at` when it was first taken out of the mailbox, `recall` whether its sender asked for it back and what the
-    recipient answered."""
+    up), `fetched_at` when it was first taken out of the mailbox, `copy` that it is for a subscriber, who is told alone, `recall`
+    whether its sender asked for it back and what the recipient answered."""
 
     delivery_id: int
     recipient: str
@@ -36,6 +36,7 @@ class DeliveryStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     fetched_at: datetime | None = None
     reason: str = ""
     detail: str = ""
+    copy: bool = False
     recall: Literal["none", "requested", "agreed", "refused"] = "none"
 
 
@@ -168,6 +169,7 @@ def _delivery(record: DeliveryRecord) -> DeliveryStatus:
         due_at=record.due_at,
         ended_at=record.ended_at,
         fetched_at=record.fetched_at,
+        copy=record.copy,
         recall=record.recall.label,
         reason=record.reason,
         detail=record.detail,

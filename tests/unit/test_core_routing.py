@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,8 +11,8 @@ from contracts.adapter import Endpoint
 from contracts.agency import AgencyCode
 from contracts.envelope import Envelope, Identifier
 from contracts.errors import ContractError
-from lgsp.core.directory import Agency, Alias, Directory, Grant
-from lgsp.core.routing import case_day, route
+from lgsp.core.directory import Agency, Alias, Directory, Grant, Subscription
+from lgsp.core.routing import case_day, copies, route
 
 TODAY = date(2026, 11, 22)
 
@@ -151,3 +152,79 @@ def test_grants_cover_names_and_families() -> None:
     assert not grant.covers_kind("casework/1")
     assert grant.covers_recipient("anyone")
     assert not Grant(kinds=("*",), recipients=("H01",)).covers_recipient("H02")
+
+
+# copies
+
+
+EVERYTHING = Subscription(kinds=("*",))
+
+
+def copied_to(
+    *subscribers: Agency, to: tuple[str, ...] = ("H01.50",), sender: str = "H01.15", kind: str = "case.file/1"
+) -> list[str]:
+    """Who gets a copy of an envelope, in a directory that has these agencies beside the others."""
+    replaced = {one.code for one in subscribers}
+    others = [one for one in DIRECTORY.agencies.values() if one.code not in replaced]
+    directory = Directory(8, [*others, *subscribers])
+    sent = msgspec.structs.replace(envelope(*to), sender=code(sender), kind=kind)
+    hops = copies(sent, route(sent, directory, TODAY, 8), directory, TODAY, 8)
+    assert all(hop.copy and hop.addressed_as == hop.recipient for hop in hops)
+    return [hop.recipient for hop in hops]
+
+
+def test_every_subscriber_gets_a_copy_of_what_it_subscribed_to() -> None:
+    """By kind, sender and recipient; one copy, however many of its wishes are met."""
+    both = agency("stat", subscriptions=(EVERYTHING, Subscription(kinds=("case.*",))))
+    assert copied_to(both, agency("lookup", subscriptions=(EVERYTHING,))) == ["stat", "lookup"]
+    assert copied_to(*(agency(f"s{n}", subscriptions=(EVERYTHING,)) for n in range(50))) == [f"s{n}" for n in range(50)]
+    for wish, meets in (
+        (Subscription(kinds=("case.file",)), True),
+        (Subscription(kinds=("postal.*",)), False),
+        (Subscription(kinds=("*",), senders=("H01.15",)), True),
+        (Subscription(kinds=("*",), senders=("H01.16",)), False),
+        (Subscription(kinds=("*",), recipients=("free", "H01.50")), True),
+        (Subscription(kinds=("*",), recipients=("H01",)), False),
+        (Subscription(kinds=("case.file",), senders=("H01.15",), recipients=("H01",)), False),
+    ):
+        assert copied_to(agency("stat", subscriptions=(wish,))) == (["stat"] if meets else []), wish
+
+
+def test_nobody_gets_a_copy_of_what_it_has_anyway() -> None:
+    """Neither the sender nor a recipient, whichever of its codes was written; a recipient gets the one delivery."""
+    wishes = {"subscriptions": (EVERYTHING,)}
+    assert copied_to(agency("H01.15", **wishes)) == []
+    other_code = agency("H01", aliases=(Alias(code=code("000.00.00.H01")),), **wishes)
+    assert copied_to(other_code, to=("H01",)) == copied_to(other_code, to=("000.00.00.H01", "H01.50")) == []
+    assert copied_to(other_code, to=("H01.50",)) == ["H01"]
+    heir = agency("H01.50", **wishes)
+    assert copied_to(heir, to=("old.one",)) == []
+
+
+def test_a_closed_subscriber_gets_no_copy_and_refuses_nothing() -> None:
+    """Until the day it closes it does; its successor has to subscribe itself."""
+    closed = agency("stat", closed_on=TODAY, successors=(code("H01"),), subscriptions=(EVERYTHING,))
+    assert copied_to(closed) == []
+    assert copied_to(msgspec.structs.replace(closed, closed_on=date(2026, 11, 23))) == ["stat"]
+
+
+def test_a_subscription_outlives_a_reform_as_a_grant_does() -> None:
+    """What went to or came from a closed agency goes to or comes from its successor; after a split nobody can say."""
+    to_old = agency("stat", subscriptions=(Subscription(kinds=("*",), recipients=("old.one",)),))
+    assert copied_to(to_old, to=("H01.50",)) == copied_to(to_old, to=("old.one",)) == ["stat"]
+    assert copied_to(to_old, to=("free",)) == []
+    from_old = agency("stat", subscriptions=(Subscription(kinds=("*",), senders=("old.one",)),))
+    assert copied_to(from_old, to=("free",), sender="H01.50") == ["stat"]
+    split = agency("stat", subscriptions=(Subscription(kinds=("*",), recipients=("old.split",)),))
+    assert copied_to(split, to=("H01.50",)) == []
+
+
+def test_a_copy_goes_the_subscriber_s_own_way() -> None:
+    """Pushed or fetched, in a lane of its own or in none, as it wants its deliveries."""
+    pushed = agency("push", endpoint=Endpoint(adapter="webhook", url="http://127.0.0.1:1/in"), subscriptions=(EVERYTHING,))
+    directory = Directory(8, [*DIRECTORY.agencies.values(), pushed, agency("pull", ordered=False, subscriptions=(EVERYTHING,))])
+    sent = envelope("H01")
+    (own,) = route(sent, directory, TODAY, 8)
+    first, second = copies(sent, (own,), directory, TODAY, 8)
+    assert (first.mode, second.mode, second.lane) == ("push", "mailbox", None)
+    assert first.lane is not None and first.lane != own.lane
