@@ -57,7 +57,7 @@ async def until_it_answers(store: PostgresStore) -> None:
 # outages
 
 
-@pytest.mark.parametrize("how", ["stop", "kill9"])
+@pytest.mark.parametrize("how", ["stop", "stop_at_once", "kill9"])
 async def test_the_store_recovers_by_itself_when_the_server_comes_back(postgres_server: PostgresServer, how: str) -> None:
     """While the server is away calls say JournalUnavailable; then all connections work and what was accepted is there."""
     postgres_server.start()
@@ -208,6 +208,14 @@ async def test_many_processes_may_start_at_once(postgres_dsn: str) -> None:
     async with connected(postgres_dsn) as connection:
         rows = await connection.fetch("SELECT number, sha256 FROM schema_migrations ORDER BY number")
     assert [tuple(row) for row in rows] == [(step.number, step.sha256) for step in migrations("postgres")]
+
+
+async def test_a_process_starts_while_another_one_stands_still_with_the_write_lock(postgres_dsn: str) -> None:
+    """Where the schema is up to date nothing is written, and nobody waited for."""
+    async with opened(postgres_dsn), connected(postgres_dsn) as other:
+        await other.execute(f"BEGIN; SELECT pg_advisory_xact_lock({WRITE_LOCK})")
+        async with opened(postgres_dsn, timeout_s=1) as store:
+            assert await store.directory_version() == 0
 
 
 async def test_a_newer_schema_is_refused(postgres_dsn: str) -> None:
