@@ -29,21 +29,32 @@ _LONGEST_S = 3600.0  # one run: what takes longer hangs
 def soak(minutes: float, seed: int, only: str | None, run_seed: int | None) -> bool:
     """Whether every promise was kept."""
     end = time.monotonic() + minutes * 60
-    seeds = Random(seed)
     tally = Tally()
-    with RabbitServer() as rabbit, RabbitCluster() as cluster, PostgresServer() as postgres:
-        servers = Servers(rabbit, cluster, postgres)
-        by_name = scenarios(servers)
-        if only is not None and only not in by_name:
-            raise SystemExit(f"no scenario {only!r}; there are: {', '.join(by_name)}")
-        chosen = {name: one for name, one in by_name.items() if only in (None, name)}
-        for number, (name, scenario) in _until(end, chosen):
-            drawn = seeds.randrange(10**6) if run_seed is None else run_seed
-            _everything_runs(servers)
-            tally.ended.append(_run(number, name, scenario, drawn, tally))
-            print(f"so far: {tally.line()}", flush=True)
-    print(tally.table(seed), flush=True)
+    try:
+        with RabbitServer() as rabbit, RabbitCluster() as cluster, PostgresServer() as postgres:
+            servers = Servers(rabbit, cluster, postgres)
+            _run_all(servers, _chosen(scenarios(servers), only), end, Random(seed), run_seed, tally)
+    finally:  # also when it is told to stop
+        print(tally.table(seed), flush=True)
     return all(one.kept for one in tally.ended)
+
+
+def _chosen(by_name: dict[str, Scenario], only: str | None) -> dict[str, Scenario]:
+    if only is None:
+        return by_name
+    if only not in by_name:
+        raise SystemExit(f"no scenario {only!r}; there are: {', '.join(by_name)}")
+    return {only: by_name[only]}
+
+
+def _run_all(
+    servers: Servers, chosen: Mapping[str, Scenario], end: float, seeds: Random, run_seed: int | None, tally: Tally
+) -> None:
+    for number, (name, scenario) in _until(end, chosen):
+        drawn = seeds.randrange(10**6)
+        _everything_runs(servers)
+        tally.ended.append(_run(number, name, scenario, drawn if run_seed is None else run_seed, tally))
+        print(f"so far: {tally.line()}", flush=True)
 
 
 def _until(end: float, by_name: Mapping[str, Scenario]) -> Iterator[tuple[int, tuple[str, Scenario]]]:

@@ -31,7 +31,8 @@ class Tally:
         toll = self._toll(running)
         kills = ", ".join(f"{number} {kind.removeprefix(_KILL)}" for kind, number in toll.most_common() if kind.startswith(_KILL))
         others = sum(number for kind, number in toll.items() if not kind.startswith(_KILL))
-        return f"{_kills(toll)} kills ({kills or 'none'}), {others} other faults, {self.violations} violations"
+        broken = f"{self.violations} violations, {self.fallen} runs fell over"
+        return f"{_kills(toll)} kills ({kills or 'none'}), {others} other faults, {broken}"
 
     def table(self, seed: int) -> str:
         """Kinds of fault, then runs by kind, then what was broken and how to see it again."""
