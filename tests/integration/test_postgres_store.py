@@ -281,7 +281,7 @@ async def test_marks_and_takes_beside_settlements_lose_nothing(postgres_dsn: str
 
         async def sweep() -> None:
             taken = await chance.choice(stores).take_due(LATER, 20, 0.0)
-            assert len({ref.delivery_id for ref in taken}) == len(taken) <= 20
+            assert len(taken) <= 20
             waiting.extend(taken)
 
         async def hold_and_let_go() -> None:
