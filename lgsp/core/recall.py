@@ -25,14 +25,19 @@ class Recall(IntEnum):
         return labels[self]
 
 
+# Who published it may have read a clock that differs from ours, or have waited for the write lock after reading it.
+DOUBT_S = 120.0
+
+
 def is_out_of_reach(state: State, fetched: bool, due_in_s: float | None, lease_s: float) -> bool:
     """Whether an open delivery may be in somebody's hands already: being attempted, or fetched and not yet acknowledged.
 
-    `due_in_s`: of a READY one, until its next attempt; one that is not due within the lease has not been published.
+    `due_in_s`: of a READY one, until its next attempt. What has been published is due within its lease; one that is due later
+    than that, and than DOUBT_S more, waits for a retry, and nobody has it.
     """
     match state:
         case State.READY:
-            return due_in_s is None or due_in_s <= lease_s
+            return due_in_s is None or due_in_s <= lease_s + DOUBT_S
         case State.QUEUED:
             return True
         case State.AVAILABLE:

@@ -7,7 +7,7 @@ import pytest
 
 from lgsp.core.hold import Cause, Hold, begun, crowded, ended, recovered, tripped
 from lgsp.core.lifecycle import State
-from lgsp.core.recall import Recall
+from lgsp.core.recall import DOUBT_S, Recall
 from lgsp.ports import HoldChange, Ref, Settled, Settlement, Store
 from tests.compliance.builders import ALPHA, BETA, LEASE_S, NOW, SENDER, Opener, admitted, hop
 
@@ -309,7 +309,7 @@ async def test_what_nobody_has_in_hands_is_cancelled_at_once(store: Store) -> No
     )
     await break_down(store, BETA)
     await park(store, 4)
-    await store.settle([Settlement(delivery_id=1, state=State.READY, attempt=1, delay_s=LEASE_S + 1)], NOW, LEASE_S)
+    await store.settle([Settlement(delivery_id=1, state=State.READY, attempt=1, delay_s=LEASE_S + DOUBT_S + 1)], NOW, LEASE_S)
     answers = await store.settle([withdrawal(n) for n in (1, 2, 4, 5)], NOW, LEASE_S)
     assert [(one.applied, one.state) for one in answers] == [(True, State.CANCELLED)] * 4
     assert [numbers(list(one.ready)) for one in answers] == [[], [3], [], []]
@@ -354,6 +354,13 @@ async def test_a_retry_of_what_is_asked_back_comes_at_once(store: Store) -> None
     assert [work.recall for work in await store.hydrate(refs)] == [Recall.REQUESTED] * 2
     (ended_,) = await store.settle([Settlement(delivery_id=1, state=State.CANCELLED, attempt=2)], NOW, LEASE_S)
     assert ended_.applied
+
+
+async def test_clocks_that_differ_cancel_nothing_that_is_under_way(store: Store) -> None:
+    """Published by a process whose clock is ahead, or that reads it later than the one that takes it back."""
+    await store.accept([admitted("m1")], NOW + timedelta(seconds=60), LEASE_S)
+    (answer,) = await store.settle([withdrawal(1)], NOW, LEASE_S)
+    assert (answer.applied, answer.state) == (False, State.READY)
 
 
 async def test_a_notice_of_a_withdrawal_is_accepted_only_if_it_ended(store: Store) -> None:

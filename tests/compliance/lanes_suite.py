@@ -11,12 +11,14 @@ from lgsp.core.admission import Admitted
 from lgsp.core.hold import Hold, begun, ended, released
 from lgsp.core.lanes import Mode, entry_state
 from lgsp.core.lifecycle import State
+from lgsp.core.recall import DOUBT_S
 from lgsp.core.replay import DeadLetterFilter
 from lgsp.core.replay import begun as begin_replay
 from lgsp.ports import Accepted, Ref, Settled, Settlement, Store
 from tests.compliance.builders import ALPHA, BETA, LEASE_S, NOW, admitted, hop
 
 LEASE = timedelta(seconds=LEASE_S)
+DOUBT = timedelta(seconds=DOUBT_S)
 STUCK_AT = NOW + timedelta(days=7)
 STEPS = 200
 SECOND = timedelta(seconds=1)
@@ -42,7 +44,7 @@ class Parcel:
     def can_be_cancelled(self, now: datetime) -> bool:
         """Nobody can be handling it (nothing is fetched here)."""
         if self.state is State.READY:
-            return self.due_at is not None and self.due_at > now + LEASE
+            return self.due_at is not None and self.due_at > now + LEASE + DOUBT
         return self.state is not State.QUEUED
 
 
@@ -256,7 +258,7 @@ class Drive:
             case _:
                 state, attempt = self.chance.choice(PUSH_OUTCOMES), parcel.attempt
         return Settlement(
-            delivery_id=parcel.delivery_id, state=state, attempt=attempt, delay_s=self.chance.choice([0.0, 5.0, 40.0])
+            delivery_id=parcel.delivery_id, state=state, attempt=attempt, delay_s=self.chance.choice([0.0, 5.0, 40.0, 400.0])
         )
 
 
