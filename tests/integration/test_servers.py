@@ -4,6 +4,7 @@ import asyncio
 import secrets
 import signal
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import aio_pika
@@ -11,6 +12,7 @@ import asyncpg
 import pytest
 
 from tests.servers import PostgresServer, RabbitCluster, RabbitServer, ServerFailed, ServerMissing, SmallDisk
+from tests.servers.epmd import Epmd
 from tests.servers.ports import free_port
 from tests.servers.process import find_program, is_alive
 
@@ -177,6 +179,16 @@ def test_a_full_disk_takes_nothing_until_there_is_room_and_leaves_nothing(small_
     assert small_disk.folder.name not in Path("/proc/mounts").read_text()
 
 
+def test_nodes_that_start_at_once_share_one_port_mapper_which_ends() -> None:
+    """Whoever comes second neither starts another one nor loses sight of the first."""
+    mapper = _lent_epmd()
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda _: mapper.start(), range(3)))
+    assert len(_epmds_on(mapper.port)) == 1
+    mapper.close()
+    assert _epmds_on(mapper.port) == []
+
+
 async def test_the_nodes_of_a_cluster_share_their_queues(rabbit_cluster: RabbitCluster) -> None:
     """What is published to one is fetched from another, also when the node that leads the queue is dead by then."""
     rabbit_cluster.start()
@@ -225,6 +237,17 @@ async def _get(url: str, queue: str) -> bytes:
         return message.body
 
 
+def _lent_epmd() -> Epmd:
+    try:
+        return Epmd()
+    except ServerMissing as missing:
+        pytest.skip(str(missing))
+
+
+def _epmds_on(port: int) -> list[str]:
+    return [line for line in _command_lines() if "epmd" in line and line.split()[-1:] == [str(port)]]
+
+
 async def _get_from_new_leader(url: str, queue: str) -> bytes:
     """Those left need a moment to choose one, and until then a connection that asks is closed."""
     async with asyncio.timeout(60):
@@ -237,12 +260,14 @@ async def _get_from_new_leader(url: str, queue: str) -> bytes:
 
 def _processes_of(folder: Path) -> list[str]:
     """Command lines of living processes that mention the folder (Linux; elsewhere none are seen)."""
+    return [line for line in _command_lines() if folder.name in line]
+
+
+def _command_lines() -> list[str]:
     found = []
     for command in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            line = command.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            found.append(command.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
         except OSError:
             continue
-        if folder.name in line:
-            found.append(line)
     return found

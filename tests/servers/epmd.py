@@ -3,6 +3,7 @@
 import os
 import socket
 import subprocess
+import threading
 
 from tests.servers.ports import free_port
 from tests.servers.process import ServerFailed, end, find_program, wait_until
@@ -16,18 +17,13 @@ class Epmd:
         self._program = find_program("epmd", (), "erlang-base")
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
+        self._starting = threading.Lock()  # nodes of a cluster start at once
 
     def start(self) -> None:
         """Start and wait until it listens; nothing when it runs already. Raises ServerFailed."""
-        if self._process is None or self._process.poll() is not None:
-            self._process = subprocess.Popen(
-                [self._program, "-address", "127.0.0.1", "-port", str(self.port)],
-                env={"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
+        with self._starting:
+            if self._process is None or self._process.poll() is not None:
+                self._process = self._spawn()
         if not wait_until(lambda: _accepts(self.port), timeout_s=10):
             raise ServerFailed(f"epmd does not listen on port {self.port}")
 
@@ -36,6 +32,16 @@ class Epmd:
         if self._process is not None:
             end(self._process)
             self._process = None
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [self._program, "-address", "127.0.0.1", "-port", str(self.port)],
+            env={"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
 
 
 def _accepts(port: int) -> bool:
