@@ -193,6 +193,11 @@ _TABLE: tuple[tuple[str, int, bool, str, str, str, str], ...] = (
      "Một đợt giao lại cho cơ quan này đang chạy", "A replay for this agency is under way",
      "Chờ đợt đó xong, hoặc hủy bằng POST /v1/replays/<số>/cancel.",
      "Wait until it is done, or stop it with POST /v1/replays/<number>/cancel."),
+    # --- how much -----------------------------------------------------------------------------------------------------------
+    ("quota.exceeded", 429, _LATER,
+     "Cơ quan gửi vượt hạn mức", "The sender has used up its quota",
+     "Gửi lại đúng các byte này sau số giây nêu trong Retry-After; cần gửi nhiều hơn thì đề nghị đơn vị vận hành nâng hạn mức.",
+     "Send the same bytes again after Retry-After seconds; if you need more, ask the operator of the hub for a higher quota."),
     # --- the hub itself -----------------------------------------------------------------------------------------------------
     ("hub.overloaded", 503, _LATER,
      "Trục đang quá tải", "The hub is full at the moment",

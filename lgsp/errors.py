@@ -4,7 +4,8 @@ LgspError
 ├── Unavailable          something outside this process does not answer now: try later, nothing is lost
 │   ├── JournalUnavailable
 │   ├── BrokerUnavailable
-│   └── Overloaded       too much is under way; `retry_after_s` says when to come back
+│   ├── Overloaded       too much is under way; `retry_after_s` says when to come back
+│   └── QuotaExceeded    the sender has had what it was granted for now; nothing is wrong with the hub
 ├── IllegalMove          core.lifecycle forbids the change of state: a bug
 ├── SettingsError        the settings are wrong; `problems` lists all of them
 ├── CannotListen         the address is taken, not ours, or a port that needs more rights
@@ -38,6 +39,16 @@ class Overloaded(Unavailable):
 
     code = "hub.overloaded"
     retry_after_s = 2
+
+
+class QuotaExceeded(Unavailable):
+    """The sender hands over more than it was granted; the text says how much that is."""
+
+    code = "quota.exceeded"
+
+    def __init__(self, granted: str, retry_after_s: int) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(granted)
 
 
 class IllegalMove(LgspError):

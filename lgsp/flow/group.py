@@ -2,19 +2,22 @@
 
 While one commit is under way, what arrives collects, and the next commit takes it all. Who comes alone is committed at once;
 only after a commit that served several callers does the next one linger a few milliseconds, because then more are on their
-way, and a transaction costs much the same for one as for thirty.
+way, and a transaction costs much the same for one as for thirty. Where callers act for different owners, no owner's items
+keep those of the others waiting.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
 from typing import Generic, TypeVar
 
 from lgsp.errors import Overloaded, Unavailable
+from lgsp.flow.fair_queue import FairQueue
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+_Part = tuple[Sequence[T], asyncio.Future[Sequence[R]]]  # what one caller brought, and where it waits for its results
 
 
 class Group(Generic[T, R]):
@@ -32,12 +35,13 @@ class Group(Generic[T, R]):
         self._linger_s = linger_s
         self._max_batch = max_batch
         self._capacity = capacity
-        self._waiting: deque[tuple[Sequence[T], asyncio.Future[Sequence[R]]]] = deque()
+        self._waiting: FairQueue[_Part[T, R]] = FairQueue()
         self._flushing: asyncio.Task[None] | None = None
         self.held = 0
 
-    async def submit(self, items: Sequence[T]) -> Sequence[R]:
-        """The results in the order of `items`, once committed. Cancelling the caller does not take the items back.
+    async def submit(self, items: Sequence[T], owner: str = "") -> Sequence[R]:
+        """The results in the order of `items`, once committed. Cancelling the caller does not take the items back. Items of one
+        owner are committed in the order in which they came.
 
         Raises Overloaded when the items do not fit in, and whatever `commit` raised.
         """
@@ -47,7 +51,7 @@ class Group(Generic[T, R]):
             raise Overloaded(f"{self.held} of {self._capacity} are under way")
         self.held += len(items)
         future: asyncio.Future[Sequence[R]] = asyncio.get_running_loop().create_future()
-        self._waiting.append((items, future))
+        self._waiting.put(owner, len(items), (items, future))
         if self._flushing is None:
             self._flushing = asyncio.create_task(self._flush(), context=Context())  # no caller's trace id is the batch's
         return await future
@@ -60,22 +64,14 @@ class Group(Generic[T, R]):
     async def _flush(self) -> None:
         try:
             while self._waiting:
-                batch = self._next_batch()
+                batch = self._waiting.take(self._max_batch)
                 await self._commit_batch(batch)
                 if len(batch) > 1 and self.held < self._max_batch:
                     await asyncio.sleep(self._linger_s)
         finally:
             self._flushing = None
 
-    def _next_batch(self) -> list[tuple[Sequence[T], asyncio.Future[Sequence[R]]]]:
-        batch = [self._waiting.popleft()]
-        size = len(batch[0][0])
-        while self._waiting and size + len(self._waiting[0][0]) <= self._max_batch:
-            batch.append(self._waiting.popleft())
-            size += len(batch[-1][0])
-        return batch
-
-    async def _commit_batch(self, batch: list[tuple[Sequence[T], asyncio.Future[Sequence[R]]]]) -> None:
+    async def _commit_batch(self, batch: Sequence[_Part[T, R]]) -> None:
         items = [item for part, _ in batch for item in part]
         try:
             results = await self._commit(items)
@@ -95,7 +91,7 @@ class Group(Generic[T, R]):
                     future.set_result(results[start : start + len(part)])
                 start += len(part)
 
-    def _fail(self, batch: list[tuple[Sequence[T], asyncio.Future[Sequence[R]]]], error: Exception) -> None:
+    def _fail(self, batch: Sequence[_Part[T, R]], error: Exception) -> None:
         for part, future in batch:
             self.held -= len(part)
             if not future.done():

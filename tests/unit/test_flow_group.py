@@ -122,3 +122,21 @@ async def test_a_busy_group_lingers_and_a_lone_caller_is_served_at_once() -> Non
     await asyncio.gather(*(arrive(n % 7, n) for n in range(20, 60)))
     assert sum(len(batch) for batch in store.batches) == 43
     assert len(store.batches) <= 6
+
+
+async def test_one_who_brings_much_does_not_keep_others_waiting() -> None:
+    """Ten batches of one owner wait; another owner's single item is in the very next commit, and both keep their order."""
+    store = Store()
+    store.gate.clear()
+    group = Group(store.commit, max_batch=100, capacity=2000)
+    flood = [asyncio.create_task(group.submit(tuple(range(100 * n, 100 * n + 100)), "flood")) for n in range(1, 11)]
+    await asyncio.sleep(0)
+    small = [asyncio.create_task(group.submit((5000 + n,), "small")) for n in range(3)]
+    await asyncio.sleep(0)
+    store.gate.set()
+    await asyncio.gather(*flood, *small)
+    places = [place for place, batch in enumerate(store.batches) if set(batch) & {5000, 5001, 5002}]
+    assert places == [1]
+    committed = [item for batch in store.batches for item in batch]
+    assert [item for item in committed if item < 5000] == list(range(100, 1100))
+    assert [item for item in committed if item >= 5000] == [5000, 5001, 5002]
