@@ -16,6 +16,7 @@ from lgsp import metrics
 from lgsp.blobs.files import in_thread
 from lgsp.core.admission import Limits
 from lgsp.core.notices import NoticeRules
+from lgsp.core.quota import Quota
 from lgsp.core.retry import Policy
 from lgsp.errors import JournalUnavailable, Unavailable
 from lgsp.flow.attempt import Attempts
@@ -222,6 +223,8 @@ async def assemble(
             ready_lease_s=lease_s,
             max_batch=settings.commit_batch,
             capacity=settings.intake_capacity,
+            quota=Quota(per_s=settings.quota_per_s, burst=settings.quota_burst),
+            gateways=settings.quota_gateways,
         ),
         mailbox=Mailbox(
             store,

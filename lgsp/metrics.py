@@ -12,6 +12,10 @@ from lgsp.ports import Balance
 ACCEPTED = Counter("lgsp_envelopes_accepted_total", "Envelopes accepted (a resend is not counted again)")
 RESENT = Counter("lgsp_envelopes_resent_total", "Resends of the same bytes, answered with the same receipt")
 REFUSED = Counter("lgsp_envelopes_refused_total", "Envelopes refused, by catalogue code", ["code"])
+QUOTA_REFUSED = Counter("lgsp_quota_refused_total", "Envelopes turned away because their sender's quota was used up (429)")
+CROWDED_OUT = Counter(
+    "lgsp_intake_turned_away_total", "Envelopes turned away because the intake, or their sender's part of it, was full (503)"
+)
 COMMIT_BATCH = Histogram(
     "lgsp_commit_batch_envelopes", "Envelopes per journal transaction", buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500)
 )
@@ -34,7 +38,8 @@ OUTBOX_DEFERRED = Counter("lgsp_outbox_deferred_total", "References left to the 
 SWEPT = Counter(
     "lgsp_sweeper_refs_total", "References published by the sweeper: retries that fell due and what was never confirmed"
 )
-INTAKE_HELD = Gauge("lgsp_intake_held_envelopes", "Envelopes in memory that wait for their commit")
+INTAKE_HELD = Gauge("lgsp_intake_held_envelopes", "Envelopes in memory that are being decided or wait for their commit")
+INTAKE_SENDERS = Gauge("lgsp_intake_senders", "Senders that have envelopes in the intake")
 ATTEMPTS_RUNNING = Gauge("lgsp_attempts_running", "Attempts under way")
 DELIVERIES = Gauge("lgsp_deliveries", "Deliveries by state, from the delivery table", ["state"])
 BALANCE_DIFFERENCE = Gauge(
@@ -71,6 +76,7 @@ def held(holds: Mapping[Cause, int]) -> None:
         gauge.set(holds.get(cause, 0))
 
 
-def watch_intake(held: Callable[[], float]) -> None:
-    """`held` is read whenever metrics are."""
+def watch_intake(held: Callable[[], float], senders: Callable[[], float]) -> None:
+    """Both are read whenever metrics are."""
     INTAKE_HELD.set_function(held)
+    INTAKE_SENDERS.set_function(senders)

@@ -70,6 +70,9 @@ class Settings:
     max_attachment_bytes: Bytes = 2048 * MIB
     upload_life_h: Annotated[float, Meta(gt=0, le=24 * 30)] = 24
     default_life_days: Annotated[int, Meta(ge=1, le=366)] = 30
+    quota_per_s: Annotated[float, Meta(ge=0, le=1_000_000)] = 0.0  # 0: no limit
+    quota_burst: Annotated[int, Meta(ge=1, le=1_000_000)] = 1000
+    quota_gateways: Annotated[int, Meta(ge=1, le=1000)] = 1
 
     intake_capacity: Count = 4000
     commit_batch: Annotated[int, Meta(ge=1, le=10_000)] = 250

@@ -15,10 +15,14 @@ from lgsp import metrics
 from lgsp.core.admission import Admitted, Limits, admit, check_attachments, under_own_key
 from lgsp.core.directory import Agency
 from lgsp.core.explain import Explanation, decide, explanation
+from lgsp.core.fairness import room_for
+from lgsp.core.quota import NO_LIMIT, Quota
 from lgsp.core.receipts import delivery_ref, receipt_of
 from lgsp.errors import Overloaded, Unavailable
 from lgsp.flow.bell import Bell
 from lgsp.flow.directory import DirectoryCache
+from lgsp.flow.entrance import Entrance
+from lgsp.flow.fair_queue import PARTS
 from lgsp.flow.group import Group
 from lgsp.flow.maintenance import DoorClosed, Maintenance
 from lgsp.flow.outbox import Outbox
@@ -50,7 +54,8 @@ Outcome = Answer | Exception  # ContractError: refused, nothing stored. Others: 
 
 
 class Intake:
-    """One per process. `capacity` envelopes may wait for their commit; more are turned away with Overloaded."""
+    """One per process. `capacity` envelopes may be under way, those of one sender in less than half of it while it is alone, in a
+    fair part of it beside others; more are turned away with Overloaded. `quota` and `gateways`: see Entrance."""
 
     def __init__(
         self,
@@ -68,6 +73,8 @@ class Intake:
         ready_lease_s: float,
         max_batch: int,
         capacity: int,
+        quota: Quota = NO_LIMIT,
+        gateways: int = 1,
     ) -> None:
         self._hub = hub
         self._journal = journal
@@ -83,18 +90,26 @@ class Intake:
         self._group: Group[Admitted, Accepted | Reused] = Group(
             self._commit, max_batch=max_batch, capacity=capacity, linger_s=_LINGER_S
         )
+        self._entrance = Entrance(capacity=capacity, quota=quota, gateways=gateways)
+        self._portion = min(max(1, max_batch // PARTS), room_for(0, 0, capacity))
         self._open = True
-        metrics.watch_intake(lambda: self._group.held)
+        metrics.watch_intake(lambda: self._entrance.held, lambda: self._entrance.senders)
+
+    @property
+    def portion(self) -> int:
+        """How many envelopes one should bring at once: more would make others wait, or not fit in at all."""
+        return self._portion
 
     @property
     def under_way(self) -> int:
-        """Envelopes that wait for their commit."""
-        return self._group.held
+        """Envelopes that are being decided or wait for their commit."""
+        return self._entrance.held
 
     async def submit(self, envelope: Envelope, caller: Agency) -> Answer:
         """Takes the envelope over: on disk when this returns.
 
-        Raises ContractError (refused: nothing stored) or Unavailable (not taken over; the same bytes may come again).
+        Raises ContractError (refused: nothing stored) or Unavailable (not taken over; the same bytes may come again), which is
+        QuotaExceeded when the reason is the caller's.
         """
         (outcome,) = await self.submit_many((envelope,), caller)
         if isinstance(outcome, Exception):
@@ -105,19 +120,16 @@ class Intake:
         """Takes the envelopes over in one transaction, in their order; one outcome for each, in the same order.
 
         A refused one harms no other. What failed otherwise comes again, and nothing may have overtaken it by then: so from
-        the first such failure on every outcome is that failure, unless it is a refusal. Raises nothing.
+        the first such failure on every outcome is that failure or a refusal. Where room or quota is left for some of them only,
+        the first ones are taken over, so that any number comes in in the end. Raises nothing.
         """
-        outcomes: list[Outcome | Admitted] = []
-        failure = self._closed()
-        for place, envelope in enumerate(envelopes):
-            if place % _BREATH == _BREATH - 1:
-                await asyncio.sleep(0)  # deciding is work: others have their turn in between
-            try:
-                outcomes.append(failure or await self._decided(envelope, caller))
-            except Exception as error:  # noqa: BLE001 - trouble or a bug: told to this caller, and to nobody else
-                failure = error
-                outcomes.append(error)
-        return await self._followed(outcomes, await self._committed(outcomes))
+        closed = self._closed()
+        if closed is not None:
+            return [closed] * len(envelopes)
+        with self._entrance.passing(caller, len(envelopes)) as (count, turned_away):
+            outcomes = await self._taken_over(envelopes[:count], caller)
+        self._entrance.give_back(caller, sum(isinstance(one, Unavailable) for one in outcomes))
+        return outcomes if turned_away is None else [*outcomes, *[turned_away] * (len(envelopes) - count)]
 
     async def explain(self, envelope: Envelope, caller: Agency) -> Explanation:
         """What `submit` would decide now, and why; stores nothing."""
@@ -155,6 +167,19 @@ class Intake:
                     outcomes[place] = error
         return outcomes
 
+    async def _taken_over(self, envelopes: Sequence[Envelope], caller: Agency) -> list[Outcome]:
+        outcomes: list[Outcome | Admitted] = []
+        failure: Exception | None = None
+        for place, envelope in enumerate(envelopes):
+            if place % _BREATH == _BREATH - 1:
+                await asyncio.sleep(0)  # deciding is work: others have their turn in between
+            try:
+                outcomes.append(failure or await self._decided(envelope, caller))
+            except Exception as error:  # noqa: BLE001 - trouble or a bug: told to this caller, and to nobody else
+                failure = error
+                outcomes.append(error)
+        return await self._followed(outcomes, await self._committed(outcomes, caller))
+
     async def _decided(self, envelope: Envelope, caller: Agency) -> "Admitted | Answer | ContractError":
         """Answer: it was accepted before. Raises Unavailable."""
         try:
@@ -170,20 +195,20 @@ class Intake:
             return ContractError("body.malformed", "/body", "nested too deeply")
         return admitted
 
-    async def _committed(self, outcomes: "list[Outcome | Admitted]") -> list[Outcome]:
+    async def _committed(self, outcomes: "list[Outcome | Admitted]", caller: Agency) -> list[Outcome]:
         """The same, with what was admitted replaced by its answer or by why it could not be stored."""
         admitted = [one for one in outcomes if isinstance(one, Admitted)]
         try:
-            results = iter(await self._group.submit(admitted))
+            results = iter(await self._group.submit(admitted, caller.code))
         except Unavailable as error:
             return [error if isinstance(one, Admitted) else one for one in outcomes]
         except Exception as error:  # noqa: BLE001 - a bug, met by one of them: those before it are stored, one by one
             if len(admitted) == 1:
                 return [error if isinstance(one, Admitted) else one for one in outcomes]
-            return await self._committed_singly(outcomes)
+            return await self._committed_singly(outcomes, caller)
         return [self._answer(one.envelope, next(results)) if isinstance(one, Admitted) else one for one in outcomes]
 
-    async def _committed_singly(self, outcomes: "list[Outcome | Admitted]") -> list[Outcome]:
+    async def _committed_singly(self, outcomes: "list[Outcome | Admitted]", caller: Agency) -> list[Outcome]:
         done: list[Outcome] = []
         failure: Exception | None = None
         for one in outcomes:
@@ -192,7 +217,7 @@ class Intake:
             elif failure is not None:
                 done.append(failure)
             else:
-                (outcome,) = await self._committed([one])
+                (outcome,) = await self._committed([one], caller)
                 done.append(outcome)
                 if isinstance(outcome, Exception) and not isinstance(outcome, ContractError):
                     failure = outcome

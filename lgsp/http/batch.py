@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import msgspec
 from aiohttp import web
@@ -11,6 +12,7 @@ from contracts.errors import ContractError
 from contracts.receipt import Receipt, Refusal
 from contracts.wire import WireEnvelope
 from lgsp.core.directory import Agency
+from lgsp.errors import Overloaded, Unavailable
 from lgsp.flow.intake import Intake, Outcome
 from lgsp.http.answers import encode, streaming_headers
 from lgsp.http.envelopes import envelope_limit_bytes, from_json
@@ -24,6 +26,8 @@ from lgsp.log import get_logger
 log = get_logger()
 
 NDJSON = "application/x-ndjson"
+_AT_ONCE = 8  # batches of one sender that are read at once; with more of them its own do not get through faster
+_PATIENCE_S = 10.0  # of a batch that waits for its turn
 _SPELLINGS = (NDJSON, "application/ndjson", "application/jsonl", "application/x-jsonlines")
 
 
@@ -31,11 +35,13 @@ Line = Envelope | Exception  # what stands in a line, or why it cannot be read
 
 
 class BatchLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One line of the answer: exactly one of the two. `duplicate`: these bytes were accepted before."""
+    """One line of the answer: exactly one of the first two. `duplicate`: these bytes were accepted before. `retry_after_s`: this
+    line and those behind it were not taken over; the same bytes may come again after so many seconds."""
 
     receipt: Receipt | None = None
     refusal: Refusal | None = None
     duplicate: bool = False
+    retry_after_s: int | None = None
 
 
 class Batches:
@@ -45,7 +51,8 @@ class Batches:
     same case: so the lines are taken over in their order, and behind such a refusal nothing more of the batch is.
 
     Reading never waits for writing: a caller that sends everything before it reads anything is not left hanging. What this
-    holds in memory is bounded by the limits of a batch.
+    holds in memory is bounded by the limits of a batch, and by how many batches of one sender are read at once; the others wait
+    unread, which costs next to nothing, so that however many one sender begins, nobody else is slowed down by reading them.
     """
 
     def __init__(self, services: Services) -> None:
@@ -54,7 +61,8 @@ class Batches:
         self._line_bytes = envelope_limit_bytes(settings.max_body_bytes)
         self._max_bytes = settings.max_batch_bytes
         self._max_lines = settings.max_batch_envelopes
-        self._window = min(settings.commit_batch, settings.intake_capacity)
+        self._window = services.intake.portion
+        self._turns: dict[str, asyncio.Semaphore] = {}  # by sender
 
     def routes(self) -> tuple[Route, ...]:
         return (
@@ -66,7 +74,9 @@ class Batches:
                 summary="Hand over many envelopes, one JSON document a line",
                 description=(
                     "One line comes back for each line, in the same order: a receipt or a refusal. A broken line is refused"
-                    f" alone. At most {self._max_lines} lines and {self._max_bytes} bytes; what is beyond is refused in one last"
+                    " alone. From the line on for which there is no room (`hub.overloaded`) or no quota left (`quota.exceeded`)"
+                    " the lines say `retry_after_s`: nothing of them was taken over, and they come again in their order."
+                    f" At most {self._max_lines} lines and {self._max_bytes} bytes; what is beyond is refused in one last"
                     " line and not read."
                 ),
                 agency=self.post,
@@ -81,6 +91,24 @@ class Batches:
         check_plain(request)
         if (request.content_length or 0) > self._max_bytes:
             raise ContractError("request.too_large", "", f"{request.content_length} bytes, {self._max_bytes} allowed")
+        async with self._turn(caller):
+            return await self._answered(request, caller)
+
+    @asynccontextmanager
+    async def _turn(self, caller: Agency) -> AsyncIterator[None]:
+        """Raises Overloaded when others of the sender's batches take too long."""
+        turns = self._turns.setdefault(caller.code, asyncio.Semaphore(_AT_ONCE))
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                await turns.acquire()
+        except TimeoutError:
+            raise Overloaded(f"{_AT_ONCE} batches of {caller.code} are being read") from None
+        try:
+            yield
+        finally:
+            turns.release()
+
+    async def _answered(self, request: web.Request, caller: Agency) -> web.StreamResponse:
         response = web.StreamResponse(headers=streaming_headers(request, NDJSON))
         await response.prepare(request)
         lines: asyncio.Queue[Line | None] = asyncio.Queue(self._window)
@@ -123,8 +151,8 @@ class Batches:
             more = chunk[-1] is not None
             outcomes = await self._outcomes([line for line in chunk if line is not None], caller, failure)
             answers.put_nowait(b"".join(_answer(line, outcome) for line, outcome in outcomes))
-            if failure is None:
-                failure = _first_failure(outcomes)
+            if failure is None and (failure := _first_failure(outcomes)) is not None:
+                notes["code"] = (refusal_of(failure) or unforeseen()).code
             _report(caller, [outcome for _, outcome in outcomes])
             count += len(outcomes)
         answers.put_nowait(None)
@@ -198,7 +226,8 @@ def _answer(line: Line, outcome: Outcome) -> bytes:
         return encode(BatchLine(receipt=outcome.receipt, duplicate=not outcome.fresh)) + b"\n"
     message_id, sender = (line.message_id, line.sender) if isinstance(line, Envelope) else (None, None)
     refusal = refusal_of(outcome, message_id, sender) or unforeseen(message_id, sender)
-    return encode(BatchLine(refusal=refusal)) + b"\n"
+    retry_after_s = outcome.retry_after_s if isinstance(outcome, Unavailable) else None
+    return encode(BatchLine(refusal=refusal, retry_after_s=retry_after_s)) + b"\n"
 
 
 async def _write(response: web.StreamResponse, answers: "asyncio.Queue[bytes | None]") -> None:

@@ -123,7 +123,7 @@ class Envelopes:
                         headers={"Location": "where its status is", "Lgsp-Duplicate": "true"},
                     ),
                 },
-                refusals=(*ENVELOPE_REFUSALS, "envelope.id_reused"),
+                refusals=(*ENVELOPE_REFUSALS, "envelope.id_reused", "quota.exceeded"),
             ),
         )
 

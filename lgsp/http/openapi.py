@@ -183,6 +183,6 @@ def _response(answer: Answer, schema_of: SchemaOf) -> dict[str, Any]:
 def _refused(codes: list[str], schema_of: SchemaOf) -> dict[str, Any]:
     lines = [f"`{code}`: {CATALOGUE[code].title_en} / {CATALOGUE[code].title_vi}" for code in codes]
     refused: dict[str, Any] = {"description": "\n\n".join(lines), "content": {PROBLEM_TYPE: {"schema": schema_of(Problem)}}}
-    if any(CATALOGUE[code].status == 503 for code in codes):
+    if any(CATALOGUE[code].status in (429, 503) for code in codes):
         refused["headers"] = {"Retry-After": {"description": "seconds", "schema": {"type": "string"}}}
     return refused

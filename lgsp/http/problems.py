@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 from contracts.errors import ContractError
 from contracts.problems import CATALOGUE
 from contracts.receipt import Refusal
-from lgsp.errors import Unavailable
+from lgsp.errors import QuotaExceeded, Unavailable
 
 PROBLEM_TYPE = "application/problem+json"
 
@@ -64,6 +64,8 @@ def refusal_of(error: Exception, message_id: str | None = None, sender: str | No
     match error:
         case ContractError(code=code, field=field, detail=detail):
             return Refusal.of(code, field, detail, message_id=message_id, sender=sender)
+        case QuotaExceeded(code=code):
+            return Refusal.of(code, "", str(error), message_id=message_id, sender=sender)
         case Unavailable(code=code):
             return Refusal.of(code, message_id=message_id, sender=sender)
         case web.HTTPException():

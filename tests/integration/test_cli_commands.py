@@ -80,6 +80,9 @@ def test_help_does_not_load_what_it_does_not_need() -> None:
         ("send",),
         ("agency", "add", "H01"),
         ("agency", "grant", "H01"),
+        ("agency", "quota", "H01"),
+        ("agency", "quota", "H01", "--per-second", "0"),
+        ("agency", "quota", "H01", "--burst", "5", "--no-limit"),
         ("agency", "endpoint", "H01"),
         ("agency", "endpoint", "H01", "http://x", "--off"),
         ("agency", "endpoint", "H01", "--reply", "delivered=x", "--off"),
@@ -145,6 +148,22 @@ def test_a_job_that_fails_is_status_1_with_a_remedy(lgsp: Any, tmp_path: Path) -
 def add(lgsp: Any, code: str, *more: str) -> None:
     result = lgsp("agency", "add", code, "--name", f"Cơ quan {code}", *more)
     assert result.exit_code == 0, result.output
+
+
+def test_a_quota_is_set_shown_and_taken_back(lgsp: Any) -> None:
+    """A rate with its burst, no limit, and the hub's default again; an agency that is not there is said so."""
+    assert lgsp("agency", "add", "H01.101", "--name", "Xã Mỹ Hòa").exit_code == 0
+
+    def shown(*options: str) -> Any:
+        assert lgsp("agency", "quota", "H01.101", *options).exit_code == 0
+        return json.loads(lgsp("agency", "show", "H01.101", "--json").stdout).get("quota")
+
+    assert shown("--per-second", "2.5", "--burst", "40") == {"per_s": 2.5, "burst": 40}
+    assert shown("--per-second", "2.5") == {"per_s": 2.5, "burst": 25}
+    assert shown("--no-limit")["per_s"] == 0
+    assert shown("--default") is None
+    missing = lgsp("agency", "quota", "H99", "--no-limit")
+    assert missing.exit_code == 1 and "H99" in missing.stderr
 
 
 def test_an_agency_is_added_found_granted_and_closed(lgsp: Any) -> None:
