@@ -1,5 +1,6 @@
 """Talking to a hub as one agency: where it is, who we are, and its answers as values or as refusals that say how to mend them."""
 
+import asyncio
 import functools
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -20,6 +21,8 @@ R = TypeVar("R")
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 _TIMEOUT_S = 90.0  # longer than the longest long poll a proxy would bear
+_PATIENCE_S = 60.0  # in all, where the hub says that one should come again
+_LATER = (429, 503)
 _HOW_TO_IDENTIFY = (
     "give --client-id and --client-secret (or LGSP_CLIENT_ID, LGSP_CLIENT_SECRET), --cert and --key, or --as CODE on a sandbox"
 )
@@ -165,8 +168,19 @@ class Answer(NamedTuple):
     octets: bytes
 
 
+class ComeAgain(Refused):
+    """Not now: after `retry_after_s` seconds the same octets may be taken."""
+
+    def __init__(self, problem: Mapping[str, Any], retry_after_s: int) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(problem)
+
+
 class HubClient:
-    """Requests as the profile's agency; JSON in, JSON out. Raises Refused, or Failed when the hub cannot be reached."""
+    """Requests as the profile's agency; JSON in, JSON out. Raises Refused, or Failed when the hub cannot be reached.
+
+    Told to come again (429, 503) it waits for as long as it was told and asks with the same octets, for a minute in all.
+    """
 
     def __init__(self, profile: Profile, session: "aiohttp.ClientSession") -> None:
         self.profile = profile
@@ -188,6 +202,18 @@ class HubClient:
         return (await self.exchange(method, path, {}, **request)).octets
 
     async def exchange(self, method: str, path: str, headers: Mapping[str, str], **request: Any) -> Answer:
+        left_s = _PATIENCE_S
+        while True:
+            try:
+                return await self._signed_in(method, path, headers, request)
+            except ComeAgain as later:
+                if later.retry_after_s > left_s:
+                    raise
+                left_s -= later.retry_after_s
+                click.echo(f"{later.code}: chờ {later.retry_after_s} giây · waiting {later.retry_after_s} s", err=True)
+                await asyncio.sleep(later.retry_after_s)
+
+    async def _signed_in(self, method: str, path: str, headers: Mapping[str, str], request: dict[str, Any]) -> Answer:
         """A token that has expired meanwhile is fetched anew, once."""
         fetched_now = not self._token
         if fetched_now:
@@ -207,7 +233,7 @@ class HubClient:
         async with self._reached(), self._session.request(method, self.profile.url + path, headers=headers, **request) as answer:
             octets = await answer.read()
         if answer.status >= 400:
-            raise _refusal(answer.status, octets)
+            raise _refusal(answer.status, octets, answer.headers.get("Retry-After", ""))
         return Answer(answer.headers, octets)
 
     async def _fetch_token(self) -> None:
@@ -254,13 +280,14 @@ async def open_client(profile: Profile) -> AsyncIterator[HubClient]:
         yield HubClient(profile, session)
 
 
-def _refusal(status: int, octets: bytes) -> Failed:
+def _refusal(status: int, octets: bytes, retry_after: str = "") -> Failed:
     try:
         problem = msgspec.json.decode(octets)
     except msgspec.DecodeError:
         problem = None
     if isinstance(problem, dict) and {"code", "field", "title_vi", "title", "detail", "remedy_vi", "remedy"} <= problem.keys():
-        return Refused(problem)
+        later = status in _LATER and retry_after.isdecimal()
+        return ComeAgain(problem, int(retry_after)) if later else Refused(problem)
     if isinstance(problem, dict) and "error_description" in problem:  # RFC 6749, section 5.2
         return Failed(f"{problem.get('error_description_vi', '')} · {problem['error_description']}", "try again later")
     return Failed(f"Status {status} and no explanation.", "is there another server, or a proxy, at this address?")

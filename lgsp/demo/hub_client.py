@@ -77,6 +77,7 @@ class _Answer(NamedTuple):
 class _Line(msgspec.Struct, frozen=True, kw_only=True):
     receipt: Receipt | None = None
     refusal: Problem | None = None
+    retry_after_s: float = 0.0
 
 
 _encode = msgspec.json.Encoder().encode
@@ -126,14 +127,17 @@ class HubClient:
         end = time.monotonic() + self._patience_s
         while True:
             left = [place for place in range(len(envelopes)) if place not in replies]
-            for place, reply in zip(left, await self._send_lines([envelopes[place] for place in left]), strict=False):
-                if isinstance(reply, Receipt) or not reply.retryable:
+            answers = await self._send_lines([envelopes[place] for place in left])
+            for place, answer in zip(left, answers, strict=False):
+                reply = answer.receipt or answer.refusal
+                if reply is not None and (isinstance(reply, Receipt) or not reply.retryable):
                     replies[place] = reply
             if len(replies) == len(envelopes):
                 return [replies[place] for place in range(len(envelopes))]
-            if time.monotonic() > end:
+            wait_s = max(_LONGEST_PAUSE_S, *(answer.retry_after_s for answer in answers))
+            if time.monotonic() + wait_s > end:
                 raise HubUnreachable("the hub did not take the whole batch")
-            await asyncio.sleep(_LONGEST_PAUSE_S)
+            await asyncio.sleep(wait_s)
 
     async def mailbox(self, limit: int, wait_s: float) -> list[Entry]:
         """What waits, oldest first; waits for the first when there is nothing."""
@@ -179,11 +183,10 @@ class HubClient:
         status, answer, _ = await self._patiently("GET", "/metrics")
         return answer.decode() if status == 200 else None
 
-    async def _send_lines(self, lines: Sequence[bytes]) -> list[Reply]:
+    async def _send_lines(self, lines: Sequence[bytes]) -> list[_Line]:
         """May be shorter than `lines` when the answer broke off: what is missing is sent again."""
         status, answer, _ = await self._signed_in("POST", "/v1/envelopes:batch", b"\n".join(lines), _NDJSON)
-        found = [_line.decode(line) for line in _expected(status, 200, answer).splitlines()]
-        return [reply for one in found if (reply := one.receipt or one.refusal) is not None]
+        return [_line.decode(line) for line in _expected(status, 200, answer).splitlines()]
 
     async def _signed_in(
         self,
@@ -219,10 +222,11 @@ class HubClient:
         headers: dict[str, str] | None = None,
         answer_s: float = _ANSWER_S,
     ) -> "_Answer":
-        """Tries until there is an answer that another attempt would not change: 429 and 5xx mean later (RFC 9110, 15.6)."""
+        """Tries until there is an answer that another attempt would not change: 429 and 5xx mean later (RFC 9110, 15.6), not
+        before Retry-After where that is said."""
         end, pause_s = time.monotonic() + self._patience_s, _FIRST_PAUSE_S
         while True:
-            timeout = aiohttp.ClientTimeout(total=answer_s)
+            timeout, told_s = aiohttp.ClientTimeout(total=answer_s), 0.0
             try:
                 async with self._session.request(
                     method, self._hub_url + path, data=data, headers=headers, timeout=timeout
@@ -231,12 +235,17 @@ class HubClient:
                 if response.status < 500 and response.status != 429:
                     return _Answer(response.status, answer, response.headers)
                 why = f"HTTP {response.status}"
+                told_s = _seconds_in(response.headers.get("Retry-After", ""))
             except (aiohttp.ClientError, TimeoutError) as error:
                 why = f"{type(error).__name__}: {error}"
-            if time.monotonic() + pause_s > end:
+            if time.monotonic() + max(told_s, pause_s) > end:
                 raise HubUnreachable(f"{method} {path}: {why}")
-            await asyncio.sleep(pause_s * random.uniform(0.5, 1))  # noqa: S311  (spreads callers, keeps no secret)
+            await asyncio.sleep(told_s + pause_s * random.uniform(0.5, 1))  # noqa: S311  (spreads callers, keeps no secret)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+
+def _seconds_in(retry_after: str) -> float:
+    return float(retry_after) if retry_after.isdecimal() else 0.0
 
 
 def _expected(status: int, wanted: int, answer: bytes) -> bytes:

@@ -12,7 +12,8 @@ from tests.crash.agencies import SECRET
 
 _PAUSE_S = 0.05
 _PATIENCE_S = 20.0  # for one answer; a hub that is silent for longer is asked again
-_DONE, _TAKEN, _LATER = 200, 202, 503
+_DONE, _TAKEN = 200, 202
+_LATER = (429, 503)  # this client does not wait for Retry-After: the hub has to bear that too
 _SIGN_IN = 401  # the token has run out
 _REFUSED = {"result": "refused", "reason": "không thuộc thẩm quyền"}
 _AWAY = (aiohttp.ClientError, OSError, TimeoutError)
@@ -103,7 +104,7 @@ class Client:
                     line = _line.decode(octets)
                     if line.receipt is not None:
                         took(line.receipt)
-                    elif line.refusal is not None and line.refusal.status == _LATER:
+                    elif line.refusal is not None and line.refusal.status in _LATER:
                         self._turned_away[line.refusal.code] += 1
                         left.append(lines[answered])
                     else:
@@ -145,7 +146,7 @@ class Client:
         """Returns when asking again makes sense. Raises WrongAnswer when it does not."""
         if status == _SIGN_IN and self._headers:
             await self.sign_in()
-        elif status == _LATER:
+        elif status in _LATER:
             self._turned_away[_problem.decode(answer).code] += 1
         else:
             raise WrongAnswer(f"HTTP {status}: {answer[:500]!r}")

@@ -98,6 +98,21 @@ def test_from_registering_an_agency_to_the_end_of_its_case(hub: Hub) -> None:
     assert "trong hộp thư · in the mailbox" in shown
 
 
+def test_a_sender_beyond_its_quota_waits_and_sends_again(hub: Hub) -> None:
+    """`send` says that it waits, and gets its receipt; where that would take too long it ends with the code and the remedy."""
+    desk, office = register(hub)
+    told(hub, "agency", "quota", DESK, "--per-second", "1", "--burst", "1")
+    assert wait_until(lambda: knows(hub, OFFICE, office), 10)
+    sent = [hub.run("send", "case.file/1", "--example", "--to", OFFICE, "--json", **desk) for _ in range(3)]
+    assert [one.exit_code for one in sent] == [0, 0, 0]
+    assert any("quota.exceeded" in one.stderr and "chờ" in one.stderr for one in sent)
+    assert len(told(hub, "mailbox", **office)["entries"]) == 3
+    told(hub, "agency", "quota", DESK, "--per-second", "0.001", "--burst", "1")
+    assert wait_until(lambda: hub.run("send", "case.file/1", "--example", "--to", OFFICE, **desk).exit_code == 1, 30)
+    refused = hub.run("send", "case.file/1", "--example", "--to", OFFICE, "--json", **desk)
+    assert (refused.exit_code, json.loads(refused.stdout)["code"]) == (1, "quota.exceeded")
+
+
 def test_a_whole_envelope_sent_twice_gets_the_same_receipt(sandbox: Hub, office: str, tmp_path: Path) -> None:
     """A file with an envelope is sent octet for octet; the second time is a resend."""
     file = tmp_path / "envelope.json"
