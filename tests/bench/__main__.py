@@ -10,7 +10,7 @@ import click
 import msgspec
 from rich.console import Console
 
-from tests.bench import memory, report, stages, targets, throughput, urgency
+from tests.bench import fairness, memory, report, stages, targets, throughput, urgency
 from tests.bench.processes import BenchFailed, Child
 from tests.bench.report import Row
 from tests.bench.targets import World
@@ -18,7 +18,8 @@ from tests.bench.throughput import Plan, Runner
 from tests.servers import PostgresServer, RabbitServer, ServerFailed, ServerMissing
 
 RESULTS = Path("build/bench.json")
-PARTS = ("relay", "single", "batch100", "urgency", "memory", "stages")
+PARTS = ("relay", "single", "batch100", "urgency", "memory", "stages", "fairness")
+_WITHOUT_SERVERS = {"stages", "fairness"}
 _SINGLE, _BATCH = "/v1/envelopes", "/v1/envelopes:batch"
 _WIDTH = 110  # into a file or a pipe
 _SETUPS = ("embedded", "production", "production, 2 processes")
@@ -80,7 +81,13 @@ def _measure(console: Console, parts: set[str], setups: Sequence[str], plan: Pla
         with console.status("what each step costs"):
             rows += stages.measure(rounds=3 if quick else 7)
         stages.show(console, rows)
-    if parts != {"stages"}:
+    if "fairness" in parts:
+        with console.status("fairness") as status:
+            found = fairness.measure(rounds=1 if quick else 3, seconds=plan.seconds, tell=status.update)
+        rows += found
+        fairness.show(console, found)
+        fairness.check(found)
+    if parts - _WITHOUT_SERVERS:
         with ExitStack() as stack, console.status("starting servers") as status:
             world, load = _open_world(stack)
             if parts & {"relay", "single", "batch100"}:

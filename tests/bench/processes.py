@@ -87,6 +87,12 @@ def cpu_s(pids: Iterable[int]) -> float:
     return sum(_ticks(pid) for root in pids for pid in _family(root, children)) / _TICKS_PER_S
 
 
+def running_ms(pid: int) -> float:
+    """CPU time of the process alone, over all its threads, to the nanosecond (Documentation/scheduler/sched-stats in Linux)."""
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e6
+
+
 def _family(root: int, children: Mapping[int, list[int]]) -> list[int]:
     return [root, *(pid for child in children.get(root, ()) for pid in _family(child, children))]
 

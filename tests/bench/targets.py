@@ -102,15 +102,15 @@ def start_hub(world: World, setup: str) -> Target:
     children = [
         world.child(["-m", "lgsp.cli", command], f"{name}-{command}", talks=False, environ=environ) for command in commands
     ]
-    wait_for(lambda: _is_ready(settings, children), f"readiness of {setup}")
+    wait_for(lambda: is_ready(settings, children), f"readiness of {setup}")
     parts = {"app": tuple(child.pid for child in children)}
     if setup != "embedded":
         parts |= {"broker": (world.rabbit.pid,), "postgres": (world.postgres.pid,)}
     return Target(
         setup=setup,
         port=settings.listen_port,
-        token=_token(settings, SENDER),
-        recipient_token=_token(settings, RECIPIENTS[0]),
+        token=token(settings, SENDER),
+        recipient_token=token(settings, RECIPIENTS[0]),
         parts=parts,
         children=tuple(children),
     )
@@ -135,7 +135,7 @@ async def _enrol(settings: Settings, sink_url: str) -> None:
         )
 
 
-def _is_ready(settings: Settings, children: list[Child]) -> bool:
+def is_ready(settings: Settings, children: list[Child]) -> bool:
     for child in children:
         child.check()
     try:
@@ -144,7 +144,7 @@ def _is_ready(settings: Settings, children: list[Child]) -> bool:
         return False
 
 
-def _token(settings: Settings, client_id: str) -> str:
-    form = urlencode({"grant_type": "client_credentials", "client_id": client_id, "client_secret": _SECRET}).encode()
+def token(settings: Settings, client_id: str, secret: str = _SECRET) -> str:
+    form = urlencode({"grant_type": "client_credentials", "client_id": client_id, "client_secret": secret}).encode()
     media_type = {"Content-Type": "application/x-www-form-urlencoded"}
     return str(json.loads(ask_well(settings.listen_port, "POST", "/oauth/token", form, media_type).body)["access_token"])
