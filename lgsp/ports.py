@@ -90,8 +90,8 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
 
     `withdraw`: the sender takes it back. It ends as `state` only if nobody can be handling it just now, that is, while it waits,
     is parked, lies in the mailbox unfetched, or waits for a retry that is not due within `ready_lease_s`; otherwise, and where it
-    was delivered, its recall is noted as REQUESTED. A delivery so noted is not tried again: retries come back at once, for
-    the worker to end it.
+    was delivered or is dead, its recall is noted as REQUESTED. A delivery so noted is not tried again unless the recipient keeps
+    it (REFUSED): retries come back at once, and so do replays, for the worker to end it.
 
     `notice` is accepted in the same transaction, and only if the settlement applies and, for an ending, it ended.
     """

@@ -24,6 +24,11 @@ class Recall(IntEnum):
         labels: tuple[Literal["none", "requested", "agreed", "refused"], ...] = ("none", "requested", "agreed", "refused")
         return labels[self]
 
+    @property
+    def ends_tries(self) -> bool:
+        """Whether nobody tries any more to deliver it: it is asked back, and the recipient did not say that it keeps it."""
+        return self in (Recall.REQUESTED, Recall.AGREED)
+
 
 # Who published it may have read a clock that differs from ours, or have waited for the write lock after reading it.
 DOUBT_S = 120.0

@@ -14,7 +14,6 @@ from lgsp import metrics
 from lgsp.core.directory import Agency, Directory
 from lgsp.core.hold import Cause, Hold, may_go
 from lgsp.core.lifecycle import State
-from lgsp.core.recall import Recall
 from lgsp.core.retry import Policy, Verdict, judge
 from lgsp.core.trace import trace_id
 from lgsp.errors import Unavailable
@@ -82,7 +81,7 @@ class Attempts:
 
     def _foregone(self, work: Work, endpoint: Endpoint | None) -> Verdict | None:
         """What needs no attempt: it was taken back, its time is over, or its recipient went over to pulling."""
-        if work.recall is Recall.REQUESTED:
+        if work.recall.ends_tries:
             return Verdict(State.CANCELLED, reason="delivery.recalled")
         if work.expires_at <= self._clock():
             return Verdict(State.EXPIRED, reason="delivery.expired")

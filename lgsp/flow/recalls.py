@@ -58,9 +58,9 @@ class Recalls:
     async def withdraw(self, record: EnvelopeRecord, recipients: Collection[str], reason: str) -> list[Withdrawal]:
         """The sender's word: what has not arrived at these recipients (none: at any) is cancelled. Raises Unavailable."""
         chosen = [one for one in record.deliveries if not recipients or one.recipient in recipients]
-        open_ones = [one for one in chosen if not one.state.is_final]
-        settled = await self._cancel(open_ones, "delivery.recalled", reason)
-        outcomes = {one.delivery_id: _outcome(answer) for one, answer in zip(open_ones, settled, strict=True)}
+        targets = [one for one in chosen if _may_still_arrive(one.state)]
+        settled = await self._cancel(targets, "delivery.recalled", reason)
+        outcomes = {one.delivery_id: _outcome(answer) for one, answer in zip(targets, settled, strict=True)}
         return [Withdrawal(one, outcomes.get(one.delivery_id) or _outcome_of_ended(one.state)) for one in chosen]
 
     async def _supersede(self, admitted: Admitted, intent: Intent, receipt: Receipt) -> None:
@@ -75,7 +75,7 @@ class Recalls:
             if one.recipient in to
         ]
         drops = intent.action == "recall" or intent.complete
-        targets = [one for one in earlier if one.state is State.DELIVERED or (drops and not one.state.is_final)]
+        targets = [one for one in earlier if one.state is State.DELIVERED or (drops and _may_still_arrive(one.state))]
         code = "delivery.recalled" if intent.action == "recall" else "delivery.superseded"
         settled = await self._cancel(targets, code, intent.reason)
         if intent.action == "recall":
@@ -129,6 +129,11 @@ class Recalls:
 
 def _withdrawal(delivery_id: int, code: str, detail: str = "") -> Settlement:
     return Settlement(delivery_id=delivery_id, state=State.CANCELLED, withdraw=True, reason=code, detail=detail)
+
+
+def _may_still_arrive(state: State) -> bool:
+    """A dead letter by a replay."""
+    return not state.is_final or state is State.DEAD
 
 
 def _outcome(settled: Settled) -> Withdrawn:

@@ -154,8 +154,9 @@ def decide(one: Standing | None, settlement: Settlement, held: bool, now_us: int
 
 
 def _noted(one: Standing, now_us: int, lease_us: int) -> Change | Settled | None:
-    """A withdrawal of what may be in somebody's hands, or has arrived; None: it can be cancelled, or has ended otherwise."""
-    if one.state is not State.DELIVERED and not _is_out_of_reach(one, now_us, lease_us):
+    """A withdrawal of what may be in somebody's hands, has arrived, or could be replayed; None: it can be cancelled, or has ended
+    otherwise."""
+    if one.state not in (State.DELIVERED, State.DEAD) and not _is_out_of_reach(one, now_us, lease_us):
         return None
     if one.recall is not Recall.NONE:
         return Settled(applied=False, state=one.state)
@@ -181,7 +182,7 @@ def _applies(one: Standing, settlement: Settlement) -> bool:
 def _again(one: Standing, settlement: Settlement, held: bool, now_us: int) -> Change:
     """Ready for the next attempt, or parked. What is being taken back comes at once, for the worker to end it; and nothing is
     parked where no hold would let it go again."""
-    recalled = one.recall is Recall.REQUESTED
+    recalled = one.recall.ends_tries
     parked = settlement.state is State.PARKED and held and not recalled
     at_once = recalled or (settlement.state is State.PARKED and not held)
     due_us = now_us if at_once else now_us + span_us(settlement.delay_s)

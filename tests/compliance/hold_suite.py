@@ -8,6 +8,8 @@ import pytest
 from lgsp.core.hold import Cause, Hold, begun, crowded, ended, recovered, tripped
 from lgsp.core.lifecycle import State
 from lgsp.core.recall import DOUBT_S, Recall
+from lgsp.core.replay import DeadLetterFilter
+from lgsp.core.replay import begun as begin_replay
 from lgsp.ports import HoldChange, Ref, Settled, Settlement, Store
 from tests.compliance.builders import ALPHA, BETA, LEASE_S, NOW, SENDER, Opener, admitted, hop
 
@@ -361,6 +363,29 @@ async def test_clocks_that_differ_cancel_nothing_that_is_under_way(store: Store)
     await store.accept([admitted("m1")], NOW + timedelta(seconds=60), LEASE_S)
     (answer,) = await store.settle([withdrawal(1)], NOW, LEASE_S)
     assert (answer.applied, answer.state) == (False, State.READY)
+
+
+async def test_a_dead_letter_is_asked_back_for_the_case_of_a_replay(store: Store) -> None:
+    """Noted once; it stays dead, and when it is replayed the worker that gets it knows."""
+    await accept(store, 1)
+    await store.settle([Settlement(delivery_id=1, state=State.DEAD, attempt=1, reason="delivery.timeout")], NOW, LEASE_S)
+    for _ in range(2):
+        assert await store.settle([withdrawal(1)], NOW, LEASE_S) == [Settled(applied=False, state=State.DEAD)]
+    assert await names(store, 1) == ["accepted", "dead", "recall_requested"]
+    assert (await store.balance()).difference == 0
+    await store.start_replay(begin_replay(DeadLetterFilter(), "lan", None, 1, NOW + SECOND))
+    (work,) = await store.hydrate(await store.step_replays(NOW + SECOND, 10, LEASE_S))
+    assert work.recall is Recall.REQUESTED
+
+
+async def test_what_its_recipient_agreed_to_give_back_is_not_tried_again(store: Store) -> None:
+    """As little as while the answer is awaited; what the recipient wants to keep is."""
+    await accept(store, 2)
+    await break_down(store)
+    await store.settle([withdrawal(1), withdrawal(2)], NOW, LEASE_S)
+    await store.answer_recall([1], True, NOW)
+    await store.answer_recall([2], False, NOW)
+    assert [one.state for one in await park(store, 1, 2)] == [State.READY, State.PARKED]
 
 
 async def test_a_notice_of_a_withdrawal_is_accepted_only_if_it_ended(store: Store) -> None:

@@ -82,3 +82,21 @@ async def test_a_replay_to_a_partner_that_is_still_broken_ends_where_it_began(tm
         job = await hub.journal.replay(number)
         assert (job.state, job.moved) == ("done", 1)
         assert [state for _, state in await told(hub)] == ["dead", "dead"]
+
+
+async def test_what_was_taken_back_after_its_death_is_not_replayed_to_anybody(tmp_path: Path) -> None:
+    """Nothing is delivered after a recall: the replay ends it, and the sender is told."""
+    moody = Moody()
+    partner = Partner(moody)
+    async with rig(tmp_path / "j.db", partner=partner) as hub:
+        await hub.send("m0")
+        await die(hub, "m0")
+        (one,) = await hub.recalls.withdraw(await hub.journal.envelope(COMMUNE, "m0"), (), "gửi nhầm")
+        assert one.outcome == "ended"
+        partner.knocks.clear()
+        moody.mended = True
+        await replay(hub)
+        await hub.until_state("m0", "cancelled")
+        assert partner.got == []
+        assert [state for _, state in await told(hub)] == ["dead", "cancelled"]
+        assert (await hub.journal.balance()).difference == 0
