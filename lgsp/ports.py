@@ -333,7 +333,8 @@ class Journal(Protocol):
         self, now: datetime, limit: int, lease_s: float, probes_s: Sequence[float]
     ) -> tuple[list[Ref], list[HoldChange]]:
         """For at most `limit` holds that are due: what is parked goes READY as `core.hold` says, one probe or the next few, the
-        most urgent first, among equals the oldest; probes are those tried least often. A maintenance that is over lets go.
+        most urgent first, among equals the oldest; probes are those tried least often, and there is one at a time: while it is READY or QUEUED it is
+        not replaced. A maintenance that is over lets go.
         The refs to publish, and the holds that changed."""
         ...
 

@@ -97,7 +97,7 @@ def tripped(
 
 
 def probing(hold: Hold | None, probe: int, patience_s: float, now: datetime) -> Hold | None:
-    """The probe is under way, and nobody sends another one for so long."""
+    """The probe is under way, and nobody looks for it for so long."""
     if hold is None or hold.cause is not Cause.FAILING or hold.probe != probe:
         return hold
     return msgspec.structs.replace(hold, due_at=now + timedelta(seconds=patience_s))
@@ -154,7 +154,8 @@ def ended(hold: Hold | None, now: datetime) -> Hold | None:
 def released(hold: Hold, moved: Sequence[int], probes_s: Sequence[float], patience_s: float, now: datetime) -> Hold | None:
     """The hold after `moved` of its parked deliveries were let go; None: there are none left and it is over.
 
-    `patience_s`: a probe of which nobody hears by then was lost, and another one is sent.
+    `patience_s`: when a probe of which nobody has heard is looked for. One that is still on its way counts as let go once more:
+    with another one in its place it would be none any more when its turn comes.
     """
     if hold.cause is Cause.FAILING:
         wait = timedelta(seconds=patience_s) if moved else _wait(hold.step, 0.0, probes_s)

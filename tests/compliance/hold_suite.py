@@ -133,7 +133,7 @@ async def test_nothing_is_parked_without_a_hold(store: Store) -> None:
 
 
 async def test_a_failing_recipient_is_probed_with_one_delivery_at_a_time(store: Store) -> None:
-    """When its time has come, the one tried least often; another one only when nothing is heard of the first."""
+    """When its time has come, the one tried least often; another one only when the first is not on its way any more."""
     await accept(store, 4)
     await break_down(store)
     await store.settle([Settlement(delivery_id=1, state=State.READY, attempt=1)], NOW, LEASE_S)
@@ -145,7 +145,13 @@ async def test_a_failing_recipient_is_probed_with_one_delivery_at_a_time(store: 
     (hold,) = [change.after for change in changes if change.after is not None]
     assert (hold.probe, hold.due_at) == (2, NOW + WAIT + timedelta(seconds=2 * LEASE_S))
     assert await store.let_go(NOW + WAIT + SECOND, 10, LEASE_S, PROBES_S) == ([], [])
-    later = NOW + WAIT + timedelta(seconds=2 * LEASE_S)
+    for rounds in range(1, 4):  # it is looked for, and found waiting for its turn in the broker
+        later = NOW + WAIT + rounds * timedelta(seconds=2 * LEASE_S)
+        await store.mark_queued(refs, NOW + DAY)
+        found, ((_, kept),) = await store.let_go(later, 10, LEASE_S, PROBES_S)
+        assert found == [] and kept is not None and kept.probe == 2
+    await store.settle([Settlement(delivery_id=2, state=State.EXPIRED, attempt=2)], NOW, LEASE_S)
+    later += timedelta(seconds=2 * LEASE_S)
     assert numbers((await store.let_go(later, 10, LEASE_S, PROBES_S))[0]) == [3]
     assert await store.occurrences(ALPHA, 10) == [one for one in await store.occurrences(ALPHA, 10) if one.name == "failing"]
 

@@ -452,6 +452,7 @@ HOT = {
     "any hold due": (holding.ANY_DUE, "5"),
     "holds due": (holding.DUE_HOLDS, "5, 100"),
     "probes": (holding.PROBES, "'{A,D}'"),
+    "probes on their way": (holding.ON_THEIR_WAY, f"'{{7,{4 * PARKED + 1}}}'"),
     "next parked": (holding.NEXT, "'{A,D}', '{8,8}'"),
     "let go": (holding.GO, f"'{{{4 * PARKED + 1},{4 * PARKED + 2}}}', 9, 5, '{{D}}'"),
     "save holds": (holding.SAVE, _HOLDS),

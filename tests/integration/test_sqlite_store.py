@@ -211,6 +211,7 @@ HOT: dict[str, tuple[str, Any]] = {
     "hold": (holding.HOLD, ("a",)),
     "holds due": (holding.DUE_HOLDS, (1, 1)),
     "probe": (holding.PROBE, ("a", 1)),
+    "probe on its way": (holding.ON_ITS_WAY, (1,)),
     "next parked": (holding.NEXT, ("a", 1)),
     "fetched": (holding.AVAILABLE, ("[]",)),
     "occurrences": (holding.OCCURRENCES_OF, ("a", 1)),

@@ -31,6 +31,10 @@ CROSS JOIN LATERAL (
 ) AS p
 JOIN envelopes e ON e.sequence = p.sequence"""
 
+ON_THEIR_WAY = """
+SELECT d.delivery_id FROM unnest($1::bigint[]) AS p (delivery_id)
+JOIN deliveries d ON d.delivery_id = p.delivery_id AND d.state + 0 IN (1, 2)"""
+
 NEXT = """
 SELECT h.recipient, p.delivery_id, p.attempt, p.shard, p.priority, e.header
 FROM unnest($1::text[], $2::integer[]) AS h (recipient, step)
@@ -122,12 +126,14 @@ async def let_go(
     now = moment_of(now_us)
     due = [HoldRow(*row).hold() for row in await connection.fetch(DUE_HOLDS, now_us, limit)]
     current = {before.recipient: maintenance_ended(before, now) for before in due}
-    moved = await _move(connection, [one for one in current.values() if one is not None], now_us, lease_s)
+    holds = [one for one in current.values() if one is not None]
+    out = await _probes_on_their_way(connection, holds)
+    moved = await _move(connection, [one for one in holds if one.recipient not in out], now_us, lease_s)
     changes: dict[str, HoldChange] = {}
     for before in due:
         after = current[before.recipient]
         if after is not None:
-            gone = [ref.delivery_id for ref in moved.get(before.recipient, ())]
+            gone = out.get(before.recipient) or [ref.delivery_id for ref in moved.get(before.recipient, ())]
             after = released(after, gone, probes_s, 2 * lease_s, now)
         changes[before.recipient] = HoldChange(before, after)
     await _save(connection, changes, now_us)
@@ -169,6 +175,13 @@ async def answer_recall(connection: Connection, delivery_ids: Sequence[int], agr
     answer = Recall.AGREED if agreed else Recall.REFUSED
     status = await connection.execute(ANSWER, list(set(delivery_ids)), answer, f"recall_{answer.label}", now_us)
     return int(status.rpartition(" ")[2])
+
+
+async def _probes_on_their_way(connection: Connection, holds: Sequence[Hold]) -> dict[str, list[int]]:
+    """By recipient the probe that is out and has not come to anything."""
+    probes = {one.probe: one.recipient for one in holds if one.probe is not None}
+    found = await connection.fetch(ON_THEIR_WAY, list(probes)) if probes else []
+    return {probes[delivery_id]: [delivery_id] for (delivery_id,) in found}
 
 
 async def _move(connection: Connection, holds: Sequence[Hold], now_us: int, lease_s: float) -> dict[str, list[Ref]]:

@@ -15,6 +15,7 @@ DUE_HOLDS = "SELECT * FROM holds WHERE due_at IS NOT NULL AND due_at <= ? ORDER 
 PROBE = """
 SELECT d.delivery_id, d.attempt, d.shard, d.priority, e.header FROM deliveries d JOIN envelopes e USING (sequence)
 WHERE d.state = 4 AND d.recipient = ? ORDER BY d.attempt, d.delivery_id LIMIT ?"""
+ON_ITS_WAY = "SELECT delivery_id FROM deliveries WHERE delivery_id = ? AND +state IN (1, 2)"
 NEXT = """
 SELECT d.delivery_id, d.attempt, d.shard, d.priority, e.header FROM deliveries d JOIN envelopes e USING (sequence)
 WHERE d.state = 4 AND d.recipient = ? ORDER BY d.priority DESC, d.delivery_id LIMIT ?"""
@@ -63,9 +64,12 @@ def let_go(
         before: Hold | None = HoldRow(*row).hold()
         current = maintenance_ended(before, now)
         if current is not None:
-            moved = _move(connection, current, now_us, lease_s)
-            refs += moved
-            current = released(current, [ref.delivery_id for ref in moved], probes_s, 2 * lease_s, now)
+            gone = _probe_on_its_way(connection, current)
+            if not gone:
+                moved = _move(connection, current, now_us, lease_s)
+                gone = [ref.delivery_id for ref in moved]
+                refs += moved
+            current = released(current, gone, probes_s, 2 * lease_s, now)
         changes.append(_save(connection, row[0], HoldChange(before, current), now_us))
     return refs, changes
 
@@ -112,6 +116,11 @@ def answer_recall(connection: sqlite3.Connection, delivery_ids: Sequence[int], a
     name = f"recall_{answer.label}"
     connection.executemany(INSERT_EVENT, [EventRow(now_us, name, sequence, delivery_id) for delivery_id, sequence in asked])
     return len(asked)
+
+
+def _probe_on_its_way(connection: sqlite3.Connection, hold: Hold) -> list[int]:
+    """The probe that is out, if it has not come to anything."""
+    return [delivery_id for (delivery_id,) in connection.execute(ON_ITS_WAY, (hold.probe,))]
 
 
 def _move(connection: sqlite3.Connection, hold: Hold, now_us: int, lease_s: float) -> list[Ref]:
