@@ -71,13 +71,14 @@ class Sweeper:
         """One round; whether there is more to do at once."""
         started = loop_time()
         swept = await self._publish_due() if self._may_publish() else 0
+        seen_to = 0
         if self._may_publish():
-            await self._let_go()
+            seen_to = await self._let_go()
             await self._replay()
         ended = await self._end_overdue()
         if swept or ended:
             log.debug("sweep.done", took_ms=round((loop_time() - started) * 1000), refs=swept, expired=ended)
-        return swept == self._batch or ended == self._batch
+        return swept == self._batch or ended == self._batch or seen_to == _HOLDS_AT_ONCE
 
     def _may_publish(self) -> bool:
         """Not while an operator has switched pushing off, the broker is away, or the outbox is full."""
@@ -90,11 +91,12 @@ class Sweeper:
         metrics.SWEPT.inc(len(refs))
         return len(refs)
 
-    async def _let_go(self) -> None:
-        """Probes, and what recovers or comes out of a maintenance."""
+    async def _let_go(self) -> int:
+        """Probes, and what recovers or comes out of a maintenance. How many holds were seen to."""
         refs, changes = await self._journal.let_go(self._clock(), _HOLDS_AT_ONCE, self._ready_lease_s, self._probes_s)
         self._outbox.offer(refs)
         tell(changes)
+        return len(changes)
 
     async def _replay(self) -> None:
         refs = await self._journal.step_replays(self._clock(), self._batch, self._ready_lease_s)

@@ -7,7 +7,7 @@ import msgspec
 
 from contracts.adapter import Parcel
 from contracts.outcome import Delivered, Outcome, Refused, Retry
-from lgsp.core.hold import EVERYBODY, THE_DOOR, Cause, Hold, begun, ended
+from lgsp.core.hold import EVERYBODY, THE_DOOR, Cause, Hold, begun, crowded, ended
 from lgsp.flow.maintenance import DoorClosed
 from tests.fakes.flow_kit import COMMUNE, FAILURES, MAX_AGE_S, PROBES_S, PULLED, PUSHED, Partner, Rig, rig
 
@@ -226,6 +226,16 @@ async def test_the_others_never_notice(tmp_path: Path) -> None:
         await hub.until(lambda: hold_of(hub))
         await hub.send("o", to=PULLED, order_key="case 1")
         await hub.until_state("o", "delivered")
+
+
+async def test_when_many_holds_are_due_the_sweeper_does_not_rest_in_between(tmp_path: Path) -> None:
+    """After an outage of everybody ten thousand would wait for each other: so many a round, but round after round."""
+    async with rig(tmp_path / "j.db", run=False) as hub:
+        for n in range(60):
+            await hub.journal.change_hold(f"H02.{n}", lambda _, n=n: crowded(None, f"H02.{n}", hub.clock.now), hub.clock.now)  # type: ignore[misc]
+        hub.clock.move(1)
+        assert [await hub.sweeper.sweep_once() for _ in range(3)] == [True, False, False]
+        assert await hub.journal.count_holds() == {}
 
 
 # maintenance
