@@ -1,5 +1,6 @@
 """Reaching recipients: so many attempts at once in this process, so many at one recipient, and the adapter that speaks to it."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
 
@@ -13,6 +14,7 @@ from lgsp.log import get_logger
 log = get_logger()
 
 _RESERVE = 8  # of so many slots of the process one is kept for what is urgent
+_OVERTIME_S = 10.0  # an adapter that does not keep to its time-out would keep a place of its recipient's for ever
 
 
 class Reach:
@@ -31,7 +33,8 @@ class Reach:
         async with line.turn(endpoint.max_in_flight, priority), self._slots.turn(self._concurrency, priority):
             with metrics.ATTEMPTS_RUNNING.track_inprogress(), metrics.ATTEMPT_S.time():
                 try:
-                    return await self._adapters[endpoint.adapter].deliver(parcel, endpoint)
+                    async with asyncio.timeout(max(0.0, endpoint.timeout_s) + _OVERTIME_S):
+                        return await self._adapters[endpoint.adapter].deliver(parcel, endpoint)
                 except Exception as error:
                     component = f"adapter {endpoint.adapter}"
                     log.error("error.unexpected", component=component, delivery_id=parcel.delivery_id, exc_info=error)
