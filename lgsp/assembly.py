@@ -248,6 +248,7 @@ async def assemble(
             batch=settings.sweep_batch,
             ready_lease_s=lease_s,
             probes_s=settings.breaker_probes_s,
+            max_age_s=settings.retry_max_age_s,
             is_shut=lambda: maintenance.pushes_nothing,
         ),
         dispatcher=Dispatcher(

@@ -333,9 +333,9 @@ class Journal(Protocol):
         self, now: datetime, limit: int, lease_s: float, probes_s: Sequence[float]
     ) -> tuple[list[Ref], list[HoldChange]]:
         """For at most `limit` holds that are due: what is parked goes READY as `core.hold` says, one probe or the next few, the
-        most urgent first, among equals the oldest; probes are those tried least often, and there is one at a time: while it is READY or QUEUED it is
-        not replaced. A maintenance that is over lets go.
-        The refs to publish, and the holds that changed."""
+        most urgent first, among equals the oldest; probes are those tried least often, and there is one at a time: while it is
+        READY or QUEUED it is not replaced. A maintenance that is over lets go. The refs to publish, and the holds that
+        changed."""
         ...
 
     async def keep_parked(self, delivery_ids: Sequence[int], until: datetime) -> None:
@@ -374,7 +374,8 @@ class Journal(Protocol):
 
     async def overdue(self, now: datetime, grace_s: float, limit: int) -> list[Work]:
         """Open deliveries past expires_at, the longest first, with empty bodies; whoever asked settles them as EXPIRED. Behind
-        them PARKED ones that are to be given up (`Settlement.delay_s`): DEAD, or kept while their recipient is in maintenance.
+        them PARKED ones that are to be given up (`Settlement.delay_s`): DEAD, or kept where a maintenance is why
+        (`core.hold.keeps`).
 
         Of those that somebody may be attempting just now (READY, QUEUED) only what is `grace_s` past it.
         """

@@ -93,7 +93,8 @@ def tripped(
     if hold is not None and hold.cause is not Cause.RELEASING:
         return hold
     due_at = now + _wait(0, wish_s, probes_s)
-    return Hold(recipient=recipient, cause=Cause.FAILING, since=now, due_at=due_at, reason=reason, detail=detail)
+    ageless = hold is not None and hold.ageless  # what a maintenance parked and nobody has let go yet
+    return Hold(recipient=recipient, cause=Cause.FAILING, since=now, due_at=due_at, ageless=ageless, reason=reason, detail=detail)
 
 
 def probing(hold: Hold | None, probe: int, patience_s: float, now: datetime) -> Hold | None:
@@ -164,6 +165,19 @@ def released(hold: Hold, moved: Sequence[int], probes_s: Sequence[float], patien
         return None
     due_at = now + timedelta(seconds=RELEASE_EVERY_S)
     return msgspec.structs.replace(hold, step=min(2 * hold.step, MOST_RELEASED), due_at=due_at)
+
+
+def keeps(hold: Hold | None, max_age_s: float, now: datetime) -> bool:
+    """Whether what it parked is kept though its time has come: neither a maintenance counts nor the letting go after it, and
+    where the recipient fails as soon as it is over the greatest age begins then."""
+    if hold is None or not hold.ageless:
+        return False
+    return hold.cause is not Cause.FAILING or now < hold.since + timedelta(seconds=max_age_s)
+
+
+def rejuvenates(hold: Hold) -> bool:
+    """Whether what it lets go is as old as if it had its turn now. A probe is not: it would never grow old."""
+    return hold.ageless and hold.cause is not Cause.FAILING
 
 
 def occurrence(before: Hold | None, after: Hold | None) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from lgsp import metrics
-from lgsp.core.hold import Cause
+from lgsp.core.hold import keeps
 from lgsp.core.lifecycle import State
 from lgsp.core.retry import Verdict
 from lgsp.errors import Unavailable
@@ -43,6 +43,7 @@ class Sweeper:
         batch: int,
         ready_lease_s: float,
         probes_s: tuple[float, ...],
+        max_age_s: float,
         is_shut: Callable[[], bool],
     ) -> None:
         self._journal = journal
@@ -55,6 +56,7 @@ class Sweeper:
         self._batch = batch
         self._ready_lease_s = ready_lease_s
         self._probes_s = probes_s
+        self._max_age_s = max_age_s
         self._is_shut = is_shut
 
     async def run(self) -> None:
@@ -107,7 +109,7 @@ class Sweeper:
         """Those that are at another attempt by the time they are settled are left to the next round."""
         now = self._clock()
         overdue = await self._journal.overdue(now, EXPIRY_GRACE_S, self._batch)
-        kept = [work for work in overdue if work.expires_at > now and _in_maintenance(work)]
+        kept = [work for work in overdue if work.expires_at > now and keeps(work.hold, self._max_age_s, now)]
         await self._settler.settle([self._ending(work, now) for work in overdue if work not in kept])
         if kept:
             await self._journal.keep_parked([work.delivery_id for work in kept], now + _KEEP_PARKED)
@@ -125,10 +127,6 @@ class Sweeper:
             detail=verdict.detail,
             notice=self._notices.about(work, verdict),
         )
-
-
-def _in_maintenance(work: Work) -> bool:
-    return work.hold is not None and work.hold.cause is Cause.MAINTENANCE
 
 
 def _last_reason(work: Work) -> str:

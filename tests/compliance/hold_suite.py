@@ -199,6 +199,19 @@ async def test_maintenance_ends_by_word_or_by_its_time_and_age_does_not_count(st
     assert [one.name for one in await store.occurrences(ALPHA, 10)] == ["maintenance_ended", "maintenance_begun"]
 
 
+async def test_a_recipient_that_fails_after_its_maintenance_is_probed_with_what_grows_old(store: Store) -> None:
+    """What is let go after a maintenance begins anew; a probe does not, or it would be tried for ever."""
+    await accept(store, 2)
+    over = ended(begun(ALPHA, None, "", NOW), NOW)
+    await store.change_hold(ALPHA, lambda _: tripped(over, ALPHA, "delivery.timeout", "", 0.0, PROBES_S, NOW), NOW)
+    await park(store, 1, 2)
+    probe, _ = await store.let_go(NOW + WAIT, 10, LEASE_S, PROBES_S)
+    await store.change_hold(ALPHA, lambda hold: recovered(hold, NOW + WAIT), NOW + WAIT)
+    released, _ = await store.let_go(NOW + WAIT, 10, LEASE_S, PROBES_S)
+    ready = {work.delivery_id: work.ready_at for work in await store.hydrate([*probe, *released])}
+    assert ready == {1: NOW, 2: NOW + WAIT}
+
+
 async def test_a_crowded_recipient_is_let_go_as_it_keeps_up(store: Store) -> None:
     """The valve: no occurrence, and parking for it is no event, however often it happens."""
     await accept(store, 12)

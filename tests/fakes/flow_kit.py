@@ -258,7 +258,7 @@ async def rig(
         maintenance=maintenance,
         sweeper=Sweeper(
             journal, broker, outbox, settler, notices, clock, interval_s=0.01, batch=100, ready_lease_s=LEASE_S,
-            probes_s=PROBES_S, is_shut=lambda: maintenance.pushes_nothing,
+            probes_s=PROBES_S, max_age_s=MAX_AGE_S, is_shut=lambda: maintenance.pushes_nothing,
         ),
         dispatcher=Dispatcher(journal, broker, attempts.make, max_held=64, max_batch=50),
         stop=asyncio.Event(),

@@ -8,6 +8,7 @@ import msgspec
 from contracts.adapter import Parcel
 from contracts.outcome import Delivered, Outcome, Refused, Retry
 from lgsp.core.hold import EVERYBODY, THE_DOOR, Cause, Hold, begun, crowded, ended
+from lgsp.core.lifecycle import State
 from lgsp.flow.maintenance import DoorClosed
 from tests.fakes.flow_kit import COMMUNE, FAILURES, MAX_AGE_S, PROBES_S, PULLED, PUSHED, Partner, Rig, rig
 
@@ -264,6 +265,35 @@ async def test_a_recipient_in_maintenance_is_left_alone_and_gets_all_afterwards_
         await call_off(hub, PUSHED)
         await hub.until_state("m2", "delivered")
         assert hub.partner.got == ["m0", "m1", "m2"]
+
+
+async def test_a_recipient_that_fails_after_a_long_maintenance_loses_nothing_at_once(tmp_path: Path) -> None:
+    """What the maintenance kept has its whole greatest age before it from then on, and only then is it given up."""
+    partner = Partner(Away())
+    async with rig(tmp_path / "j.db", partner=partner) as hub:
+        await announce(hub, PUSHED)
+        names = await send_many(hub, 30)
+        await until_parked(hub, names)
+        for _ in range(3):
+            hub.clock.move(MAX_AGE_S / 2)
+            await hub.sweeper.sweep_once()
+        await call_off(hub, PUSHED)
+
+        async def failing() -> bool:
+            hold = await hold_of(hub)
+            return hold is not None and hold.cause is Cause.FAILING
+
+        await hub.until(failing)
+        for _ in range(3):
+            hub.clock.move(3600)
+            await hub.sweeper.sweep_once()
+        assert State.DEAD not in (await hub.journal.balance()).by_state
+        hub.clock.move(MAX_AGE_S)
+
+        async def given_up() -> bool:
+            return await in_state(hub, "dead", names)
+
+        await hub.until(given_up)
 
 
 async def test_a_maintenance_with_an_end_ends_by_itself(tmp_path: Path) -> None:

@@ -113,6 +113,19 @@ def test_a_maintenance_ends_in_letting_go_and_does_not_count_as_age() -> None:
         assert ended(begun(name, None, "", NOW), NOW) is None
 
 
+def test_what_a_maintenance_parked_has_its_whole_age_before_it_afterwards() -> None:
+    """While it is let go, and from the moment the recipient fails instead; a probe grows old all the same."""
+    over = ended(MAINTENANCE, after(60))
+    assert over is not None and rules.rejuvenates(over)
+    failing = tripped(over, WHO, "delivery.timeout", "", 0.0, PROBES_S, after(100))
+    assert not rules.rejuvenates(failing)
+    assert all(rules.keeps(hold, 30.0, after(129)) for hold in (MAINTENANCE, over, failing))
+    assert not rules.keeps(failing, 30.0, after(130))
+    back = recovered(failing, after(131))
+    assert back is not None and rules.rejuvenates(back)
+    assert not any(rules.keeps(hold, 30.0, NOW) for hold in (None, FAILING, RELEASING))
+
+
 @pytest.mark.parametrize(
     ("before", "now", "name"),
     [

@@ -6,7 +6,7 @@ and a hold that finds nothing left may end. However many holds are due, they cos
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from lgsp.core.hold import Cause, Hold, occurrence, released
+from lgsp.core.hold import Cause, Hold, occurrence, rejuvenates, released
 from lgsp.core.hold import ended as maintenance_ended
 from lgsp.core.recall import Recall
 from lgsp.journal.codec import HoldRow, moment_of, span_us, traceparent_of
@@ -194,7 +194,7 @@ async def _move(connection: Connection, holds: Sequence[Hold], now_us: int, leas
     refs: dict[str, list[Ref]] = {}
     for recipient, delivery_id, attempt, shard, priority, header in found:
         refs.setdefault(recipient, []).append(Ref(delivery_id, attempt, shard, priority, traceparent_of(header)))
-    ageless = [one.recipient for one in holds if one.ageless]
+    ageless = [one.recipient for one in holds if rejuvenates(one)]
     if found:
         await connection.execute(GO, [row["delivery_id"] for row in found], now_us + span_us(lease_s), now_us, ageless)
     return refs

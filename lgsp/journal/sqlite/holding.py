@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Sequence
 
-from lgsp.core.hold import Cause, Hold, occurrence, released
+from lgsp.core.hold import Cause, Hold, occurrence, rejuvenates, released
 from lgsp.core.hold import ended as maintenance_ended
 from lgsp.core.recall import Recall
 from lgsp.journal.codec import EventRow, HoldRow, moment_of, span_us, traceparent_of
@@ -128,7 +128,7 @@ def _move(connection: sqlite3.Connection, hold: Hold, now_us: int, lease_s: floa
     query, count = (PROBE, 1) if hold.cause is Cause.FAILING else (NEXT, hold.step)
     found = connection.execute(query, (hold.recipient, count)).fetchall()
     due_us = now_us + span_us(lease_s)
-    connection.executemany(_GO, [(due_us, hold.ageless, now_us, delivery_id) for delivery_id, *_ in found])
+    connection.executemany(_GO, [(due_us, rejuvenates(hold), now_us, delivery_id) for delivery_id, *_ in found])
     return [
         Ref(delivery_id, attempt, shard, priority, traceparent_of(header))
         for delivery_id, attempt, shard, priority, header in found
