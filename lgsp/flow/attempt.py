@@ -65,6 +65,20 @@ class Attempts:
     async def make(self, work: Work) -> None:
         """When it returns, the journal knows what came of the attempt. Raises Unavailable when it could not be told."""
         current_trace.set(trace_id(work.envelope.traceparent))
+        try:
+            await self._make(work)
+        except Unavailable:
+            raise
+        except Exception as error:  # given back to the broker it would come again at once, uncharged and for ever
+            log.error("error.unexpected", component="attempt", delivery_id=work.delivery_id, exc_info=error)
+            await self._charge(work, Retry("delivery.internal", type(error).__name__))
+
+    async def _charge(self, work: Work, outcome: Retry) -> None:
+        """A bug of ours: a failed try like any other. Without a notice, which may be what cannot be made."""
+        verdict = judge(outcome, work.tries, self._age_s(work), self._policy, self._draw())
+        await self._record(work, verdict, 0, told=False)
+
+    async def _make(self, work: Work) -> None:
         agency = self._directory.current.agencies.get(work.recipient)
         endpoint = None if agency is None else agency.endpoint
         foregone = self._foregone(work, endpoint)
@@ -144,7 +158,7 @@ class Attempts:
         if took_ms is not None:
             _report(parcel_of(work), Verdict(State.PARKED, reason=reason, detail=detail), took_ms)
 
-    async def _record(self, work: Work, verdict: Verdict, took_ms: int) -> None:
+    async def _record(self, work: Work, verdict: Verdict, took_ms: int, told: bool = True) -> None:
         settlement = Settlement(
             delivery_id=work.delivery_id,
             state=verdict.state,
@@ -153,7 +167,7 @@ class Attempts:
             reason=verdict.reason,
             detail=verdict.detail,
             took_ms=took_ms,
-            notice=self._notices.about(work, verdict),
+            notice=self._notices.about(work, verdict) if told else None,
         )
         await _patiently(lambda: self._settler.settle((settlement,)))
         _report(parcel_of(work), verdict, took_ms)

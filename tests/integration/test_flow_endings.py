@@ -9,9 +9,10 @@ import pytest
 
 from contracts.agency import AgencyCode
 from contracts.outcome import Delivered, Gone, Retry
+from lgsp.flow import notices
 from lgsp.flow.mailbox import Acknowledgement
 from lgsp.flow.sweeper import EXPIRY_GRACE_S
-from tests.fakes.flow_kit import COMMUNE, PULLED, PUSHED, Partner, Rig, rig
+from tests.fakes.flow_kit import COMMUNE, PULLED, PUSHED, SCHEDULE_S, Partner, Rig, rig
 
 
 async def acknowledge(hub: Rig, recipient: AgencyCode, *items: tuple[str, str]) -> list[bool]:
@@ -132,3 +133,26 @@ async def test_a_410_changes_nothing_but_the_switch(tmp_path: Path) -> None:
         await hub.send("m1", order_key=None)
         await hub.until(lambda: hub.agency(PUSHED).endpoint.enabled is False)
         assert hub.agency(PUSHED).name_en == "Department of Justice"
+
+
+async def test_a_delivery_that_a_bug_keeps_from_being_recorded_is_not_tried_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each try is charged, the schedule ends, and an operator sees the dead letter; its neighbours go on."""
+
+    def broken(*_: object) -> None:
+        raise LookupError
+
+    async with rig(tmp_path / "j.db") as hub:
+        monkeypatch.setattr(notices, "notice_of", broken)
+        await hub.send("m")
+
+        async def dead() -> bool:
+            hub.clock.move(max(SCHEDULE_S) + 1)
+            return await hub.states("m") == ["dead"]
+
+        await hub.until(dead)
+        assert hub.partner.knocks == [("m", n) for n in range(1, len(SCHEDULE_S) + 2)]
+        monkeypatch.undo()
+        await hub.send("next")
+        await hub.until_state("next", "delivered")
