@@ -3,7 +3,7 @@ the broker get its ack."""
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 
 from lgsp import metrics
 from lgsp.core.urgency import URGENT, is_urgent
@@ -15,13 +15,16 @@ from lgsp.ports import Broker, Consignment, Journal, Ref, Subscription, Work
 
 log = get_logger()
 
+Key = tuple[int, int]  # delivery id, attempt
+
 _PAUSE_S = 1.0
 _LINGER_S = 0.002
 _RESERVE = 8  # for urgent references there is an eighth more room than for ordinary ones
 
 
 class Dispatcher:
-    """One per process. `max_held`: references taken from the broker and not yet acknowledged; their bodies may be in memory.
+    """One per process. `max_held`: references taken from the broker and not yet worked off; their bodies may be in memory. What
+    is worked off counts no more, though its ack waits for the others of its consignment: one that hangs takes one place.
 
     When that many are held, urgent ones still come in as long as few of those held are urgent. Either way the last consignment
     may be one too large.
@@ -51,12 +54,12 @@ class Dispatcher:
         self._less_held = asyncio.Event()
         self._stopping = False
         self._stopped_at = float("inf")
-        self._in_flight: dict[tuple[int, int], asyncio.Task[bool]] = {}  # (delivery id, attempt) -> who sees to it
+        self._in_flight: dict[Key, asyncio.Task[bool]] = {}  # who sees to it
         self._running: set[asyncio.Task[bool]] = set()
 
     @property
     def under_way(self) -> int:
-        """References taken from the broker and not yet acknowledged."""
+        """References taken from the broker and not yet worked off."""
         return self._held
 
     async def run(self, stop: asyncio.Event, grace_s: float) -> None:
@@ -83,7 +86,7 @@ class Dispatcher:
 
     async def _take_each(self, subscription: Subscription, least: int) -> None:
         while (consignment := await self._next(subscription, least)) is not None:
-            self._hold(consignment, 1)
+            self._count(_by_key(consignment).values(), 1)
             task = asyncio.create_task(self._handle(consignment))
             self._running.add(task)
             task.add_done_callback(self._ended)
@@ -98,9 +101,14 @@ class Dispatcher:
         has_reserve = is_urgent(least) and self._held_urgent < max(1, self._max_held // _RESERVE)
         return self._held >= self._max_held and not has_reserve
 
-    def _hold(self, consignment: Consignment, sign: int) -> None:
-        self._held += sign * len(consignment.refs)
-        self._held_urgent += sign * sum(is_urgent(ref.priority) for ref in consignment.refs)
+    def _count(self, refs: Collection[Ref], sign: int) -> None:
+        self._held += sign * len(refs)
+        self._held_urgent += sign * sum(is_urgent(ref.priority) for ref in refs)
+
+    def _free(self, held: dict[Key, Ref], keys: Iterable[Key]) -> None:
+        """These of a consignment are worked off, unless they were before."""
+        self._count([held.pop(key) for key in keys if key in held], -1)
+        self._less_held.set()
 
     def _ended(self, task: asyncio.Task[bool]) -> None:
         self._running.discard(task)
@@ -120,14 +128,18 @@ class Dispatcher:
         A second copy of what is under way here needs no second attempt. But its ack has to wait for the first one's: on a
         connection that broke since, the first copy's counts for nothing, and the second is all that the broker knows.
         """
-        refs = {(ref.delivery_id, ref.attempt): ref for ref in consignment.refs}
+        refs = _by_key(consignment)
+        held = dict(refs)
         elsewhere = {self._in_flight[key] for key in refs if key in self._in_flight}
         mine = [key for key in refs if key not in self._in_flight]
         self._in_flight.update(dict.fromkeys(mine, _this_task()))
         settled = False
         try:
-            works = await self._hydrations.submit([refs[key] for key in mine])
-            await self._attempt_all([work for work in works if work is not None])
+            found = await self._hydrations.submit([refs[key] for key in mine])
+            works = {key: work for key, work in zip(mine, found, strict=True) if work is not None}
+            del found
+            self._free(held, refs.keys() - works.keys())
+            await self._attempt_all(works, held)
             settled = await _all_acknowledged(elsewhere)
         except Unavailable as error:
             log.error("journal.lost", detail=str(error), wait_s=_PAUSE_S)
@@ -138,8 +150,7 @@ class Dispatcher:
         finally:
             for key in mine:
                 del self._in_flight[key]
-            self._hold(consignment, -1)
-            self._less_held.set()
+            self._free(held, refs)
             await (consignment.done() if settled else consignment.again())
         return settled
 
@@ -148,15 +159,27 @@ class Dispatcher:
         metrics.STALE.inc(len(refs) - len(found))
         return [found.get((ref.delivery_id, ref.attempt)) for ref in refs]
 
-    async def _attempt_all(self, works: Sequence[Work]) -> None:
-        """All of them, also when one cannot be recorded; then raises what the first one raised."""
-        if len(works) == 1:
-            await self._attempt(works[0])
+    async def _attempt_all(self, works: dict[Key, Work], held: dict[Key, Ref]) -> None:
+        """All of them, also when one cannot be recorded; then raises what the first one raised. Empties `works`: the bodies of
+        those that are worked off are not kept for the others."""
+
+        async def attempt(key: Key, work: Work) -> None:
+            try:
+                await self._attempt(work)
+            finally:
+                self._free(held, (key,))
+
+        attempts = [attempt(key, works.pop(key)) for key in tuple(works)]
+        if len(attempts) == 1:
+            await attempts[0]
             return
-        results = await asyncio.gather(*(self._attempt(work) for work in works), return_exceptions=True)
-        for result in results:
+        for result in await asyncio.gather(*attempts, return_exceptions=True):
             if isinstance(result, BaseException):
                 raise result
+
+
+def _by_key(consignment: Consignment) -> dict[Key, Ref]:
+    return {(ref.delivery_id, ref.attempt): ref for ref in consignment.refs}
 
 
 def _this_task() -> asyncio.Task[bool]:

@@ -104,3 +104,24 @@ async def test_a_house_full_of_urgent_work_leaves_ordinary_work_waiting() -> Non
         await until(lambda: len(begun) == 21)
 
     await dispatching(attempt, 8, test)
+
+
+async def test_one_that_hangs_takes_one_place_however_many_came_with_it() -> None:
+    """Its consignment waits for its ack, its neighbours' places do not: a few partners that hang leave room for the rest."""
+    begun: list[int] = []
+    gate = asyncio.Event()
+
+    async def attempt(work: Work) -> None:
+        begun.append(work.delivery_id)
+        if work.delivery_id % 10 == 0:
+            await gate.wait()
+
+    async def test(broker: EmbeddedBroker, dispatcher: Dispatcher) -> None:
+        for tens in range(8):
+            await broker.publish([Ref(10 * tens + n, 1, 0, 0) for n in range(10)])
+        await until(lambda: len(begun) == 80)
+        await until(lambda: dispatcher.under_way == 8)
+        gate.set()
+        await until(lambda: dispatcher.under_way == 0)
+
+    await dispatching(attempt, 16, test)
