@@ -90,7 +90,7 @@ def test_from_registering_an_agency_to_the_end_of_its_case(hub: Hub) -> None:
     assert told(hub, "mailbox", **office)["entries"] == []
     for environ in (desk, office):
         (found,) = told(hub, "trace", case_number, **environ)["envelopes"]
-        assert [event["name"] for event in found["events"]] == ["accepted", "available", "delivered"]
+        assert [event["name"] for event in found["events"]] == ["accepted", "available", "fetched", "delivered"]
     (single,) = told(hub, "trace", f"{DESK}/{receipt['message_id']}", **desk)["envelopes"]
     assert single["envelope"]["digest"] == receipt["digest"]
     shown = hub.run("trace", case_number, **office).stdout
