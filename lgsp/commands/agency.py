@@ -179,6 +179,21 @@ def close(settings: "Settings", code: str, on: datetime, successors: tuple[str, 
 @agency.command()
 @json_option
 @code_argument
+@click.option("--ordered/--no-order", default=None, help="In the order of acceptance, or as they come.")
+@with_settings
+def order(settings: "Settings", code: str, ordered: bool | None, as_json: bool) -> None:
+    """Thứ tự giao · Say whether an agency wants what belongs to one case in order.
+
+    Without order nothing waits for an earlier message of its case. It counts for what is accepted from now on.
+    """
+    if ordered is None:
+        raise click.UsageError("Say --ordered or --no-order.")
+    change(settings, code, lambda one: msgspec.structs.replace(one, ordered=ordered), as_json)
+
+
+@agency.command()
+@json_option
+@code_argument
 @click.argument("kinds", nargs=-1)
 @click.option("--to", "recipients", multiple=True, metavar="CODE", help="Only to this recipient; once for each. Default: to all.")
 @click.option("--replace", is_flag=True, help="Take away what was granted before; without KINDS: everything.")

@@ -2,7 +2,7 @@
 
 import secrets
 from base64 import b64encode
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 import click
@@ -13,6 +13,7 @@ from contracts.agency import AgencyCode
 from contracts.replies import Reply
 from lgsp.commands.agency import agency, change, code_argument, in_store
 from lgsp.commands.common import Failed, json_option, with_settings
+from lgsp.commands.patience import OwnAge, OwnSchedule
 from lgsp.commands.replies import ReplyRow
 from lgsp.core.directory import Agency
 
@@ -38,6 +39,19 @@ _COUNTED = 1000
     help="An answer that contains TEXT means delivered, retry, refused or gone; STATUS is 500 or 400-499, SECONDS what a retry "
     "waits at least. Once for each row, the first that matches counts; together they replace the table.",
 )
+@click.option(
+    "--retry-schedule",
+    "retry_schedule_s",
+    type=OwnSchedule(),
+    metavar="S,S,...|hub",
+    help="Seconds to wait after the first failed attempt, the second, ...; then it is dead. hub: as the hub's settings say.",
+)
+@click.option(
+    "--max-age-s",
+    type=OwnAge(),
+    metavar="S|hub",
+    help="How long one delivery is tried in all, and kept while its recipient is on hold. hub: as the hub's settings say.",
+)
 @click.option("--on", "act", flag_value="on", help="Switch the endpoint on again.")
 @click.option("--off", "act", flag_value="off", help="Switch it off: deliveries wait and are retried.")
 @click.option("--remove", "act", flag_value="remove", help="From now on deliveries wait in the mailbox.")
@@ -55,6 +69,8 @@ def endpoint(
     timeout_s: float,
     max_in_flight: int,
     replies: tuple[Reply, ...],
+    retry_schedule_s: tuple[float, ...] | Literal["hub"] | None,
+    max_age_s: float | Literal["hub"] | None,
     act: str | None,
     as_json: bool,
 ) -> None:
@@ -63,20 +79,22 @@ def endpoint(
     A first or new signing secret is printed, once. What waits in its mailbox already is not pushed: the agency takes it out of
     there, for instance with `lgsp listen`.
     """
-    if (url is not None) + (act is not None) + (url is None and bool(replies)) != 1:
-        raise click.UsageError("Give a URL, --reply, or one of --on, --off, --remove, --rotate, --end-rotation, --no-replies.")
+    wishes = _wishes(replies, retry_schedule_s, max_age_s)
+    if (url is not None) + (act is not None) + (url is None and bool(wishes)) != 1:
+        raise click.UsageError(
+            "Give a URL, or --reply, --retry-schedule, --max-age-s, or one of --on, --off, --remove, --rotate, --end-rotation,"
+            " --no-replies."
+        )
     new = (
         None
         if url is None
-        else Endpoint(
-            adapter=_adapter(adapter), url=_http(url), timeout_s=timeout_s, max_in_flight=max_in_flight, replies=replies
-        )
+        else Endpoint(adapter=_adapter(adapter), url=_http(url), timeout_s=timeout_s, max_in_flight=max_in_flight)
     )
     made: list[str] = []
 
     def changed(one: Agency) -> Agency:
-        after = _acted(one, act or "", replies, made) if new is None else _with_old(new, one.endpoint, made)
-        return msgspec.structs.replace(one, endpoint=after)
+        after = _acted(one, act or "", made) if new is None else _with_old(new, one.endpoint, made)
+        return msgspec.structs.replace(one, endpoint=after if after is None else msgspec.structs.replace(after, **wishes))
 
     change(settings, code, changed, as_json, lambda: {"endpoint_secret": made[0]} if made else {})
     if new is not None:
@@ -95,8 +113,18 @@ def _warn_of_mailbox(settings: "Settings", code: AgencyCode) -> None:
         click.secho(text, fg="yellow", err=True)
 
 
+def _wishes(
+    replies: tuple[Reply, ...],
+    retry_schedule_s: tuple[float, ...] | Literal["hub"] | None,
+    max_age_s: float | Literal["hub"] | None,
+) -> dict[str, Any]:
+    """What was said about the endpoint, by the names of its fields; "hub" means none of its own."""
+    given = {"replies": replies or None, "retry_schedule_s": retry_schedule_s, "max_age_s": max_age_s}
+    return {name: None if value == "hub" else value for name, value in given.items() if value is not None}
+
+
 def _with_old(new: Endpoint, old: Endpoint | None, made: list[str]) -> Endpoint:
-    """A new address keeps the secret, schedule, greatest age and, unless another is given, the replies of the old one."""
+    """A new address keeps the secret, schedule, greatest age and replies of the old one."""
     if old is None:
         return msgspec.structs.replace(new, secret=_new_secret(made))
     return msgspec.structs.replace(
@@ -104,16 +132,14 @@ def _with_old(new: Endpoint, old: Endpoint | None, made: list[str]) -> Endpoint:
         secret=old.secret or _new_secret(made),
         retry_schedule_s=old.retry_schedule_s,
         max_age_s=old.max_age_s,
-        replies=new.replies or old.replies,
+        replies=old.replies,
     )
 
 
-def _acted(one: Agency, act: str, replies: tuple[Reply, ...], made: list[str]) -> Endpoint | None:
+def _acted(one: Agency, act: str, made: list[str]) -> Endpoint | None:
     old = one.endpoint
     if old is None:
         raise Failed(f"{one.code} has no endpoint.", "give its URL")
-    if replies:
-        return msgspec.structs.replace(old, replies=replies)
     match act:
         case "remove":
             return None
@@ -123,8 +149,10 @@ def _acted(one: Agency, act: str, replies: tuple[Reply, ...], made: list[str]) -
             return msgspec.structs.replace(old, replies=())
         case "end_rotation":
             return msgspec.structs.replace(old, secret=old.secret.partition(" ")[0])
-        case _:
+        case "on" | "off":
             return msgspec.structs.replace(old, enabled=act == "on")
+        case _:
+            return old
 
 
 def _new_secret(made: list[str]) -> str:

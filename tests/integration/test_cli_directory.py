@@ -88,3 +88,57 @@ def test_an_imported_subscription_is_checked_too(var: Path, tmp_path: Path) -> N
     file.write_text(json.dumps([{"code": STAT, "name_vi": "x", "subscriptions": [{"kinds": ["*"], "senders": ["H01.404"]}]}]))
     result = lgsp("agency", "import", file)
     assert result.exit_code == 1 and "H01.404" in result.output
+
+
+# patience and order
+
+
+def patience(var: Path) -> tuple[Any, ...]:
+    endpoint = stored(var).endpoint
+    assert endpoint is not None
+    return endpoint.url, endpoint.retry_schedule_s, endpoint.max_age_s, len(endpoint.replies)
+
+
+def test_an_endpoint_s_own_patience_is_said_kept_and_dropped(var: Path) -> None:
+    """With the address or later by itself; a new address keeps it, the hub's own comes back when one says so."""
+    done("agency", "endpoint", STAT, "http://x/a", "--retry-schedule", "5, 30,600.5", "--reply", "delivered:409")
+    assert patience(var) == ("http://x/a", (5.0, 30.0, 600.5), None, 1)
+    done("agency", "endpoint", STAT, "--max-age-s", "7200")
+    done("agency", "endpoint", STAT, "http://x/b")
+    assert patience(var) == ("http://x/b", (5.0, 30.0, 600.5), 7200.0, 1)
+    assert "600.5" in lgsp("agency", "show", STAT).output
+    done("agency", "endpoint", STAT, "--retry-schedule", "hub", "--reply", "retry=bận", "--reply", "gone=ngừng")
+    assert patience(var) == ("http://x/b", None, 7200.0, 2)
+    done("agency", "endpoint", STAT, "http://x/c", "--max-age-s", "hub")
+    assert patience(var) == ("http://x/c", None, None, 2)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--retry-schedule", "5;30"),
+        ("--retry-schedule", ""),
+        ("--retry-schedule", "0"),
+        ("--retry-schedule", "nan"),
+        ("--retry-schedule", "1e9"),
+        ("--max-age-s", "-1"),
+        ("--max-age-s", "2h"),
+        ("--max-age-s", "60", "--off"),
+    ],
+    ids=" ".join,
+)
+def test_patience_that_cannot_be_meant_is_refused(var: Path, options: tuple[str, ...]) -> None:
+    """It is a mistake in the command line: status 2, nothing is changed."""
+    done("agency", "endpoint", STAT, "http://x/a")
+    assert lgsp("agency", "endpoint", STAT, *options).exit_code == 2
+    assert patience(var) == ("http://x/a", None, None, 0)
+
+
+def test_an_agency_says_whether_it_wants_order(var: Path) -> None:
+    """At any time, not only when it is registered."""
+    assert stored(var).ordered
+    done("agency", "order", STAT, "--no-order")
+    assert not stored(var).ordered
+    done("agency", "order", STAT, "--ordered")
+    assert stored(var).ordered
+    assert lgsp("agency", "order", STAT).exit_code == 2
