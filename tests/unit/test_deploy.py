@@ -251,7 +251,7 @@ def test_the_runbook_names_commands_and_options_that_exist() -> None:
         while isinstance(command, click.Group) and words:
             assert words[0] in command.commands, line
             command = command.commands[words.pop(0)]
-        options = {option for parameter in command.params for option in parameter.opts}
+        options = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
         assert {word for word in words if word.startswith("--")} <= options | {"--json"}, line
 
 
