@@ -77,7 +77,7 @@ class Settings:
     intake_capacity: Count = 4000
     commit_batch: Annotated[int, Meta(ge=1, le=10_000)] = 250
     worker_concurrency: Annotated[int, Meta(ge=1, le=10_000)] = 128
-    prefetch: Annotated[int, Meta(ge=1, le=1000)] = 16
+    prefetch: Annotated[int, Meta(ge=1, le=1000)] = 128
     # Ends after 65 h: what was sent on Friday evening to an office that switches off for the weekend arrives on Monday.
     retry_schedule_s: Schedule = (5, 30, 120, 600, 1800, 7200, 18000, 36000, 43200, 43200, 43200, 43200)
     retry_max_age_s: Seconds = 4 * 24 * 3600.0

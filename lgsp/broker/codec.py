@@ -12,7 +12,7 @@ import msgspec
 from lgsp.ports import Ref
 
 CONTENT_TYPE = "application/vnd.lgsp.refs+msgpack"
-MAX_REFS = 200  # per message: the broker's cost is divided by it, yet a redelivery repeats little (about 18 KB)
+MAX_REFS = 50  # per message: the broker's cost is divided by it, yet a redelivery repeats little
 
 _encode = msgspec.msgpack.Encoder().encode
 _decoder = msgspec.msgpack.Decoder(tuple[Ref, ...])

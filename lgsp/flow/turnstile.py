@@ -30,13 +30,23 @@ class Turnstile:
         return self._waiting.ahead_of(priority)
 
     @asynccontextmanager
-    async def turn(self, limit: int, priority: int) -> AsyncIterator[None]:
-        """One of `limit` places, as soon as there is one."""
+    async def turn(self, limit: int, priority: int, counts_s: float) -> AsyncIterator[None]:
+        """One of `limit` places, as soon as there is one. After `counts_s` it is free for others, though the turn may go on."""
         await self.enter(limit, priority)
+        counts = True
+
+        def leave() -> None:
+            nonlocal counts
+            if counts:
+                counts = False
+                self.leave()
+
+        timer = asyncio.get_running_loop().call_later(counts_s, leave)
         try:
             yield
         finally:
-            self.leave()
+            timer.cancel()
+            leave()
 
     def enter_at_once(self, limit: int, priority: int) -> bool:
         """Takes a place if one is free and nobody has to be let in before."""

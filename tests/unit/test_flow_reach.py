@@ -1,12 +1,13 @@
-"""Asking recipients: whatever an adapter does, its recipient's place comes back."""
+"""Asking recipients: whatever an adapter does, its recipient's place comes back, and the others have theirs."""
 
 import asyncio
 
+import msgspec
 import pytest
 
 from contracts.adapter import Endpoint, Parcel
 from contracts.agency import AgencyCode
-from contracts.outcome import Outcome, Retry
+from contracts.outcome import Delivered, Outcome, Retry
 from lgsp.flow import reach
 from lgsp.flow.reach import Reach
 from tests.fakes.flow_kit import PUSHED, Clock, envelope
@@ -39,3 +40,34 @@ async def test_an_adapter_that_forgets_its_time_out_is_stopped(monkeypatch: pyte
     asking = Reach({"endless": Endless()}, concurrency=1)
     async with asyncio.timeout(10):
         assert [await asking.ask(PARCEL, ENDPOINT) for _ in range(2)] == [Retry("delivery.internal", "TimeoutError")] * 2
+
+
+class Partners:
+    """One hangs until it is told otherwise, the others answer at once."""
+
+    def __init__(self) -> None:
+        self.loose = asyncio.Event()
+
+    async def deliver(self, parcel: Parcel, endpoint: Endpoint) -> Outcome:
+        if parcel.recipient == PUSHED:
+            await self.loose.wait()
+        return Delivered()
+
+    async def close(self) -> None:
+        return None
+
+
+async def test_attempts_that_hang_do_not_keep_the_others_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All places are taken by attempts that hang; a moment later they count no more, and who is well is asked."""
+    monkeypatch.setattr(reach, "_QUICK_S", 0.02)
+    partners = Partners()
+    asking = Reach({"patient": partners}, concurrency=3)
+    endpoint = Endpoint(adapter="patient", url="http://127.0.0.1:9/")
+    hanging = [asyncio.create_task(asking.ask(PARCEL, endpoint)) for _ in range(3)]
+    await asyncio.sleep(0)
+    well = msgspec.structs.replace(PARCEL, recipient=AgencyCode("H01.16"))
+    async with asyncio.timeout(10):
+        assert await asyncio.gather(*(asking.ask(well, endpoint) for _ in range(4))) == [Delivered()] * 4
+    assert [one.done() for one in hanging] == [False] * 3
+    partners.loose.set()
+    assert await asyncio.gather(*hanging) == [Delivered()] * 3

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from lgsp.core.urgency import is_urgent
 from lgsp.flow.turnstile import Turnstile
 
+_LONG_S = 600.0
+
 
 @dataclass
 class House:
@@ -26,7 +28,7 @@ class House:
         self.tasks[number] = asyncio.create_task(self._visit(number, priority))
 
     async def _visit(self, number: int, priority: int) -> None:
-        async with self.turnstile.turn(self.limit, priority):
+        async with self.turnstile.turn(self.limit, priority, _LONG_S):
             self.came.append(number)
             self.inside[number] = asyncio.Event()
             try:
@@ -117,12 +119,33 @@ async def test_an_urgent_turn_finds_a_place_where_ordinary_ones_took_all_they_ma
     assert all(task.done() for task in house.tasks.values())
 
 
+async def test_a_turn_that_lasts_too_long_counts_no_more_and_leaves_once() -> None:
+    """Its place is somebody else's while it goes on, and when it ends it frees no second one."""
+    turnstile, gate = Turnstile(), asyncio.Event()
+    inside: list[str] = []
+
+    async def visit(name: str, counts_s: float) -> None:
+        async with turnstile.turn(1, 0, counts_s):
+            inside.append(name)
+            await gate.wait()
+            inside.remove(name)
+
+    async with asyncio.timeout(10), asyncio.TaskGroup() as visits:
+        visits.create_task(visit("endless", 0.001))
+        await settle_down()
+        visits.create_task(visit("next", _LONG_S))
+        while len(inside) < 2:  # noqa: ASYNC110 - the turnstile's
+            await asyncio.sleep(0)
+        gate.set()
+    assert [turnstile.enter_at_once(1, 0) for _ in range(2)] == [True, False]
+
+
 async def test_a_larger_limit_lets_in_those_who_wait_no_later_than_the_next_leaves() -> None:
     """The limit comes with each turn: who waits under the old one does not keep others out for good."""
     turnstile, entered = Turnstile(), []
 
     async def visit(name: str, limit: int, gate: asyncio.Event) -> None:
-        async with turnstile.turn(limit, 0):
+        async with turnstile.turn(limit, 0, _LONG_S):
             entered.append(name)
             await gate.wait()
 
