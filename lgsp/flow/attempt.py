@@ -74,9 +74,8 @@ class Attempts:
             await self._charge(work, Retry("delivery.internal", type(error).__name__))
 
     async def _charge(self, work: Work, outcome: Retry) -> None:
-        """A bug of ours: a failed try like any other. Without a notice, which may be what cannot be made."""
-        verdict = judge(outcome, work.tries, self._age_s(work), self._policy, self._draw())
-        await self._record(work, verdict, 0, told=False)
+        """A bug of ours: a failed try like any other."""
+        await self._record(work, judge(outcome, work.tries, self._age_s(work), self._policy, self._draw()), 0)
 
     async def _make(self, work: Work) -> None:
         agency = self._directory.current.agencies.get(work.recipient)
@@ -158,7 +157,7 @@ class Attempts:
         if took_ms is not None:
             _report(parcel_of(work), Verdict(State.PARKED, reason=reason, detail=detail), took_ms)
 
-    async def _record(self, work: Work, verdict: Verdict, took_ms: int, told: bool = True) -> None:
+    async def _record(self, work: Work, verdict: Verdict, took_ms: int) -> None:
         settlement = Settlement(
             delivery_id=work.delivery_id,
             state=verdict.state,
@@ -167,7 +166,7 @@ class Attempts:
             reason=verdict.reason,
             detail=verdict.detail,
             took_ms=took_ms,
-            notice=self._notices.about(work, verdict) if told else None,
+            notice=self._notices.about(work, verdict),
         )
         await _patiently(lambda: self._settler.settle((settlement,)))
         _report(parcel_of(work), verdict, took_ms)

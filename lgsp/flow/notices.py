@@ -8,7 +8,10 @@ from lgsp.core.admission import Admitted
 from lgsp.core.notices import NoticeRules, notice_of
 from lgsp.core.retry import Verdict
 from lgsp.flow.directory import DirectoryCache
+from lgsp.log import get_logger
 from lgsp.ports import Work
+
+log = get_logger()
 
 
 class Notices:
@@ -23,7 +26,11 @@ class Notices:
         if work.copy:
             return None
         rules = (self._directory.current, self._rules, self._clock())
-        return notice_of(parcel_of(work), work.attempt, work.replays, verdict, *rules)
+        try:
+            return notice_of(parcel_of(work), work.attempt, work.replays, verdict, *rules)
+        except Exception as error:
+            log.error("error.unexpected", component="notices", delivery_id=work.delivery_id, exc_info=error)
+            return None
 
 
 def parcel_of(work: Work) -> Parcel:

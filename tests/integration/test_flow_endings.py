@@ -1,5 +1,6 @@
 """Deliveries that no attempt ends: acknowledged in a mailbox, or past their time. Their senders learn of it all the same."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,11 @@ import pytest
 
 from contracts.agency import AgencyCode
 from contracts.outcome import Delivered, Gone, Retry
+from lgsp.core.lifecycle import State
 from lgsp.flow import notices
 from lgsp.flow.mailbox import Acknowledgement
 from lgsp.flow.sweeper import EXPIRY_GRACE_S
+from lgsp.ports import Settled, Settlement
 from tests.fakes.flow_kit import COMMUNE, PULLED, PUSHED, SCHEDULE_S, Partner, Rig, rig
 
 
@@ -138,13 +141,16 @@ async def test_a_410_changes_nothing_but_the_switch(tmp_path: Path) -> None:
 async def test_a_delivery_that_a_bug_keeps_from_being_recorded_is_not_tried_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each try is charged, the schedule ends, and an operator sees the dead letter; its neighbours go on."""
-
-    def broken(*_: object) -> None:
-        raise LookupError
-
+    """Each try is charged, the schedule ends, and an operator sees the dead letter; others go on."""
     async with rig(tmp_path / "j.db") as hub:
-        monkeypatch.setattr(notices, "notice_of", broken)
+        settle = hub.settler.settle
+
+        async def broken(settlements: Sequence[Settlement]) -> Sequence[Settled]:
+            if any(one.state is State.DELIVERED for one in settlements):
+                raise LookupError
+            return await settle(settlements)
+
+        monkeypatch.setattr(hub.settler, "settle", broken)
         await hub.send("m")
 
         async def dead() -> bool:
@@ -156,3 +162,19 @@ async def test_a_delivery_that_a_bug_keeps_from_being_recorded_is_not_tried_for_
         monkeypatch.undo()
         await hub.send("next")
         await hub.until_state("next", "delivered")
+
+
+async def test_what_cannot_be_told_ends_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bug where notices are made: the worker and the sweeper go on, and what is past its time ends."""
+
+    def broken(*_: object) -> None:
+        raise LookupError
+
+    monkeypatch.setattr(notices, "notice_of", broken)
+    async with rig(tmp_path / "j.db") as hub:
+        await hub.send("pushed")
+        await hub.until_state("pushed", "delivered")
+        await hub.send("pulled", to=PULLED, expires_at=hub.clock.now + timedelta(hours=1))
+        hub.clock.move(3600)
+        await hub.until_state("pulled", "expired")
+        assert await told(hub) == []
