@@ -114,7 +114,8 @@ class Attempts:
         await self._conclude(work, endpoint, outcome, took_ms)
 
     async def _conclude(self, work: Work, endpoint: Endpoint, outcome: Outcome, took_ms: int) -> None:
-        """The recipient's circuit breaker first: what is parked needs a hold that lets it go again."""
+        """The recipient's circuit breaker first: what is parked needs a hold that lets it go again. What is charged waits as its
+        schedule says, breaker or not, and is parked only if the breaker is open by then."""
         if not isinstance(outcome, Retry):
             await _patiently(lambda: self._holds.answered(work.recipient, work.hold))
             verdict = judge(outcome, work.tries, self._age_s(work), self._policy_of(endpoint), self._draw())
@@ -122,13 +123,11 @@ class Attempts:
             if verdict.disable_endpoint:
                 await self._disable(work.recipient, endpoint.url)
             return
-        on_hold = await _patiently(lambda: self._holds.failed(work.recipient, work.delivery_id, outcome, work.hold))
+        await _patiently(lambda: self._holds.failed(work.recipient, work.delivery_id, outcome, work.hold))
         if _is_probe(work):  # what the recipient's state costs is not charged to the one that was sent to find out
             await self._park(work, endpoint, outcome.reason, outcome.detail, took_ms)
             return
         verdict = judge(outcome, work.tries, self._age_s(work), self._policy_of(endpoint), self._draw())
-        if on_hold and verdict.state is State.READY:
-            verdict = Verdict(State.PARKED, self._left_s(work, endpoint), verdict.reason, verdict.detail)
         await self._record(work, verdict, took_ms)
 
     async def _wait_for_operator(self, work: Work, endpoint: Endpoint) -> None:

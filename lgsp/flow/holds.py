@@ -42,16 +42,13 @@ class Holds:
         patience_s = timeout_s + _PROBE_GRACE_S
         await self._change(recipient, lambda before: rules.probing(before, delivery_id, patience_s, self._clock()))
 
-    async def failed(self, recipient: AgencyCode, delivery_id: int, outcome: Retry, hold: Hold | None) -> bool:
-        """An attempt came to nothing. Whether its recipient is on hold now: then the delivery is better parked."""
+    async def failed(self, recipient: AgencyCode, delivery_id: int, outcome: Retry, hold: Hold | None) -> None:
+        """An attempt came to nothing."""
         streak = self._streaks[recipient] = self._streaks.get(recipient, Streak()).failed(delivery_id)
         if hold is not None and hold.cause is rules.Cause.FAILING:
             await self._probe_failed(recipient, delivery_id, outcome)
-            return True
-        if streak.failures < self._failures:
-            return False
-        await self.shut(recipient, outcome)
-        return True
+        elif streak.failures >= self._failures:
+            await self.shut(recipient, outcome)
 
     async def shut(self, recipient: AgencyCode, outcome: Retry) -> None:
         """The breaker opens, if it is not open."""

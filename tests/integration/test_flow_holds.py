@@ -7,10 +7,10 @@ import msgspec
 
 from contracts.adapter import Parcel
 from contracts.outcome import Delivered, Outcome, Refused, Retry
-from lgsp.core.hold import EVERYBODY, THE_DOOR, Cause, Hold, begun, crowded, ended
+from lgsp.core.hold import EVERYBODY, THE_DOOR, Cause, Hold, begun, crowded, ended, recovered
 from lgsp.core.lifecycle import State
 from lgsp.flow.maintenance import DoorClosed
-from tests.fakes.flow_kit import COMMUNE, FAILURES, MAX_AGE_S, PROBES_S, PULLED, PUSHED, Partner, Rig, rig
+from tests.fakes.flow_kit import COMMUNE, FAILURES, MAX_AGE_S, PROBES_S, PULLED, PUSHED, SCHEDULE_S, Partner, Rig, rig
 
 
 async def hold_of(hub: Rig) -> Hold | None:
@@ -108,6 +108,31 @@ async def test_one_message_that_always_fails_is_no_dead_partner(tmp_path: Path) 
         assert await hold_of(hub) is None
         await hub.send("fine", order_key="case 1")
         await hub.until_state("fine", "delivered")
+
+
+async def test_a_breaker_that_opens_and_closes_makes_no_schedule_shorter(tmp_path: Path) -> None:
+    """What failed and was charged waits its time, also where the recipient recovers before: a few messages that always fail would
+    have burnt all their tries in a minute otherwise, beside others that close the breaker each time."""
+    partner = Partner(lambda _: Retry("delivery.server_error"))
+    async with rig(tmp_path / "j.db", partner=partner) as hub:
+        names = await send_many(hub, FAILURES)
+        await hub.until(lambda: hold_of(hub))
+
+        async def waiting() -> bool:
+            return await in_state(hub, "ready", names)
+
+        await hub.until(waiting)
+        await hub.journal.change_hold(PUSHED, lambda hold: recovered(hold, hub.clock.now), hub.clock.now)
+
+        async def closed() -> bool:
+            return await hold_of(hub) is None
+
+        await hub.until(closed)
+        hub.clock.move(SCHEDULE_S[0] - 1)
+        await hub.sweeper.sweep_once()
+        assert len(partner.got) == FAILURES
+        hub.clock.move(1)
+        await hub.until(lambda: len(partner.got) == 2 * FAILURES)
 
 
 async def test_a_refusal_is_a_sign_of_life(tmp_path: Path) -> None:
