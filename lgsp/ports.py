@@ -93,6 +93,8 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
     was delivered or is dead, its recall is noted as REQUESTED. A delivery so noted is not tried again unless the recipient keeps
     it (REFUSED): retries come back at once, and so do replays, for the worker to end it.
 
+    `only_parked`: it is given up, and is not if its hold has let it go since somebody looked.
+
     `notice` is accepted in the same transaction, and only if the settlement applies and, for an ending, it ended.
     """
 
@@ -106,6 +108,7 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
     took_ms: int | None = None
     withdraw: bool = False
+    only_parked: bool = False
     notice: Admitted | None = None
 
 

@@ -123,6 +123,7 @@ class Sweeper:
             delivery_id=work.delivery_id,
             state=verdict.state,
             attempt=work.attempt,
+            only_parked=verdict.state is State.DEAD,
             reason=verdict.reason,
             detail=verdict.detail,
             notice=self._notices.about(work, verdict),

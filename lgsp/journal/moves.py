@@ -169,12 +169,15 @@ def _is_out_of_reach(one: Standing, now_us: int, lease_us: int) -> bool:
 
 
 def _applies(one: Standing, settlement: Settlement) -> bool:
-    """Where a mailbox names its delivery itself (`settlement.recipient`), a forbidden move is its mistake and does not apply."""
+    """Where a mailbox names its delivery itself (`settlement.recipient`), a forbidden move is its mistake and does not apply.
+    What went into a mailbox did so without a new number: another process may still come back from an attempt at it."""
     if one.state.is_final or settlement.attempt not in (None, one.attempt):
+        return False
+    if settlement.only_parked and one.state is not State.PARKED:
         return False
     if _is_allowed(one.state, settlement.state):
         return True
-    if settlement.recipient is not None:
+    if settlement.recipient is not None or one.state is State.AVAILABLE:
         return False
     raise IllegalMove(f"delivery {settlement.delivery_id}: {one.state.label} to {settlement.state.label}")
 

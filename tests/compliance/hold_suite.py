@@ -255,6 +255,21 @@ async def test_what_is_parked_too_long_is_given_up_unless_it_is_kept(store: Stor
     assert settled.applied
 
 
+async def test_what_was_let_go_meanwhile_is_not_given_up(store: Store) -> None:
+    """One process finds that its time has come, another one lets it go before the first has said so: it may be at its recipient's
+    by then."""
+    await accept(store, 1)
+    await break_down(store)
+    await park(store, 1, age=DAY)
+    (work,) = await store.overdue(NOW + DAY, 0.0, 10)
+    await store.let_go(NOW + DAY, 10, LEASE_S, PROBES_S)
+    giving_up = Settlement(delivery_id=1, state=State.DEAD, attempt=work.attempt, only_parked=True, reason="delivery.too_old")
+    assert await store.settle([giving_up], NOW + DAY, LEASE_S) == [Settled(applied=False, state=State.READY)]
+    assert await park(store, 1, attempt=2) == [Settled(applied=True, state=State.PARKED)]
+    (settled,) = await store.settle([msgspec.structs.replace(giving_up, attempt=3)], NOW + DAY, LEASE_S)
+    assert (settled.applied, settled.state) == (True, State.DEAD)
+
+
 async def test_whatever_happens_parked_deliveries_are_found_by_what_lets_them_go(store: Store) -> None:
     """Also those parked while others were already being let go."""
     await accept(store, 9)
