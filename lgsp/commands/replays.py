@@ -92,10 +92,10 @@ def replay(
     if as_json:
         print_json({"count": count, "replay": _plain(begun)}, indent=not follow)
     else:
+        say(f"Đợt giao lại số {begun.replay_id} · Replay {begun.replay_id} is on record.", "green")
         say(
-            f"Đợt giao lại số {begun.replay_id} · Replay {begun.replay_id} has begun. The running hub moves the letters;", "green"
+            "Trục đang chạy sẽ giao dần; nếu đang dừng thì khi chạy lại · The hub moves the letters while it runs, or once it does."
         )
-        say("nếu trục đang dừng thì bắt đầu khi trục chạy · where none is running, it begins when the hub is started.")
         say(f"Dừng · Stop: {program()} deadletter cancel {begun.replay_id}")
     if follow:
         _watch(settings, begun, as_json)
