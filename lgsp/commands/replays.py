@@ -93,9 +93,7 @@ def replay(
         print_json({"count": count, "replay": _plain(begun)}, indent=not follow)
     else:
         say(f"Đợt giao lại số {begun.replay_id} · Replay {begun.replay_id} is on record.", "green")
-        say(
-            "Trục đang chạy sẽ giao dần; nếu đang dừng thì khi chạy lại · The hub moves the letters while it runs, or once it does."
-        )
+        say("Trục đang chạy sẽ giao dần; nếu đang dừng thì khi chạy lại · The hub moves the letters as soon as it runs.")
         say(f"Dừng · Stop: {program()} deadletter cancel {begun.replay_id}")
     if follow:
         _watch(settings, begun, as_json)
