@@ -195,7 +195,7 @@ class Attempts:
             closed.extend(_closed(directory, recipient, url))
             return closed
 
-        await self._directory_store.change_agencies(close)
+        await _patiently(lambda: self._directory_store.change_agencies(close))
         if closed:
             await self._directory.refresh()
             log.warning("endpoint.disabled", recipient=recipient, reason="delivery.endpoint_gone")

@@ -16,6 +16,7 @@ from contracts.outcome import Delivered, Gone, Outcome, Refused, Retry
 from lgsp.core import admission
 from lgsp.core.lifecycle import State
 from lgsp.errors import JournalUnavailable, Overloaded
+from lgsp.flow import attempt
 from tests.fakes.flow_kit import COMMUNE, PULLED, PUSHED, Partner, Rig, envelope, rig
 
 
@@ -250,6 +251,19 @@ async def test_an_endpoint_that_is_gone_is_switched_off(tmp_path: Path) -> None:
         await hub.send("m2", order_key=None)
         await hub.until_state("m2", "ready")
         assert partner.got == ["m1"]
+
+
+async def test_an_endpoint_that_is_gone_is_switched_off_also_when_the_journal_is_away_for_a_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every delivery that is sent there until then is lost to the dead letters."""
+    monkeypatch.setattr(attempt, "_PAUSE_S", 0.1)
+    async with rig(tmp_path / "j.db", partner=Partner(lambda parcel: Gone())) as hub:
+        hub.journal.away = {"change_agencies"}
+        await hub.send("m1", order_key=None)
+        await hub.until_state("m1", "dead")
+        hub.journal.away = set()
+        await hub.until(lambda: not hub.agency(PUSHED).endpoint.enabled)
 
 
 async def test_what_outlives_its_time_ends_and_is_not_attempted(tmp_path: Path) -> None:
