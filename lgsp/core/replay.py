@@ -9,6 +9,7 @@ from contracts.agency import AgencyCode
 
 ReplayState = Literal["running", "done", "cancelled"]
 
+_CLOCKS_DIFFER_S = 60.0  # at most, between processes
 _EPSILON = 1e-6  # 0.09 a second has saved up one letter after 1 / 0.09 seconds, whatever floating point makes of it
 
 
@@ -92,9 +93,11 @@ def begun(which: DeadLetterFilter, operator: str, rate_per_s: float | None, tota
 
 
 def _saved_s(replay: Replay, rate_per_s: float, now: datetime) -> float:
-    """The time not used up since the last step: a second and what one letter takes at the most."""
+    """The time not used up since the last step: a second and what one letter takes at the most. A last step far ahead was taken
+    by a clock that has been put right since."""
+    most_s = 1.0 + 1.0 / rate_per_s
     waited_s = 0.0 if replay.stepped_at is None else (now - replay.stepped_at).total_seconds()
-    return min(max(0.0, waited_s), 1.0 + 1.0 / rate_per_s)
+    return most_s if waited_s < -_CLOCKS_DIFFER_S else min(max(0.0, waited_s), most_s)
 
 
 def _stepped_at(replay: Replay, asked: int, now: datetime) -> datetime:

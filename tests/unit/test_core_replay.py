@@ -69,3 +69,12 @@ def test_a_job_is_about_what_is_dead_when_it_begins() -> None:
     """Neither what dies later nor what somebody has seen to."""
     replay = begun(DeadLetterFilter(resolved=True, until=NOW + timedelta(days=1)), "lan", None, 1, NOW)
     assert (replay.which.until, replay.which.resolved) == (NOW, False)
+
+
+def test_a_clock_that_is_put_back_does_not_stop_a_replay() -> None:
+    """It goes on at its rate, not when the clock has caught up; a process a little behind the others waits."""
+    ahead = stepped(job(2), [1, 2], 0, 2, NOW + timedelta(hours=1))
+    assert allowance(ahead, NOW, 100) == 3
+    again = stepped(ahead, [3, 4, 5], 0, 3, NOW)
+    assert allowance(again, NOW, 100) == 0
+    assert allowance(stepped(job(2), [1, 2], 0, 2, NOW + timedelta(seconds=5)), NOW, 100) == 0
