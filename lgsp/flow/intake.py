@@ -158,13 +158,16 @@ class Intake:
         return None
 
     async def _followed(self, asked: "Sequence[Outcome | Admitted]", outcomes: list[Outcome]) -> list[Outcome]:
-        """Once committed, what documents ask of earlier ones is done; where that failed, the same bytes have to come again."""
+        """Once committed, what documents ask of earlier ones is done; where the journal was away for that, the same bytes have to
+        come again. A bug keeps no receipt back: the request travels to the recipients in any case."""
         for place, (admitted, outcome) in enumerate(zip(asked, outcomes, strict=True)):
             if isinstance(admitted, Admitted) and admitted.intent is not None and isinstance(outcome, Answer):
                 try:
                     await self._recalls.follow(admitted, outcome.receipt)
                 except Unavailable as error:
                     outcomes[place] = error
+                except Exception as error:
+                    log.error("error.unexpected", component="recalls", exc_info=error)
         return outcomes
 
     async def _taken_over(self, envelopes: Sequence[Envelope], caller: Agency) -> list[Outcome]:

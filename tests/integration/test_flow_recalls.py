@@ -214,6 +214,19 @@ async def test_a_recall_that_could_not_be_carried_out_is_asked_again_and_then_is
         assert (await names(hub, "doc")).count("cancelled") == 1
 
 
+async def test_a_bug_in_carrying_a_recall_out_keeps_no_receipt_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is on disk is answered for, and the request travels to its recipients all the same."""
+
+    async def broken(*_: object) -> None:
+        raise LookupError
+
+    async with rig(tmp_path / "j.db") as hub:
+        monkeypatch.setattr(hub.recalls, "follow", broken)
+        answer = await send(hub, packet("recall", RECALL, PUSHED))
+        assert answer.fresh
+        await hub.until(lambda: hub.partner.got == ["recall"])
+
+
 async def test_a_sender_takes_back_any_envelope_that_has_not_arrived(tmp_path: Path) -> None:
     """Without a packet that says so: what became of each delivery is the answer."""
     async with rig(tmp_path / "j.db") as hub:
