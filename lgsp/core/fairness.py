@@ -1,5 +1,8 @@
-"""How much of a room that all senders share one of them may fill. Pure."""
+"""What all senders share, and how much of it one of them may have. Pure."""
 
+from contracts.envelope import Envelope
+
+_UNIT_BYTES = 32 * 1024
 _KEPT = 8  # one place in so many is kept for senders that have nothing in the room
 
 
@@ -14,3 +17,8 @@ def room_for(held: int, held_by_all: int, capacity: int) -> int:
     free = capacity - held_by_all
     first = 1 if held == 0 and free > 0 else 0
     return max(first, (free - capacity // _KEPT - held) // 2)
+
+
+def cost_of(envelope: Envelope) -> int:
+    """What it takes of a commit: 1 for an ordinary one, more for large ones, so that nobody gets more by sending larger ones."""
+    return 1 + len(envelope.body) // _UNIT_BYTES

@@ -16,7 +16,7 @@ class FairQueue(Generic[T]):
 
     Start-time fair queueing (Goyal, Vin and Cheng, SIGCOMM 1996): an owner is charged the size of its parts, and its next one
     begins where the last one ended, but never before what is taken now. So among owners that always have something waiting each
-    gets the same number of items, whatever the sizes of their parts; and who comes with little is overtaken by at most one part
+    gets the same, whatever the sizes of their parts; and who comes with little is overtaken by at most one part
     of each other. Who comes while something was just taken should not wait long for that either: so takes are kept short, unless
     one owner has been alone for a while.
     """
@@ -34,7 +34,7 @@ class FairQueue(Generic[T]):
         return bool(self._heads)
 
     def put(self, owner: str, size: int, part: T) -> None:
-        """`size`: items in it, at least 1."""
+        """`size`: what it takes of a take, at least 1."""
         line = self._lines.get(owner)
         if line is None:
             line = self._lines[owner] = deque()
@@ -42,7 +42,7 @@ class FairQueue(Generic[T]):
         line.append((size, part))
 
     def take(self, most: int) -> Sequence[T]:
-        """The next parts, together at most so many items, but at least one part where any waits."""
+        """The next parts, together of that size at most, but at least one part where any waits."""
         taken: list[T] = []
         left, each = most, most if self._one_is_alone() else most // PARTS
         left_of: dict[str, int] = {}

@@ -21,7 +21,10 @@ _Part = tuple[Sequence[T], asyncio.Future[Sequence[R]]]  # what one caller broug
 
 
 class Group(Generic[T, R]):
-    """Collects items and hands them to `commit`, at most `max_batch` at a time (more only if one caller brings more)."""
+    """Collects items and hands them to `commit`, at most `max_batch` at a time (more only if one caller brings more).
+
+    `cost_of`: what an item takes of a batch, 1 or more, where not all are alike.
+    """
 
     def __init__(
         self,
@@ -30,8 +33,10 @@ class Group(Generic[T, R]):
         max_batch: int,
         capacity: int,
         linger_s: float = 0.0,
+        cost_of: Callable[[T], int] | None = None,
     ) -> None:
         self._commit = commit
+        self._cost_of = cost_of
         self._linger_s = linger_s
         self._max_batch = max_batch
         self._capacity = capacity
@@ -51,7 +56,8 @@ class Group(Generic[T, R]):
             raise Overloaded(f"{self.held} of {self._capacity} are under way")
         self.held += len(items)
         future: asyncio.Future[Sequence[R]] = asyncio.get_running_loop().create_future()
-        self._waiting.put(owner, len(items), (items, future))
+        cost = len(items) if self._cost_of is None else sum(map(self._cost_of, items))
+        self._waiting.put(owner, cost, (items, future))
         if self._flushing is None:
             self._flushing = asyncio.create_task(self._flush(), context=Context())  # no caller's trace id is the batch's
         return await future

@@ -15,7 +15,7 @@ from lgsp import metrics
 from lgsp.core.admission import Admitted, Limits, admit, check_attachments, under_own_key
 from lgsp.core.directory import Agency
 from lgsp.core.explain import Explanation, decide, explanation
-from lgsp.core.fairness import room_for
+from lgsp.core.fairness import cost_of, room_for
 from lgsp.core.quota import NO_LIMIT, Quota
 from lgsp.core.receipts import delivery_ref, receipt_of
 from lgsp.errors import Overloaded, Unavailable
@@ -88,7 +88,11 @@ class Intake:
         self._clock = clock
         self._ready_lease_s = ready_lease_s
         self._group: Group[Admitted, Accepted | Reused] = Group(
-            self._commit, max_batch=max_batch, capacity=capacity, linger_s=_LINGER_S
+            self._commit,
+            max_batch=max_batch,
+            capacity=capacity,
+            linger_s=_LINGER_S,
+            cost_of=lambda admitted: cost_of(admitted.envelope),
         )
         self._entrance = Entrance(capacity=capacity, quota=quota, gateways=gateways)
         self._portion = min(max(1, max_batch // PARTS), room_for(0, 0, capacity))
@@ -97,7 +101,7 @@ class Intake:
 
     @property
     def portion(self) -> int:
-        """How many envelopes one should bring at once: more would make others wait, or not fit in at all."""
+        """How many envelopes (by `cost_of`) one should bring at once: more would make others wait, or not fit in at all."""
         return self._portion
 
     @property

@@ -12,6 +12,7 @@ from contracts.errors import ContractError
 from contracts.receipt import Receipt, Refusal
 from contracts.wire import WireEnvelope
 from lgsp.core.directory import Agency
+from lgsp.core.fairness import cost_of
 from lgsp.errors import Overloaded, Unavailable
 from lgsp.flow.intake import Intake, Outcome
 from lgsp.http.answers import encode, streaming_headers
@@ -146,8 +147,10 @@ class Batches:
         count, more = 0, True
         while more:
             chunk = [await lines.get()]
-            while len(chunk) < self._window and not lines.empty():
+            left = self._window - _cost(chunk[0])
+            while left > 0 and not lines.empty():
                 chunk.append(lines.get_nowait())
+                left -= _cost(chunk[-1])
             more = chunk[-1] is not None
             outcomes = await self._outcomes([line for line in chunk if line is not None], caller, failure)
             answers.put_nowait(b"".join(_answer(line, outcome) for line, outcome in outcomes))
@@ -183,6 +186,10 @@ class Batches:
                 raise ContractError("request.too_large", "", f"a line of more than {self._line_bytes} bytes")
         if rest.strip():
             yield bytes(rest)
+
+
+def _cost(line: Line | None) -> int:
+    return cost_of(line) if isinstance(line, Envelope) else 1
 
 
 def _read_line(octets: bytes, trace: Trace) -> Line:

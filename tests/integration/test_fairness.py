@@ -106,9 +106,9 @@ async def test_beside_a_flood_a_small_sender_is_never_turned_away(hub: HttpHub) 
         await until(lambda: flood.turned_away > 0)
         statuses = [(await hub.send(small(hub), agency=LAND_OFFICE)).status for _ in range(40)]
         before = flood.turned_away
-        await until(lambda: flood.turned_away > before)
+        await until(lambda: flood.turned_away > before and flood.accepted)
     assert statuses == [202] * 40
-    assert flood.accepted > 40 and not flood.other
+    assert not flood.other
 
 
 async def test_a_sender_s_batches_wait_unread_when_it_sends_too_many_at_once(

@@ -1,12 +1,16 @@
 """A room that all senders share: never too full, and nobody is kept out of it by the greed of others."""
 
 from collections import Counter
+from datetime import UTC, datetime
 from random import Random
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lgsp.core.fairness import room_for
+from contracts.agency import AgencyCode
+from contracts.envelope import Envelope
+from lgsp.core.fairness import cost_of, room_for
 
 capacities = st.integers(1, 500)
 arrivals = st.tuples(st.integers(0, 30), st.integers(1, 400))  # (sender, envelopes)
@@ -73,3 +77,13 @@ def test_a_room_of_one_place_is_a_room() -> None:
     """Small as it is, it takes one in and turns the next one away."""
     assert room_for(0, 0, 1) == 1
     assert room_for(0, 1, 1) == room_for(1, 1, 1) == 0
+
+
+def test_a_large_envelope_takes_as_much_of_a_commit_as_many_small_ones() -> None:
+    """An ordinary one counts as one; ten megabytes count as hundreds."""
+    example = Envelope(
+        message_id="m", sender=AgencyCode("H01.1"), recipients=(AgencyCode("H01.2"),), kind="case.file/1",
+        created_at=datetime(2026, 11, 22, tzinfo=UTC), body=b"",
+    )  # fmt: skip
+    sizes = (8_000, 100_000, 10 * 1024 * 1024)
+    assert [cost_of(msgspec.structs.replace(example, body=b"x" * size)) for size in sizes] == [1, 4, 321]

@@ -140,3 +140,19 @@ async def test_one_who_brings_much_does_not_keep_others_waiting() -> None:
     committed = [item for batch in store.batches for item in batch]
     assert [item for item in committed if item < 5000] == list(range(100, 1100))
     assert [item for item in committed if item >= 5000] == [5000, 5001, 5002]
+
+
+async def test_what_is_large_fills_a_batch_sooner() -> None:
+    """Items that count as half of a batch go one at a time beside another owner, whose small ones pass in between."""
+    store = Store()
+    store.gate.clear()
+    group = Group(store.commit, max_batch=100, capacity=1000, cost_of=lambda item: 50 if item < 100 else 1)
+    first = asyncio.create_task(group.submit((101,), "large"))
+    await asyncio.sleep(0)
+    large = [asyncio.create_task(group.submit((n,), "large")) for n in range(4)]
+    small = [asyncio.create_task(group.submit((200 + n,), "small")) for n in range(2)]
+    await asyncio.sleep(0)
+    store.gate.set()
+    await asyncio.gather(first, *large, *small)
+    assert store.batches == [[101], [200], [0, 201], [1], [2], [3]]
+    assert group.held == 0
