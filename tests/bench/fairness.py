@@ -75,10 +75,10 @@ def measure(rounds: int, seconds: float, tell: Callable[[str], None]) -> list[Ro
 
 def _rows(alone: Sequence[Mapping[str, float]], beside: Sequence[Mapping[str, float]]) -> list[Row]:
     rows = []
-    for name in ("ms_p50", "ms_p99", "hub_cpu_ms_p50", "hub_cpu_ms_p99"):
+    for name in ("ms_p50", "ms_p99", "cpu_ms_p50", "cpu_ms_p99"):
         before, during = ([one[name] for one in samples] for samples in (alone, beside))
         rows.append(row("fairness", _SETUP, f"alone_{name}", "ms", before))
-        rows.append(row("fairness", _SETUP, f"beside_flood_{name}", "ms", during, before, f"alone_{name}"))
+        rows.append(row("fairness", _SETUP, f"beside_{name}", "ms", during, before, f"alone_{name}"))
     rows.append(row("fairness", _SETUP, "turned_away", "posts", [one["turned_away"] for one in beside]))
     rows.append(row("fairness", _SETUP, "flood_accepted_per_s", "1/s", [one["flood_accepted_per_s"] for one in beside]))
     return rows
@@ -124,7 +124,7 @@ class Small:
                 turned_away += 1
             time.sleep(_PAUSE_S)
         times = {f"ms_{name}": value for name, value in quantiles(took_ms).items()}
-        times |= {f"hub_cpu_ms_{name}": value for name, value in quantiles(cpu_ms).items()}
+        times |= {f"cpu_ms_{name}": value for name, value in quantiles(cpu_ms).items()}
         return {**times, "accepted": float(len(took_ms)), "turned_away": float(turned_away)}
 
     def _post(self) -> int:
