@@ -1,7 +1,9 @@
 """Every store keeps every promise of `lgsp.ports`: the suite below runs once per store."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,11 +15,19 @@ from tests.compliance.hold_suite import *  # noqa: F403
 from tests.compliance.journal_suite import *  # noqa: F403  (the suite is what this module collects)
 from tests.compliance.lanes_suite import *  # noqa: F403
 from tests.compliance.records_suite import *  # noqa: F403
+from tests.sim.memory import MemoryStore
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
     """Opens the same store again and again: as another process would, or after a restart."""
+    if request.param == "memory":
+        memory: Any = _Elsewhere(MemoryStore())
+
+        async def open_memory() -> Store:
+            return memory
+
+        return open_memory
     if request.param == "sqlite":
         path = tmp_path / "journal.db"
 
@@ -33,6 +43,22 @@ def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
         return await PostgresStore.open(dsn, timeout_s=10)
 
     return open_postgres
+
+
+class _Elsewhere:
+    """A store whose calls let others have their turn first, as those do that leave the loop."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._store, name)
+
+        async def call(*args: Any) -> Any:
+            await asyncio.sleep(0)
+            return await method(*args)
+
+        return call
 
 
 @pytest.fixture

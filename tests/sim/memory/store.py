@@ -1,0 +1,217 @@
+"""Every promise of `lgsp.ports.Store` but the disk. No call ever suspends, so each is one transaction at one instant: a crash at
+any await of its caller finds it done or not begun."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from contracts.agency import AgencyCode
+from lgsp.core.admission import Admitted
+from lgsp.core.directory import Agency, Directory
+from lgsp.core.hold import Cause, Hold
+from lgsp.core.lifecycle import State
+from lgsp.core.replay import DeadLetterFilter, Replay
+from lgsp.journal.codec import micros
+from lgsp.ports import (
+    Accepted,
+    Balance,
+    Credential,
+    DeadLetter,
+    DeadLetterCount,
+    EnvelopeRecord,
+    Event,
+    HeldRecipient,
+    HoldChange,
+    Looked,
+    MailboxEntry,
+    Occurrence,
+    Ref,
+    Reused,
+    Settled,
+    Settlement,
+    Work,
+)
+from tests.sim.memory import dead, holding, moving, reading
+from tests.sim.memory.tables import Tables
+
+
+class MemoryStore:
+    """`tables` may be looked at, at any time: nothing but what is committed can be seen."""
+
+    def __init__(self) -> None:
+        self.tables = Tables()
+
+    async def accept(self, batch: Sequence[Admitted], now: datetime, ready_lease_s: float) -> list[Accepted | Reused]:
+        with self.tables.transaction():
+            return [moving.accept(self.tables, admitted, micros(now), ready_lease_s) for admitted in batch]
+
+    async def hydrate(self, refs: Sequence[Ref]) -> list[Work]:
+        return reading.hydrate(self.tables, refs)
+
+    async def settle(self, batch: Sequence[Settlement], now: datetime, ready_lease_s: float) -> list[Settled]:
+        with self.tables.transaction():
+            return moving.settle(self.tables, batch, micros(now), ready_lease_s)
+
+    async def mark_queued(self, refs: Sequence[Ref], stuck_at: datetime) -> None:
+        with self.tables.transaction():
+            moving.mark_queued(self.tables, refs, micros(stuck_at))
+
+    async def take_due(self, now: datetime, limit: int, lease_s: float) -> list[Ref]:
+        with self.tables.transaction():
+            return moving.take_due(self.tables, micros(now), limit, lease_s)
+
+    async def requeue_all(self, now: datetime, lease_s: float = 0.0) -> int:
+        with self.tables.transaction():
+            return moving.requeue_all(self.tables, micros(now), lease_s)
+
+    async def overdue(self, now: datetime, grace_s: float, limit: int) -> list[Work]:
+        return reading.overdue(self.tables, micros(now), grace_s, limit)
+
+    async def change_hold(self, recipient: str, change: Callable[[Hold | None], Hold | None], now: datetime) -> HoldChange:
+        with self.tables.transaction():
+            return holding.change_hold(self.tables, recipient, change, micros(now))
+
+    async def hold(self, recipient: str) -> Hold | None:
+        return self.tables.holds.get(recipient)
+
+    async def let_go(
+        self, now: datetime, limit: int, lease_s: float, probes_s: Sequence[float]
+    ) -> tuple[list[Ref], list[HoldChange]]:
+        with self.tables.transaction():
+            return holding.let_go(self.tables, micros(now), limit, lease_s, probes_s)
+
+    async def keep_parked(self, delivery_ids: Sequence[int], until: datetime) -> None:
+        with self.tables.transaction():
+            holding.keep_parked(self.tables, delivery_ids, micros(until))
+
+    async def mark_fetched(self, delivery_ids: Sequence[int], now: datetime) -> list[bool]:
+        with self.tables.transaction():
+            return holding.mark_fetched(self.tables, delivery_ids, micros(now))
+
+    async def answer_recall(self, delivery_ids: Sequence[int], agreed: bool, now: datetime) -> int:
+        with self.tables.transaction():
+            return holding.answer_recall(self.tables, delivery_ids, agreed, micros(now))
+
+    async def start_replay(self, replay: Replay) -> int:
+        with self.tables.transaction():
+            return dead.start_replay(self.tables, replay)
+
+    async def step_replays(self, now: datetime, limit: int, lease_s: float) -> list[Ref]:
+        with self.tables.transaction():
+            return dead.step_replays(self.tables, micros(now), limit, lease_s)
+
+    async def cancel_replay(self, replay_id: int, now: datetime) -> Replay | None:
+        with self.tables.transaction():
+            return dead.cancel_replay(self.tables, replay_id, micros(now))
+
+    async def resolve_dead_letters(self, which: DeadLetterFilter, operator: str, note: str, now: datetime) -> int:
+        with self.tables.transaction():
+            return dead.resolve(self.tables, which, operator, note, micros(now))
+
+    async def ping(self) -> None:
+        return None
+
+    async def close(self) -> None:
+        return None
+
+    async def mailbox(self, recipient: AgencyCode, after: int, limit: int) -> list[MailboxEntry]:
+        return reading.mailbox(self.tables, recipient, after, limit)
+
+    async def fetch(self, delivery_id: int) -> Work | None:
+        one = self.tables.deliveries.get(delivery_id)
+        return None if one is None else reading.work_of(self.tables, one)
+
+    async def outline(self, delivery_ids: Sequence[int]) -> list[Work]:
+        known = sorted(set(delivery_ids) & self.tables.deliveries.keys())
+        return [reading.outline_of(self.tables, self.tables.deliveries[number]) for number in known]
+
+    async def envelope(self, sender: AgencyCode, message_id: str) -> EnvelopeRecord | None:
+        kept = self.tables.known.get((sender, message_id))
+        return None if kept is None else reading.record_of(self.tables, kept)
+
+    async def timeline(self, *sequences: int) -> list[Event]:
+        return reading.timeline(self.tables, sequences)
+
+    async def find_case(self, text: str, party: AgencyCode | None, limit: int) -> list[EnvelopeRecord]:
+        return reading.find_case(self.tables, text, party, limit)
+
+    async def attachment_open_to(self, digest: str, agency: AgencyCode) -> bool:
+        return (digest, agency) in self.tables.files
+
+    async def record_upload(self, digest: str, size_bytes: int, agency: AgencyCode, now: datetime) -> None:
+        self.tables.files[digest, agency] = size_bytes
+
+    async def uploads(self, digests: Sequence[str], agency: AgencyCode) -> dict[str, int]:
+        files = self.tables.files
+        return {digest: files[digest, agency] for digest in digests if (digest, agency) in files}
+
+    async def balance(self) -> Balance:
+        return reading.balance(self.tables)
+
+    async def mismatches(self, after: int, limit: int) -> Looked | None:
+        return reading.mismatches(self.tables, after, limit)
+
+    async def dead_letters(self, which: DeadLetterFilter, after: int, limit: int) -> list[DeadLetter]:
+        return dead.dead_letters(self.tables, which, after, limit)
+
+    async def count_dead_letters(self, which: DeadLetterFilter, now: datetime) -> DeadLetterCount:
+        return dead.count_dead_letters(self.tables, which, micros(now))
+
+    async def replay(self, replay_id: int) -> Replay | None:
+        return self.tables.replays[replay_id - 1] if 1 <= replay_id <= len(self.tables.replays) else None
+
+    async def replays(self, limit: int) -> list[Replay]:
+        return self.tables.replays[::-1][:limit]
+
+    async def holds(self, limit: int) -> list[HeldRecipient]:
+        return holding.holds(self.tables, limit)
+
+    async def count_queued(self, recipient: AgencyCode | None) -> int:
+        queued = [one for one in self.tables.open.values() if one.state is State.QUEUED]
+        return sum(recipient in (None, one.row.recipient) for one in queued)
+
+    async def count_holds(self) -> dict[Cause, int]:
+        return dict(Counter(hold.cause for hold in self.tables.holds.values()))
+
+    async def occurrences(self, recipient: str | None, limit: int) -> list[Occurrence]:
+        found = [one for one in self.tables.occurrences if recipient in (None, one.recipient)]
+        return found[::-1][:limit]
+
+    async def directory_version(self) -> int:
+        return self.tables.version
+
+    async def directory(self) -> Directory:
+        return Directory(self.tables.version, [self.tables.agencies[code] for code in sorted(self.tables.agencies)])
+
+    async def save_agencies(self, agencies: Sequence[Agency]) -> int:
+        self.tables.agencies.update((agency.code, agency) for agency in agencies)
+        return self._raise_version()
+
+    async def change_agencies(self, change: Callable[[Directory], Sequence[Agency]]) -> int:
+        changed = change(await self.directory())
+        return await self.save_agencies(changed) if changed else self.tables.version
+
+    async def credential(self, client_id: str) -> Credential | None:
+        return self.tables.credentials.get(client_id)
+
+    async def save_credentials(self, credentials: Sequence[Credential]) -> None:
+        self.tables.credentials.update((one.client_id, one) for one in credentials)
+        self._raise_version()
+
+    async def certificate_owner(self, fingerprint: str) -> AgencyCode | None:
+        return self.tables.certificates.get(fingerprint)
+
+    async def save_certificate(self, fingerprint: str, agency: AgencyCode) -> None:
+        self.tables.certificates[fingerprint] = agency
+        self._raise_version()
+
+    async def remove_certificate(self, fingerprint: str, agency: AgencyCode) -> bool:
+        if self.tables.certificates.get(fingerprint) != agency:
+            return False
+        del self.tables.certificates[fingerprint]
+        self._raise_version()
+        return True
+
+    def _raise_version(self) -> int:
+        self.tables.version += 1
+        return self.tables.version
