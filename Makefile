@@ -8,7 +8,7 @@ LOCK := $(BIN)/uv pip compile --no-config --quiet --universal --generate-hashes 
 	--python-version 3.11 --custom-compile-command "make lock" $(UPGRADE) pyproject.toml --extra demo --group build
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench soak lock clean
+.PHONY: help run test check bench sim soak lock clean
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ check: .venv/.test-ready ## Lint, format, types, direction of imports, locks
 bench: .venv/.test-ready ## Measure throughput against the bare relay; results also in build/bench.json
 	@deploy/install/test-servers.sh
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+sim: .venv/.test-ready ## Run the hub on virtual time, fault schedules drawn from seeds (ARGS="--seeds N --start S | --seed X --trace")
+	@$(BIN)/python -m tests.sim $(ARGS)
 
 soak: .venv/.test-ready ## Kill, stop and cut off everything for a while and judge what arrived (ARGS="--minutes N --seed S")
 	@deploy/install/test-servers.sh

@@ -8,7 +8,7 @@ class Bell:
     """One-shot waits by name. Costs nothing for names nobody waits for."""
 
     def __init__(self) -> None:
-        self._waiting: dict[str, set[asyncio.Future[None]]] = {}
+        self._waiting: dict[str, dict[asyncio.Future[None], None]] = {}  # in the order in which they came
 
     def ring(self, names: Iterable[str]) -> None:
         """Wakes everybody who waits for one of these names."""
@@ -22,12 +22,12 @@ class Bell:
     async def wait(self, name: str, timeout_s: float) -> None:
         """Returns when the bell rings for `name`, or after `timeout_s`."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(name, set()).add(future)
+        self._waiting.setdefault(name, {})[future] = None
         try:
             await asyncio.wait((future,), timeout=timeout_s)
         finally:
             waiting = self._waiting.get(name)
             if waiting is not None:
-                waiting.discard(future)
+                waiting.pop(future, None)
                 if not waiting:
                     del self._waiting[name]
