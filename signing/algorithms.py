@@ -1,0 +1,118 @@
+"""Digests and signature methods of XML Signature (RFC 9231) by their URIs, and what a key must be like.
+
+HMAC does not exist here: a public key can never be taken for a secret.
+"""
+
+import hashlib
+from binascii import Error as Base64Error
+from binascii import a2b_base64
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+
+from signing import profiles
+from signing.rules import Refused
+
+RSA_BITS = range(2048, 8193)
+_RSA_EXPONENTS = range(2**16 + 1, 2**64, 2)  # odd; longer ones only cost time
+_CURVE_OCTETS = {"secp256r1": 32, "secp384r1": 48}
+_XML_SPACE = b" \t\r\n"
+
+_DIGESTS: Mapping[str, Callable[[bytes], "hashlib._Hash"]] = MappingProxyType(
+    {
+        profiles.SHA256: hashlib.sha256,
+        profiles.SHA384: hashlib.sha384,
+        profiles.SHA512: hashlib.sha512,
+        profiles.LEGACY_SHA1: lambda octets: hashlib.sha1(octets, usedforsecurity=False),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Method:
+    family: str  # "rsa", "pss" or "ecdsa"
+    hash: hashes.HashAlgorithm
+
+
+_METHODS: Mapping[str, _Method] = MappingProxyType(
+    {
+        profiles.RSA_SHA256: _Method("rsa", hashes.SHA256()),
+        profiles.RSA_SHA384: _Method("rsa", hashes.SHA384()),
+        profiles.RSA_SHA512: _Method("rsa", hashes.SHA512()),
+        profiles.PSS_SHA256: _Method("pss", hashes.SHA256()),
+        profiles.PSS_SHA384: _Method("pss", hashes.SHA384()),
+        profiles.PSS_SHA512: _Method("pss", hashes.SHA512()),
+        profiles.ECDSA_SHA256: _Method("ecdsa", hashes.SHA256()),
+        profiles.ECDSA_SHA384: _Method("ecdsa", hashes.SHA384()),
+        profiles.ECDSA_SHA512: _Method("ecdsa", hashes.SHA512()),
+        profiles.LEGACY_RSA_SHA1: _Method("rsa", hashes.SHA1()),  # noqa: S303 - only where a profile names it
+    }
+)
+_PKCS1 = padding.PKCS1v15()
+
+
+def digest(method: str, octets: bytes) -> bytes:
+    """`method`: a digest URI that the profile allows."""
+    return _DIGESTS[method](octets).digest()
+
+
+def digest_octets(method: str) -> int:
+    """How long a digest by `method` is."""
+    return _DIGESTS[method](b"").digest_size
+
+
+def base64(text: str | None, place: str, code: str = "signature.base64") -> bytes:
+    """Strictly, but for XML white space. Raises Refused `code`."""
+    try:
+        found = (text or "").encode("ascii").translate(None, _XML_SPACE)
+        octets = a2b_base64(found, strict_mode=True)
+    except (UnicodeEncodeError, Base64Error):
+        raise Refused(code, place, "not base64") from None
+    if not octets:
+        raise Refused(code, place, "empty")
+    return octets
+
+
+def check_key(key: CertificatePublicKeyTypes) -> None:
+    """Raises Refused `key.type` or `key.strength`."""
+    if isinstance(key, rsa.RSAPublicKey):
+        if key.key_size not in RSA_BITS or key.public_numbers().e not in _RSA_EXPONENTS:
+            raise Refused("key.strength", "KeyInfo", f"RSA {key.key_size} bits")
+    elif isinstance(key, ec.EllipticCurvePublicKey):
+        if key.curve.name not in _CURVE_OCTETS:
+            raise Refused("key.strength", "KeyInfo", f"curve {key.curve.name}")
+    else:
+        raise Refused("key.type", "KeyInfo", type(key).__name__)
+
+
+def verify_value(method: str, key: CertificatePublicKeyTypes, value: bytes, octets: bytes) -> None:
+    """That `value` is the signature of `octets` by the holder of `key`, which passed `check_key`.
+
+    Raises Refused `key.type` or `signature.value`.
+    """
+    how = _METHODS[method]
+    try:
+        if isinstance(key, rsa.RSAPublicKey) and how.family == "rsa":
+            key.verify(value, octets, _PKCS1, how.hash)
+        elif isinstance(key, rsa.RSAPublicKey) and how.family == "pss":
+            key.verify(value, octets, padding.PSS(padding.MGF1(how.hash), how.hash.digest_size), how.hash)
+        elif isinstance(key, ec.EllipticCurvePublicKey) and how.family == "ecdsa":
+            key.verify(_der(value, key.curve.name), octets, ec.ECDSA(how.hash))
+        else:
+            raise Refused("key.type", "KeyInfo", f"the key does not go with {method}")
+    except InvalidSignature:
+        raise Refused("signature.value", "SignatureValue") from None
+
+
+def _der(value: bytes, curve: str) -> bytes:
+    """XMLDSig 1.1, 6.4.3: r and s side by side, each as long as the order of the curve."""
+    octets = _CURVE_OCTETS[curve]
+    if len(value) != 2 * octets:
+        raise Refused("signature.value", "SignatureValue", f"{len(value)} octets instead of {2 * octets}")
+    return encode_dss_signature(int.from_bytes(value[:octets]), int.from_bytes(value[octets:]))

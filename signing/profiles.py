@@ -1,0 +1,162 @@
+"""Profiles of XML signatures, as data: what a signature must look like to be looked at. Anything else is refused.
+
+A profile is part of the evidence (its `name` stands in each report), so a change of what it allows is a new name.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+DSIG = "http://www.w3.org/2000/09/xmldsig#"
+XADES = "http://uri.etsi.org/01903/v1.3.2#"
+QCVN_102 = "http://www.mic.gov.vn/TBT/QCVN_102_2016"
+E_DOC = "http://www.e-doc.vn/Schema/"
+
+ENVELOPED = f"{DSIG}enveloped-signature"
+EXCLUSIVE_C14N = "http://www.w3.org/2001/10/xml-exc-c14n#"
+INCLUSIVE_C14N = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
+
+_MORE_2001 = "http://www.w3.org/2001/04/xmldsig-more#"
+_MORE_2007 = "http://www.w3.org/2007/05/xmldsig-more#"
+
+SHA256, SHA384, SHA512 = (
+    "http://www.w3.org/2001/04/xmlenc#sha256",
+    f"{_MORE_2001}sha384",
+    "http://www.w3.org/2001/04/xmlenc#sha512",
+)
+DIGESTS = frozenset({SHA256, SHA384, SHA512})
+LEGACY_SHA1, LEGACY_RSA_SHA1 = f"{DSIG}sha1", f"{DSIG}rsa-sha1"
+
+RSA_SHA256, RSA_SHA384, RSA_SHA512 = (f"{_MORE_2001}rsa-sha{bits}" for bits in (256, 384, 512))
+PSS_SHA256, PSS_SHA384, PSS_SHA512 = (f"{_MORE_2007}sha{bits}-rsa-MGF1" for bits in (256, 384, 512))  # RFC 9231, 2.3.10
+ECDSA_SHA256, ECDSA_SHA384, ECDSA_SHA512 = (f"{_MORE_2001}ecdsa-sha{bits}" for bits in (256, 384, 512))
+METHODS = frozenset(
+    {
+        RSA_SHA256, RSA_SHA384, RSA_SHA512,
+        PSS_SHA256, PSS_SHA384, PSS_SHA512,
+        ECDSA_SHA256, ECDSA_SHA384, ECDSA_SHA512,
+    }
+)  # fmt: skip
+
+
+class Presence(StrEnum):
+    """Whether XAdES signed properties stand in the signature."""
+
+    REQUIRED = "required"
+    OPTIONAL = "optional"
+    FORBIDDEN = "forbidden"
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """What is refused before any work is done on it (signing.md names the measured attacks).
+
+    `namespaces`: declarations in the whole document. `tags`: "<" in the octets. `attributes`: of one element. `depth` is checked
+    where `huge_texts` lifts the parser's own limits (256 levels, 10 MB a text). `certificates`: in KeyInfo.
+    """
+
+    octets: int = 10 * 2**20
+    tags: int = 200_000
+    depth: int = 256
+    attributes: int = 64
+    namespaces: int = 64
+    certificates: int = 8
+    certificate_chars: int = 16_384
+    huge_texts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """The only shape that is accepted.
+
+    `roots`: local names the root may have; empty: any. `places`: from the root downwards to the signature's parent, alternatives;
+    each step is the only child of that name, and the signature is the parent's last child. `namespaces`: of root and steps
+    (None: no namespace), looked at only where `roots` or steps are named. `signature_namespaces`: of Signature and all its parts.
+    `transforms`: whole lists, in order; a list without a canonicalization means inclusive C14N (XMLDSig 1.1, 4.4.3.2).
+    `key_hints`: further parts of X509Data, tolerated and not read. `legacy`: what it accepts is too weak for anything else.
+    `root_id`: name of the attribute by which a reference may name the root.
+    """
+
+    name: str
+    title_vi: str
+    title_en: str
+    roots: frozenset[str] = frozenset()
+    places: tuple[tuple[str, ...], ...] = ((),)
+    namespaces: frozenset[str | None] = frozenset()
+    signature_namespaces: frozenset[str] = frozenset({DSIG})
+    canonicalizations: frozenset[str] = frozenset({EXCLUSIVE_C14N})
+    transforms: frozenset[tuple[str, ...]] = frozenset({(ENVELOPED, EXCLUSIVE_C14N)})
+    property_transforms: frozenset[tuple[str, ...]] = frozenset({(EXCLUSIVE_C14N,)})
+    methods: frozenset[str] = METHODS
+    digests: frozenset[str] = DIGESTS
+    properties: Presence = Presence.FORBIDDEN
+    key_hints: frozenset[str] = frozenset()
+    root_id: str = "Id"
+    caps: Caps = Caps()
+    clock_skew_s: int = 300
+    legacy: bool = False
+
+
+ENVELOPE = Profile(
+    name="envelope/1",
+    title_vi="Phong bì XML của trục, chữ ký XMLDSig là phần tử con cuối cùng của phần tử gốc",
+    title_en="XML envelope of the hub; XMLDSig as the last child of the root",
+)
+
+ENVELOPE_XADES = Profile(
+    name="envelope-xades/1",
+    title_vi="Phong bì XML của trục, chữ ký XAdES-B (EN 319 132-1) là phần tử con cuối cùng của phần tử gốc",
+    title_en="XML envelope of the hub; XAdES-B (EN 319 132-1) as the last child of the root",
+    properties=Presence.REQUIRED,
+)
+
+# The vendors' kits write inclusive C14N and, one of them, Signature without a declaration of its own, which puts it into the
+# namespace of QCVN 102.
+_EDXML_C14N = frozenset({EXCLUSIVE_C14N, INCLUSIVE_C14N})
+_EDXML_CAPS = Caps(octets=70 * 2**20, huge_texts=True)
+
+EDXML = Profile(
+    name="edxml/1",
+    title_vi="Gói tin edXML (QCVN 102:2016/BTTTT), chữ ký là phần tử con cuối cùng của edXMLHeader",
+    title_en="edXML packet (QCVN 102:2016/BTTTT); signature as the last child of edXMLHeader",
+    roots=frozenset({"edXML", "EdXML", "edXMLEnvelope"}),
+    places=(("edXMLEnvelope", "edXMLHeader"), ("edXMLHeader",)),
+    namespaces=frozenset({QCVN_102, E_DOC, None}),
+    signature_namespaces=frozenset({DSIG, QCVN_102}),
+    canonicalizations=_EDXML_C14N,
+    transforms=frozenset({(ENVELOPED,), *((ENVELOPED, one) for one in _EDXML_C14N)}),
+    property_transforms=frozenset({(one,) for one in _EDXML_C14N}),
+    properties=Presence.OPTIONAL,
+    key_hints=frozenset({"X509SubjectName", "X509IssuerSerial"}),
+    caps=_EDXML_CAPS,
+)
+
+# SHA-1 signatures can be forged by who can have two documents signed. Chosen by name for old packets, never by itself.
+EDXML_LEGACY = Profile(
+    name="edxml-legacy-sha1/1",
+    title_vi="Gói tin edXML cũ, chấp nhận SHA-1 (chỉ để tra cứu, không đủ an toàn cho văn bản mới)",
+    title_en="Old edXML packet, SHA-1 accepted (to look things up; not safe for anything new)",
+    roots=EDXML.roots,
+    places=EDXML.places,
+    namespaces=EDXML.namespaces,
+    signature_namespaces=EDXML.signature_namespaces,
+    canonicalizations=_EDXML_C14N,
+    transforms=EDXML.transforms,
+    property_transforms=EDXML.property_transforms,
+    methods=METHODS | {LEGACY_RSA_SHA1},
+    digests=DIGESTS | {LEGACY_SHA1},
+    properties=Presence.OPTIONAL,
+    key_hints=EDXML.key_hints,
+    caps=_EDXML_CAPS,
+    legacy=True,
+)
+
+PROFILES: Mapping[str, Profile] = MappingProxyType(
+    {
+        "envelope": ENVELOPE,
+        "envelope-xades": ENVELOPE_XADES,
+        "edxml": EDXML,
+        "edxml-legacy": EDXML_LEGACY,
+    }
+)
