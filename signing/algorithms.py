@@ -33,6 +33,8 @@ _DIGESTS: Mapping[str, Callable[[bytes], "hashlib._Hash"]] = MappingProxyType(
     }
 )
 
+DIGEST_OCTETS: Mapping[str, int] = MappingProxyType({uri: make(b"").digest_size for uri, make in _DIGESTS.items()})
+
 
 @dataclass(frozen=True, slots=True)
 class _Method:
@@ -60,11 +62,6 @@ _PKCS1 = padding.PKCS1v15()
 def digest(method: str, octets: bytes) -> bytes:
     """`method`: a digest URI that the profile allows."""
     return _DIGESTS[method](octets).digest()
-
-
-def digest_octets(method: str) -> int:
-    """How long a digest by `method` is."""
-    return _DIGESTS[method](b"").digest_size
 
 
 def base64(text: str | None, place: str, code: str = "signature.base64") -> bytes:

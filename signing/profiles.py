@@ -52,8 +52,9 @@ class Presence(StrEnum):
 class Caps:
     """What is refused before any work is done on it (signing.md names the measured attacks).
 
-    `namespaces`: declarations in the whole document. `tags`: "<" in the octets. `attributes`: of one element. `depth` is checked
-    where `huge_texts` lifts the parser's own limits (256 levels, 10 MB a text). `certificates`: in KeyInfo.
+    `namespaces`: declarations in the whole document. `tags`: "<" in the octets. `attributes`: of one element, counted where they
+    can cost anything (tags of 2 to 4 KB, or large documents). `depth` is checked where `huge_texts` lifts the parser's own limits
+    (256 levels, 10 MB a text). `certificates`: in KeyInfo.
     """
 
     octets: int = 10 * 2**20

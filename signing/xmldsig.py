@@ -9,12 +9,12 @@ from functools import lru_cache
 
 from lxml import etree
 
-from signing.algorithms import base64, digest_octets
+from signing.algorithms import DIGEST_OCTETS, base64
 from signing.profiles import LEGACY_SHA1, Presence, Profile
 from signing.rules import Refused
 from signing.xml import local_name, namespace
 
-_ID, _ALGORITHM, _NONE = frozenset({"Id"}), frozenset({"Algorithm"}), frozenset[str]()
+_ID, _NONE = frozenset({"Id"}), frozenset[str]()
 _REFERENCE = frozenset({"Id", "URI", "Type"})
 
 
@@ -70,27 +70,22 @@ def find(root: etree._Element, profile: Profile) -> etree._Element:
 
     Raises Refused `signature.absent`, `signature.several` or `signature.misplaced`.
     """
-    ours = [one for one in root.iter("{*}Signature") if namespace(one) in profile.signature_namespaces]
-    if not ours:
+    signatures = [one for one in root.iter("{*}Signature") if namespace(one) in profile.signature_namespaces]
+    if not signatures:
         raise Refused("signature.absent", "/")
-    if len(ours) > 1:
-        raise Refused("signature.several", "/", f"{len(ours)} signatures")
-    signature = ours[0]
-    parent = signature.getparent()
-    if parent is None or signature.getnext() is not None or not any(parent is one for one in _parents(root, profile)):
-        raise Refused("signature.misplaced", f"{'' if parent is None else local_name(parent)}/Signature")
-    return signature
-
-
-def _parents(root: etree._Element, profile: Profile) -> list[etree._Element]:
-    """Elements at the places the profile names."""
-    if profile.roots and not (local_name(root) in profile.roots and namespace(root) in profile.namespaces):
-        return []
-    return [found for steps in profile.places if (found := _descend(root, steps, profile)) is not None]
+    if len(signatures) > 1:
+        raise Refused("signature.several", "/", f"{len(signatures)} signatures")
+    for steps in profile.places:
+        parent = _descend(root, steps, profile)
+        if parent is not None and len(parent) and parent[-1] is signatures[0]:
+            return signatures[0]
+    raise Refused("signature.misplaced", "Signature")
 
 
 def _descend(root: etree._Element, steps: tuple[str, ...], profile: Profile) -> etree._Element | None:
-    """None where a step is missing or ambiguous."""
+    """None where the root is another one, or a step is missing or ambiguous."""
+    if profile.roots and not (local_name(root) in profile.roots and namespace(root) in profile.namespaces):
+        return None
     element = root
     for step in steps:
         found = [one for one in element if local_name(one) == step and namespace(one) in profile.namespaces]
@@ -147,7 +142,7 @@ def _reference(element: etree._Element, tags: _Tags, profile: Profile) -> Refere
     _require_text(value, tags.digest_value, _NONE)
     digest_method = _allowed(method, tags.digest_method, profile.digests, "signature.digest_method")
     digest = base64(value.text, "DigestValue")
-    if len(digest) != digest_octets(digest_method):
+    if len(digest) != DIGEST_OCTETS[digest_method]:
         raise Refused("signature.base64", "DigestValue", f"{len(digest)} octets")
     names = tuple([_algorithm(one, tags.transform, "signature.transforms") for one in transforms])
     return Reference(uri, element.get("Type"), names, digest_method, digest)
@@ -183,10 +178,12 @@ def _require_text(element: etree._Element, tag: str, attributes: frozenset[str])
 
 def _algorithm(element: etree._Element, tag: str, code: str) -> str:
     """A method without parameters: InclusiveNamespaces, HMACOutputLength, XPath and the like are refused, not ignored."""
-    _require(element, tag, _ALGORITHM)
+    attributes = element.items()
+    if element.tag != tag or len(attributes) != 1 or attributes[0][0] != "Algorithm":
+        raise Refused("signature.shape", local_name(element)[:40], f"expected {tag.rpartition('}')[2]}")
     if len(element) or (element.text or "").strip():
         raise Refused(code, tag.rpartition("}")[2], "has parameters")
-    return element.get("Algorithm", "")
+    return str(attributes[0][1])
 
 
 def _allowed(element: etree._Element, tag: str, allowed: frozenset[str], code: str) -> str:
