@@ -24,6 +24,7 @@ from lgsp.commands.recall import recall
 from lgsp.commands.republish import republish
 from lgsp.commands.send import send
 from lgsp.commands.serve import gateway, run_hub, worker
+from lgsp.commands.signature import signature
 from lgsp.commands.status import status
 from lgsp.commands.trace import trace
 from lgsp.errors import LgspError, SettingsError
@@ -42,6 +43,7 @@ COMMANDS = (
     status,
     agency,
     contract,
+    signature,
     deadletter,
     balance,
     maintenance,

@@ -5,8 +5,6 @@ from datetime import datetime
 from enum import StrEnum
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.hashes import SHA256
 from lxml import etree
 
 from signing.rules import Rule
@@ -77,29 +75,6 @@ class Signer:
 
     der: bytes = field(repr=False)
     certificate: x509.Certificate = field(repr=False)
-
-    @property
-    def subject(self) -> str:
-        """RFC 4514."""
-        return self.certificate.subject.rfc4514_string()
-
-    @property
-    def issuer(self) -> str:
-        """RFC 4514."""
-        return self.certificate.issuer.rfc4514_string()
-
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 of the certificate, in hexadecimal."""
-        return self.certificate.fingerprint(SHA256()).hex()
-
-    @property
-    def key(self) -> str:
-        """Such as "RSA 2048" or "secp256r1"."""
-        key = self.certificate.public_key()
-        if isinstance(key, rsa.RSAPublicKey):
-            return f"RSA {key.key_size}"
-        return key.curve.name if isinstance(key, ec.EllipticCurvePublicKey) else type(key).__name__
 
 
 @dataclass(frozen=True, slots=True)
