@@ -28,6 +28,7 @@ _INTEGRITY = {
     "signature.value": Integrity.NOT_INTACT,
     "signature.digest": Integrity.NOT_INTACT,
 }
+_UNREADABLE = (x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 _BY_ID = "//*[@Id = $id or @ID = $id or @id = $id or @xml:id = $id]"
 _WITH_VALUE = etree.XPath("count(//@*[. = $id])")
 _WITH_ID = etree.XPath(f"count({_BY_ID})")
@@ -145,14 +146,19 @@ def _check_digest(reference: Reference, element: etree._Element, what: str, seen
 
 @lru_cache(maxsize=1024)
 def _signer(text: str) -> Signer:
-    """Facts of a certificate, not a verdict: what is remembered here is the same for everybody. Raises Refused `key.*`."""
+    """Facts of a certificate, not a verdict: what is remembered here is the same for everybody. Raises Refused `key.*`.
+
+    All of it is read, since `cryptography` reads most parts only when they are asked for.
+    """
     der = base64(text, "X509Certificate", "key.certificate")
     try:
         certificate = x509.load_der_x509_certificate(der)
         key = certificate.public_key()
+        _ = (certificate.subject, certificate.issuer, certificate.extensions, certificate.not_valid_before_utc)
+        _ = (certificate.not_valid_after_utc, certificate.serial_number)
     except UnsupportedAlgorithm as error:
         raise Refused("key.type", "X509Certificate", type(error).__name__) from None
-    except ValueError as error:
+    except (ValueError, *_UNREADABLE) as error:
         raise Refused("key.certificate", "X509Certificate", type(error).__name__) from None
     check_key(key)
     return Signer(der, certificate)

@@ -19,7 +19,7 @@ _PROLOG = re.compile(
     rb"(?:[ \t\r\n]+standalone[ \t\r\n]*=[ \t\r\n]*[\"'](?:yes|no)[\"'])?[ \t\r\n]*\?>)?"
     rb"[ \t\r\n]*<(?P<root>[^!?])?"
 )
-_DECLARATION = (b"<?xml", b"\xef\xbb\xbf<?xml")
+_DECLARATION = (b"<?xml ", b"<?xml\t", b"<?xml\r", b"<?xml\n")
 _NAMESPACE_DECLARATION = re.compile(rb"xmlns")
 _SMALLEST_TAG = 4  # octets: <a/>
 _SMALL_OCTETS = 256 * 1024
@@ -61,14 +61,17 @@ def _check_octets(octets: bytes, caps: Caps) -> None:
 
 
 def _odd_prolog(octets: bytes) -> Refused:
+    """Why what stands before the root is not allowed."""
     if b"<!DOCTYPE" in octets:
         return Refused("xml.document_type", "/")
-    if not octets.startswith(_DECLARATION):
-        return Refused("xml.not_well_formed", "/", "does not begin with an element")
-    behind = octets.partition(b"?>")[2].lstrip()
-    if behind.startswith((b"<!", b"<?")):
+    declaration, _, behind = octets.removeprefix(b"\xef\xbb\xbf").lstrip().partition(b"?>")
+    if not declaration.startswith(_DECLARATION):
+        behind = declaration
+    if behind.lstrip().startswith((b"<!", b"<?")):
         return Refused("xml.comment_or_instruction", "/")
-    return Refused("xml.not_utf8", "/", "XML declaration")
+    if declaration.startswith(_DECLARATION):
+        return Refused("xml.not_utf8", "/", "XML declaration")
+    return Refused("xml.not_well_formed", "/", "does not begin with an element")
 
 
 def _may_have_long_tags(octets: bytes) -> bool:

@@ -76,7 +76,7 @@ def _swap(octets: bytes, chance: Random) -> bytes:
 
 
 def _any(root: etree._Element, chance: Random) -> etree._Element:
-    return chance.choice(list(root.iter()))
+    return chance.choice(list(root.iter("*")))
 
 
 def _remove(root: etree._Element, chance: Random) -> None:

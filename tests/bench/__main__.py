@@ -1,4 +1,4 @@
-"""`make bench`, or `python -m tests.bench`: the hub against the bare relay, memory, and what each step costs."""
+"""`make bench`, or `python -m tests.bench`: the hub against the bare relay, memory, what each step costs, and signatures."""
 
 import sys
 import tempfile
@@ -10,7 +10,7 @@ import click
 import msgspec
 from rich.console import Console
 
-from tests.bench import fairness, memory, report, stages, targets, throughput, urgency
+from tests.bench import fairness, memory, report, signatures, stages, targets, throughput, urgency
 from tests.bench.processes import BenchFailed, Child
 from tests.bench.report import Row
 from tests.bench.targets import World
@@ -18,8 +18,8 @@ from tests.bench.throughput import Plan, Runner
 from tests.servers import PostgresServer, RabbitServer, ServerFailed, ServerMissing
 
 RESULTS = Path("build/bench.json")
-PARTS = ("relay", "single", "batch100", "urgency", "memory", "stages", "fairness")
-_WITHOUT_SERVERS = {"stages", "fairness"}
+PARTS = ("relay", "single", "batch100", "urgency", "memory", "stages", "fairness", "signatures")
+_WITHOUT_SERVERS = {"stages", "fairness", "signatures"}
 _SINGLE, _BATCH = "/v1/envelopes", "/v1/envelopes:batch"
 _WIDTH = 110  # into a file or a pipe
 _SETUPS = ("embedded", "production", "production, 2 processes")
@@ -87,6 +87,11 @@ def _measure(console: Console, parts: set[str], setups: Sequence[str], plan: Pla
         rows += found
         fairness.show(console, found)
         fairness.check(found)
+    if "signatures" in parts:
+        with console.status("signatures: beside signxml and xmlsec"):
+            verified = signatures.measure(rounds=3 if quick else 9)
+        rows += verified
+        signatures.show(console, verified)
     if parts - _WITHOUT_SERVERS:
         with ExitStack() as stack, console.status("starting servers") as status:
             world, load = _open_world(stack)
