@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from lxml import etree
 
 from signing.rules import Rule
@@ -71,10 +72,12 @@ class SignedPart:
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """A certificate as enclosed; that it is anybody's is what `Trust` says. `der` is kept as evidence."""
+    """A certificate as enclosed; that it is anybody's is what `Trust` says. `der` is kept as evidence; `key` is that of the
+    certificate, kept because what it has computed for itself makes the next verification cheaper."""
 
     der: bytes = field(repr=False)
     certificate: x509.Certificate = field(repr=False)
+    key: CertificatePublicKeyTypes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

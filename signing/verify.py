@@ -86,8 +86,7 @@ def _verify(root: etree._Element, profile: Profile, at: datetime, seen: _Seen) -
     document, properties = _by_target(parts.references, root, profile, qualified)
     seen.signers = tuple([_signer(one) for one in parts.certificates])
     signer = seen.signers[0]
-    key = signer.certificate.public_key()
-    verify_value(parts.method, key, parts.value, canonical(parts.signed_info, parts.canonicalization))
+    verify_value(parts.method, signer.key, parts.value, canonical(parts.signed_info, parts.canonicalization))
     if qualified is not None and properties is not None:
         _check_digest(properties, qualified.signed, "signed_properties", seen)
         seen.properties = xades.read(qualified, signer, profile, at)
@@ -161,4 +160,4 @@ def _signer(text: str) -> Signer:
     except (ValueError, *_UNREADABLE) as error:
         raise Refused("key.certificate", "X509Certificate", type(error).__name__) from None
     check_key(key)
-    return Signer(der, certificate)
+    return Signer(der, certificate, key)

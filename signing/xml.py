@@ -28,17 +28,17 @@ _XML_ATTRIBUTE = "{http://www.w3.org/XML/1998/namespace}"
 
 
 def parse(octets: bytes, caps: Caps) -> etree._Element:
-    """The root. Raises Refused `xml.*`."""
+    """The root. There is no DTD, and nothing stands beside the root; within, there may be comments and processing instructions.
+
+    Raises Refused `xml.*`.
+    """
     _check_octets(octets, caps)
     try:
         root = etree.fromstring(octets, _parser(huge_texts=caps.huge_texts))
     except etree.XMLSyntaxError as error:
         line, column = error.position
         raise Refused("xml.not_well_formed", "/", f"line {line}, column {column}") from None
-    if root.getroottree().docinfo.internalDTD is not None:
-        raise Refused("xml.document_type", "/")
-    odd = next(root.iter(etree.Comment, etree.PI, etree.Entity), None)
-    if odd is not None or root.getnext() is not None or root.getprevious() is not None:
+    if root.getnext() is not None:
         raise Refused("xml.comment_or_instruction", "/")
     if _may_have_long_tags(octets) and _more_attributes_than(caps.attributes)(root):
         raise Refused("xml.too_many_attributes", "/", f"more than {caps.attributes} on one element")
@@ -78,7 +78,9 @@ def _may_have_long_tags(octets: bytes) -> bool:
     """Attributes are sorted by insertion, so the cost of an element grows with their square. Counting them exactly costs a walk
     over the document; it is taken where it may matter: with 2 KB free of "<" somewhere, or in a large document."""
     find, end = octets.find, len(octets) - _WINDOW
-    return end > _SMALL_OCTETS or any(find(b"<", start, start + _WINDOW) < 0 for start in range(0, end, _WINDOW))
+    if end > _SMALL_OCTETS:
+        return True
+    return any(find(b"<", start, start + _WINDOW) < 0 for start in range(0, end, _WINDOW))
 
 
 def _parser(*, huge_texts: bool) -> etree.XMLParser:

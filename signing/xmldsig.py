@@ -66,11 +66,16 @@ _tags = lru_cache(maxsize=8)(_Tags)
 
 
 def find(root: etree._Element, profile: Profile) -> etree._Element:
-    """The only signature of the document, at the only place where it may stand.
+    """The only signature of the document, at the only place where it may stand; one walk over the document, in C.
 
-    Raises Refused `signature.absent`, `signature.several` or `signature.misplaced`.
+    Raises Refused `xml.comment_or_instruction`, `signature.absent`, `signature.several` or `signature.misplaced`.
     """
-    signatures = [one for one in root.iter("{*}Signature") if namespace(one) in profile.signature_namespaces]
+    signatures: list[etree._Element] = []
+    for one in root.iter(etree.Comment, etree.PI, "{*}Signature"):
+        if not isinstance(one.tag, str):
+            raise Refused("xml.comment_or_instruction", "/")
+        if namespace(one) in profile.signature_namespaces:
+            signatures.append(one)
     if not signatures:
         raise Refused("signature.absent", "/")
     if len(signatures) > 1:
