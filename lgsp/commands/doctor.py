@@ -202,7 +202,7 @@ async def _journal(settings: "Settings") -> Finding:
 
 
 async def _recipients(settings: "Settings") -> AsyncIterator[Finding]:
-    """Whom deliveries cannot reach at the moment, and what was given up; nothing when the journal does not answer."""
+    """Whom deliveries cannot reach at the moment, and what was given up."""
     from lgsp.bootstrap import open_store
     from lgsp.core.hold import Cause
     from lgsp.core.replay import DeadLetterFilter
@@ -211,7 +211,11 @@ async def _recipients(settings: "Settings") -> AsyncIterator[Finding]:
         async with asyncio.timeout(_TIMEOUT_S), open_store(settings) as store:
             holds = [one for one in await store.holds(_HOLDS) if one.hold.cause is not Cause.RELEASING]
             dead = (await store.count_dead_letters(DeadLetterFilter(), datetime.now(UTC))).letters
-    except (LgspError, OSError, TimeoutError):
+    except (LgspError, OSError, TimeoutError) as error:
+        said = str(error) or type(error).__name__
+        yield Finding(
+            "recipients", "warning", f"who is on hold and what was given up is not known: {said}", "see the journal's line"
+        )
         return
     for cause, remedy in _ON_HOLD.items():
         names = [f"{one.hold.recipient} ({one.parked} parked)" for one in holds if one.hold.cause.label == cause]

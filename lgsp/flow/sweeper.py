@@ -76,8 +76,9 @@ class Sweeper:
         seen_to = 0
         if self._may_publish():
             seen_to = await self._let_go()
-            await self._replay()
         ended = await self._end_overdue()
+        if self._may_publish():  # last: a replay that looks for long must not keep the rest from being done
+            await self._replay()
         if swept or ended:
             log.debug("sweep.done", took_ms=round((loop_time() - started) * 1000), refs=swept, expired=ended)
         return swept == self._batch or ended == self._batch or seen_to == _HOLDS_AT_ONCE

@@ -62,11 +62,13 @@ class Load:
         self.sink = Sink(self.arrived, Random(chance.random()) if faults else None, refuses=faults)
         self.turned_away: Counter[str] = Counter()
         self.receipt_times: list[float] = []
+        self.longest_wait_s = 0.0  # of a delivery, from its receipt until its recipient had it
         self._chance = chance
         self._max_open = max_open
         self._numbers = count(1)
         self._stopping = False
         self._promised = 0
+        self._promised_at: dict[tuple[str, int], float] = {}
         self._arrived: set[tuple[str, int]] = set()
         self._desks: list[asyncio.Task[None]] = []
 
@@ -126,9 +128,15 @@ class Load:
         self.history.receipts.append(receipt)
         self.receipt_times.append(asyncio.get_running_loop().time())
         self._promised += len(receipt.deliveries)
+        now = asyncio.get_running_loop().time()
+        self._promised_at.update(((one.recipient, one.delivery_id), now) for one in receipt.deliveries)
 
     def arrived(self, arrival: Arrival) -> None:
         self.history.arrivals.append(arrival)
+        promised_at = self._promised_at.pop((arrival.recipient, arrival.delivery_id), None)
+        if promised_at is not None:
+            waited_s = asyncio.get_running_loop().time() - promised_at
+            self.longest_wait_s = max(self.longest_wait_s, waited_s)
         self._arrived.add((arrival.recipient, arrival.delivery_id))
 
     def _case(self, code: AgencyCode, chance: Random) -> _Case:
