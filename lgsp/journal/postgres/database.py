@@ -140,6 +140,8 @@ def session_settings(timeout_s: float) -> dict[str, str]:
         "enable_seqscan": "off",
         "enable_hashjoin": "off",
         "enable_mergejoin": "off",
+        "enable_bitmapscan": "off",  # reads all that matches before the first row is known, whatever the limit
+        "max_parallel_workers_per_gather": "0",
         "jit": "off",
     }
 
