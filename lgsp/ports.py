@@ -482,9 +482,9 @@ class DirectoryStore(Protocol):
         ...
 
     async def change_agencies(self, change: Callable[[Directory], Sequence[Agency]]) -> int:
-        """Saves what `change` makes of the directory as it is stored, in one write transaction: nobody's edit is lost between
-        reading and saving. The version afterwards; it stays when there is nothing to save. `change` is pure and quick; what it
-        raises comes out, and nothing was changed."""
+        """Saves what `change` makes of the directory as it is stored: nobody's edit is lost between reading and saving; where one
+        comes in between, `change` is asked again. The version afterwards; it stays when there is nothing to save. `change` is
+        pure and quick; what it raises comes out, and nothing was changed."""
         ...
 
     async def credential(self, client_id: str) -> Credential | None: ...

@@ -3,7 +3,6 @@ replaced as a whole when its version changes; a message is decided against one v
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date
-from functools import cached_property
 from types import MappingProxyType
 from typing import Literal
 
@@ -78,33 +77,20 @@ class Agency(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Directory:
-    """A snapshot, found by any code. `version` goes into what is decided with it."""
+    """A snapshot, found by any code. `version` goes into what is decided with it; `subscribers` have a standing wish for copies.
+    Of many agencies making one takes a while, asking it does not."""
 
     def __init__(self, version: int, agencies: Iterable[Agency]) -> None:
         self.version = version
         self.agencies: Mapping[str, Agency] = MappingProxyType({agency.code: agency for agency in agencies})
-
-    @cached_property
-    def _by_alias(self) -> dict[str, list[tuple[Alias, Agency]]]:
-        found: dict[str, list[tuple[Alias, Agency]]] = {}
+        self.subscribers = tuple(agency for agency in self.agencies.values() if agency.subscriptions)
+        self._by_alias: dict[str, list[tuple[Alias, Agency]]] = {}
+        self._left_to: dict[str, list[Agency]] = {}  # by the only successor they name
         for agency in self.agencies.values():
             for alias in agency.aliases:
-                found.setdefault(alias.code, []).append((alias, agency))
-        return found
-
-    @cached_property
-    def subscribers(self) -> tuple[Agency, ...]:
-        """Those with a standing wish for copies."""
-        return tuple(agency for agency in self.agencies.values() if agency.subscriptions)
-
-    @cached_property
-    def _left_to(self) -> dict[str, list[Agency]]:
-        """By the only successor they name."""
-        found: dict[str, list[Agency]] = {}
-        for agency in self.agencies.values():
+                self._by_alias.setdefault(alias.code, []).append((alias, agency))
             if len(agency.successors) == 1:
-                found.setdefault(agency.successors[0], []).append(agency)
-        return found
+                self._left_to.setdefault(agency.successors[0], []).append(agency)
 
     def known_as(self, code: str, on: date) -> Agency | None:
         """The agency that bore this code on that day: its own code first, else a valid alias, else an alias of any time."""

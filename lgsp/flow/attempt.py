@@ -192,7 +192,7 @@ class Attempts:
         closed: list[Agency] = []
 
         def close(directory: Directory) -> list[Agency]:
-            closed.extend(_closed(directory, recipient, url))
+            closed[:] = _closed(directory, recipient, url)
             return closed
 
         await _patiently(lambda: self._directory_store.change_agencies(close))

@@ -1,6 +1,6 @@
 """The directory, credentials and certificates. What writes is called inside `Database.writing` and raises the version."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -35,10 +35,15 @@ async def version(connection: Connection) -> int:
     return int(await connection.fetchval("SELECT directory_version FROM counters"))
 
 
-async def directory(connection: Connection) -> Directory:
-    """As `DirectoryStore.directory`, within a snapshot."""
-    documents = await connection.fetch("SELECT document::text FROM agencies ORDER BY code")
-    return Directory(await version(connection), [_agency_decoder.decode(document) for (document,) in documents])
+async def documents(connection: Connection) -> tuple[int, list[str]]:
+    """Version and agencies of a directory, within a snapshot; `decoded` makes it one."""
+    rows = await connection.fetch("SELECT document::text FROM agencies ORDER BY code")
+    return await version(connection), [document for (document,) in rows]
+
+
+def decoded(number: int, found: Sequence[str]) -> Directory:
+    """As `DirectoryStore.directory`. Of ten thousand agencies it takes too long for an event loop."""
+    return Directory(number, [_agency_decoder.decode(document) for document in found])
 
 
 async def save_agencies(connection: Connection, agencies: Sequence[Agency]) -> int:
@@ -48,10 +53,9 @@ async def save_agencies(connection: Connection, agencies: Sequence[Agency]) -> i
     return await _raise_version(connection)
 
 
-async def change_agencies(connection: Connection, change: Callable[[Directory], Sequence[Agency]]) -> int:
-    """As `DirectoryStore.change_agencies`."""
-    changed = change(await directory(connection))
-    return await save_agencies(connection, changed) if changed else await version(connection)
+async def save_agencies_at(connection: Connection, agencies: Sequence[Agency], seen: int) -> int | None:
+    """As `save_agencies`, if the directory is still at the version `seen`; None: it is not, and nothing is saved."""
+    return await save_agencies(connection, agencies) if await version(connection) == seen else None
 
 
 async def credential(connection: Connection, client_id: str) -> Credential | None:

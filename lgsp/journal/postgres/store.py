@@ -1,5 +1,6 @@
 """`lgsp.ports.Store` on PostgreSQL: which call is which transaction. The statements stand in the modules beside."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -226,15 +227,24 @@ class PostgresStore:
 
     async def directory(self) -> Directory:
         async with self._database.snapshot() as connection:
-            return await directory.directory(connection)
+            version, documents = await directory.documents(connection)
+        return await asyncio.to_thread(directory.decoded, version, documents)
 
     async def save_agencies(self, agencies: Sequence[Agency]) -> int:
         async with self._database.writing() as connection:
             return await directory.save_agencies(connection, agencies)
 
     async def change_agencies(self, change: Callable[[Directory], Sequence[Agency]]) -> int:
+        while True:  # all is read beside the write lock, which only tells whether somebody else was quicker
+            seen = await self.directory()
+            changed = change(seen)
+            saved = await self._save_agencies_at(changed, seen.version) if changed else seen.version
+            if saved is not None:
+                return saved
+
+    async def _save_agencies_at(self, agencies: Sequence[Agency], seen: int) -> int | None:
         async with self._database.writing() as connection:
-            return await directory.change_agencies(connection, change)
+            return await directory.save_agencies_at(connection, agencies, seen)
 
     async def credential(self, client_id: str) -> Credential | None:
         async with self._database.connection() as connection:

@@ -1,7 +1,7 @@
 """The directory, credentials, certificates and uploads. Those that write are called inside a transaction with the write lock."""
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -42,10 +42,9 @@ def save_agencies(connection: sqlite3.Connection, agencies: Sequence[Agency]) ->
     return _raise_version(connection)
 
 
-def change_agencies(connection: sqlite3.Connection, change: Callable[[Directory], Sequence[Agency]]) -> int:
-    """As `DirectoryStore.change_agencies`."""
-    changed = change(directory(connection))
-    return save_agencies(connection, changed) if changed else version(connection)
+def save_agencies_at(connection: sqlite3.Connection, agencies: Sequence[Agency], seen: int) -> int | None:
+    """As `save_agencies`, if the directory is still at the version `seen`; None: it is not, and nothing is saved."""
+    return save_agencies(connection, agencies) if version(connection) == seen else None
 
 
 def credential(connection: sqlite3.Connection, client_id: str) -> Credential | None:

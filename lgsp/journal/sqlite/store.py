@@ -242,7 +242,12 @@ class SqliteStore:
         return await self._writer.run(directory.save_agencies, agencies)
 
     async def change_agencies(self, change: Callable[[Directory], Sequence[Agency]]) -> int:
-        return await self._writer.run(directory.change_agencies, change)
+        while True:  # all is read beside the write lock, which only tells whether somebody else was quicker
+            seen = await self.directory()
+            changed = change(seen)
+            saved = await self._writer.run(directory.save_agencies_at, changed, seen.version) if changed else seen.version
+            if saved is not None:
+                return saved
 
     async def credential(self, client_id: str) -> Credential | None:
         return await self._readers.run(directory.credential, client_id)
