@@ -77,10 +77,10 @@ def _odd_prolog(octets: bytes) -> Refused:
 def _may_have_long_tags(octets: bytes) -> bool:
     """Attributes are sorted by insertion, so the cost of an element grows with their square. Counting them exactly costs a walk
     over the document; it is taken where it may matter: with 2 KB free of "<" somewhere, or in a large document."""
-    find, end = octets.find, len(octets) - _WINDOW
-    if end > _SMALL_OCTETS:
-        return True
-    return any(find(b"<", start, start + _WINDOW) < 0 for start in range(0, end, _WINDOW))
+    end, start = len(octets) - _WINDOW, 0
+    while start < end <= _SMALL_OCTETS and octets.find(b"<", start, start + _WINDOW) >= 0:
+        start += _WINDOW
+    return start < end
 
 
 def _parser(*, huge_texts: bool) -> etree.XMLParser:

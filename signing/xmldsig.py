@@ -4,8 +4,8 @@ Nothing is computed here, and nothing is ever looked for by name or by Id in the
 is known already.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from lxml import etree
 
@@ -18,8 +18,7 @@ _ID, _NONE = frozenset({"Id"}), frozenset[str]()
 _REFERENCE = frozenset({"Id", "URI", "Type"})
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(NamedTuple):
     """`uri`: as written. `digest`: as claimed, of the right length."""
 
     uri: str
@@ -29,8 +28,7 @@ class Reference:
     digest: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(NamedTuple):
     """What a signature is made of; each algorithm is one the profile allows. `certificates`: base64, the signer's first."""
 
     signed_info: etree._Element

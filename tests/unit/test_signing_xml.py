@@ -124,6 +124,35 @@ def test_what_is_handed_on_is_the_signed_content_without_the_signature(name: str
     assert etree.tostring(found, method="c14n") == etree.tostring(expected, method="c14n")
 
 
+CONTEXTS = {
+    "unused namespaces": ('<edXML xmlns:u="urn:unused" xmlns:a="urn:a" ', "<edXML:edXMLHeader>"),
+    "xml:lang and xml:space": ('<edXML xml:lang="vi" ', '<edXML:edXMLHeader xml:space="preserve" xml:lang="en">'),
+    "a prefix declared anew": ('<edXML xmlns:u="urn:one" ', '<edXML:edXMLHeader xmlns:u="urn:two">'),
+    "no default namespace": ("<edXML ", '<edXML:edXMLHeader xmlns="">'),
+    "another default namespace": ("<edXML ", '<edXML:edXMLHeader xmlns="urn:other">'),
+    "characters to escape": ('<edXML xmlns:u="urn:a?b&amp;c" ', '<edXML:edXMLHeader xml:base="a&quot;b&gt;">'),
+}
+
+
+@pytest.mark.parametrize("prefix", ["ds", None])
+@pytest.mark.parametrize("name", CONTEXTS)
+def test_inclusive_canonical_forms_of_parts_bear_their_context(name: str, prefix: str | None) -> None:
+    """SignedInfo and SignedProperties inherit namespaces and xml: attributes (Canonical XML 1.0, 2.4), as xmlsec has it."""
+    root, header = CONTEXTS[name]
+    octets = changed(changed(packet(), "<edXML ", root), "<edXML:edXMLHeader>", header)
+    for xades in (False, True):
+        recipe = Recipe(
+            header=True,
+            xades=xades,
+            prefix=prefix,
+            canonicalization=INCLUSIVE_C14N,
+            transforms=(profiles.ENVELOPED, INCLUSIVE_C14N),
+            property_transforms=(INCLUSIVE_C14N,),
+        )
+        report = look(by_xmlsec(octets, agency(), recipe), EDXML).report
+        assert (report.refusal, report.integrity) == (None, Integrity.INTACT)
+
+
 def test_a_changed_content_is_not_intact() -> None:
     """Whoever the certificate belongs to."""
     octets = changed(by_xmlsec(case_file(), agency()), "Nguyễn Thị Hồng Đào", "Nguyễn Thị Hồng Mai")
