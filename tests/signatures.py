@@ -1,6 +1,7 @@
 """Signers for tests: a little PKI, XML signatures made by xmlsec and by signxml, and what these two say of a document.
 
-Two independent implementations; the verifier under test signs nothing. Keys are made once per process.
+Two independent implementations; the verifier under test signs nothing. The keys of the authority and the agency stand in
+tests/vectors, so that documents signed by them, and mutants of these, are the same in every run.
 """
 
 import base64
@@ -16,7 +17,7 @@ import xmlsec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat, load_pem_private_key
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 from lxml import etree
 
@@ -26,6 +27,7 @@ from signing.xades import TYPE
 
 AT = datetime(2026, 11, 18, 8, tzinfo=UTC)
 SIGNED_AT = "2026-11-18T07:59:00Z"
+KEYS = Path(__file__).parent / "vectors/test-keys.pem"
 SCHEMAS = Path(__file__).parents[1] / "contracts/schemas"
 Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
@@ -76,7 +78,7 @@ def issue(
         .subject_name(subject)
         .issuer_name(subject if issuer is None else issuer.certificate.subject)
         .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
+        .serial_number(_serial_number(name, key))
         .not_valid_before(begins)
         .not_valid_after(ends)
         .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
@@ -87,6 +89,12 @@ def issue(
     if purposes:
         builder = builder.add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
     return Holder(key, builder.sign(by_key, hashes.SHA256()))
+
+
+def _serial_number(name: str, key: Key) -> int:
+    """The same in every run for the same key."""
+    public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return int.from_bytes(hashlib.sha256(name.encode() + public).digest()[:16]) | 1
 
 
 def _usage(*, ca: bool, signs: bool) -> x509.KeyUsage:
@@ -104,8 +112,17 @@ def _usage(*, ca: bool, signs: bool) -> x509.KeyUsage:
 
 
 @cache
+def _kept_key(number: int) -> rsa.RSAPrivateKey:
+    """Keys of nobody: they protect nothing."""
+    end = b"-----END PRIVATE KEY-----\n"
+    key = load_pem_private_key(KEYS.read_bytes().split(end)[number] + end, password=None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    return key
+
+
+@cache
 def authority() -> Holder:
-    return issue("Tổ chức chứng thực thử nghiệm", rsa_key(), ca=True)
+    return issue("Tổ chức chứng thực thử nghiệm", _kept_key(0), ca=True)
 
 
 @cache
@@ -115,7 +132,7 @@ def intermediate() -> Holder:
 
 @cache
 def agency() -> Holder:
-    return issue("Sở Nông nghiệp và Môi trường", rsa_key(), authority())
+    return issue("Sở Nông nghiệp và Môi trường", _kept_key(1), authority())
 
 
 @cache
