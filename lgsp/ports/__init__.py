@@ -1,0 +1,57 @@
+"""What the hub needs of the world, as promises. Each port has several implementations and one compliance suite that all pass.
+
+Share the promises, not a base class: every store is written natively.
+"""
+
+from lgsp.ports.blobs import BlobInfo, Blobs, Upload
+from lgsp.ports.broker import Broker, Consignment, Subscription
+from lgsp.ports.journal import Journal
+from lgsp.ports.records import DirectoryStore, Records, Store
+from lgsp.ports.views import (
+    Balance,
+    Credential,
+    DeadLetter,
+    DeadLetterCount,
+    DeliveryRecord,
+    EnvelopeRecord,
+    Event,
+    HeldRecipient,
+    HoldChange,
+    Looked,
+    MailboxEntry,
+    Mismatch,
+    Occurrence,
+)
+from lgsp.ports.work import Accepted, Ref, Reused, Settled, Settlement, Work
+
+__all__ = [
+    "Accepted",
+    "Balance",
+    "BlobInfo",
+    "Blobs",
+    "Broker",
+    "Consignment",
+    "Credential",
+    "DeadLetter",
+    "DeadLetterCount",
+    "DeliveryRecord",
+    "DirectoryStore",
+    "EnvelopeRecord",
+    "Event",
+    "HeldRecipient",
+    "HoldChange",
+    "Journal",
+    "Looked",
+    "MailboxEntry",
+    "Mismatch",
+    "Occurrence",
+    "Records",
+    "Ref",
+    "Reused",
+    "Settled",
+    "Settlement",
+    "Store",
+    "Subscription",
+    "Upload",
+    "Work",
+]
