@@ -129,7 +129,8 @@ class _Judge:
 
     def _order_of_acceptance(self) -> Iterator[str]:
         for sender in self.world.senders:
-            keys = [(one.sender, one.message_id) for one in sender.sent]
+            lasting = [one for one in sender.sent if one.expires_at is None or "clock" not in self.troubles]
+            keys = [(one.sender, one.message_id) for one in lasting]
             sequences = [self.records[key].sequence for key in keys if key in self.records]
             if sequences != sorted(sequences):
                 yield f"{keys[0]} and those after it were accepted as {sequences}"
@@ -230,7 +231,7 @@ class _Judge:
             if late_s > _UNDER_WAY_S:
                 yield f"delivery {knock.delivery_id}: attempted {late_s:.3f} s after its end"
             early_s = due_s.get((knock.delivery_id, knock.attempt), 0.0) - knock.at_s
-            if early_s > _TICK_S and len(self.turns[knock.delivery_id]) == 1:
+            if early_s > _TICK_S:
                 yield f"delivery {knock.delivery_id}: attempt {knock.attempt} came {early_s:.3f} s too early"
 
     def _expires_s(self, number: int) -> float:
@@ -246,8 +247,8 @@ class _Judge:
             (batch, now, _), answers, _ = details
             for settlement, settled in zip(batch, answers, strict=True):
                 number = settlement.delivery_id
-                if not settled.applied or settlement.attempt is None:
-                    continue
+                if not settled.applied or settlement.attempt is None or len(self.turns[number]) > 1:
+                    continue  # a replay begins to count anew
                 tries = settlement.attempt - uncharged[number]
                 uncharged[number] += settlement.postpone
                 if settlement.state is State.READY and settled.state is State.READY:

@@ -44,8 +44,12 @@ def simulate(seed: int) -> Run:
     plan = draw_plan(seed)
     world = World(plan)
     _heard.clear()
-    world.run()
-    broken = (*_heard, *broken_promises(world))
+    try:
+        world.run()
+        broken = (*_heard, *broken_promises(world))
+    except Exception as error:
+        error.add_note(f"seed {seed}: a mistake of the simulation itself")
+        raise
     run = Run(plan, broken, tuple(world.outside.notes), len(world.server.store.tables.deliveries), world.rested_s)
     del world
     metrics.watch_intake(_nobody, _nobody)  # or the gauge would hold on to the last hub, and so to its world
