@@ -172,7 +172,11 @@ _TABLE: tuple[LogEvent, ...] = (
     ),
     _event("recipient.recovered", "info", "it answers again; what was parked goes on", "recipient", "reason detail"),
     _event(
-        "maintenance.changed", "info", "an operator's maintenance began or ended (state)", "recipient state", "detail operator"
+        "maintenance.changed",
+        "info",
+        "a recipient's maintenance ended by its time (state); who began or ended one: `lgsp maintenance show`",
+        "recipient state",
+        "detail operator",
     ),
     _event(
         "balance.broken",

@@ -211,6 +211,7 @@ async def _recipients(settings: "Settings") -> AsyncIterator[Finding]:
         async with asyncio.timeout(_TIMEOUT_S), open_store(settings) as store:
             holds = [one for one in await store.holds(_HOLDS) if one.hold.cause is not Cause.RELEASING]
             dead = (await store.count_dead_letters(DeadLetterFilter(), datetime.now(UTC))).letters
+            agencies = (await store.directory()).agencies.values()
     except (LgspError, OSError, TimeoutError) as error:
         said = str(error) or type(error).__name__
         yield Finding(
@@ -221,7 +222,11 @@ async def _recipients(settings: "Settings") -> AsyncIterator[Finding]:
         names = [f"{one.hold.recipient} ({one.parked} parked)" for one in holds if one.hold.cause.label == cause]
         if names:
             yield Finding("recipients", "warning", f"{cause}: {', '.join(names)}", remedy)
-    if not holds:
+    off = [one.code for one in agencies if one.closed_on is None and one.endpoint is not None and not one.endpoint.enabled]
+    if off:
+        remedy = "ask the agency for its new address: `lgsp agency endpoint CODE URL`; or switch it on again: `--on`"
+        yield Finding("recipients", "warning", f"endpoint switched off: {', '.join(off)}", remedy)
+    if not holds and not off:
         yield Finding("recipients", "ok", "nobody is on hold")
     if dead:
         yield Finding(

@@ -105,6 +105,14 @@ def test_the_doctor_tells_who_is_on_hold(var: Path) -> None:
     assert findings["dead"]["verdict"] == "ok"
 
 
+def test_the_doctor_names_endpoints_that_are_switched_off(var: Path) -> None:
+    """As a 410 does it: also where nothing waits for the recipient, an operator is told, with the remedy."""
+    assert "switched off" not in lgsp("doctor").output
+    assert lgsp("agency", "endpoint", OFFICE, "--off").exit_code == 0
+    (finding,) = [one for one in json.loads(lgsp("doctor", "--json").stdout)["findings"] if one["name"] == "recipients"]
+    assert finding["verdict"] == "warning" and OFFICE in finding["detail"] and "agency endpoint" in finding["remedy"]
+
+
 def test_a_running_hub_follows(tmp_path: Path) -> None:
     """While the door is closed senders are told to come back; what was sent before is taken out all the same."""
     hub = Hub(tmp_path)
