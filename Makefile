@@ -27,7 +27,7 @@ check: .venv/.test-ready ## Lint, format, types, direction of imports, locks
 	@echo "lint-imports"; $(BIN)/lint-imports --no-logo
 	@echo "locks"; $(BIN)/python deploy/install/check_locks.py
 
-bench: .venv/.test-ready ## Measure throughput against the bare relay; results also in build/bench.json
+bench: .venv/.test-ready ## Measure what README.md says, or a part of it: make bench ARGS="--only neighbours"; also in build/bench.json
 	@deploy/install/test-servers.sh
 	@$(BIN)/python -m tests.bench $(ARGS)
 

@@ -10,7 +10,7 @@ import click
 import msgspec
 from rich.console import Console
 
-from tests.bench import fairness, memory, report, signatures, stages, targets, throughput, urgency
+from tests.bench import fairness, memory, neighbours, report, signatures, stages, targets, throughput, urgency
 from tests.bench.processes import BenchFailed, Child
 from tests.bench.report import Row
 from tests.bench.targets import World
@@ -18,7 +18,7 @@ from tests.bench.throughput import Plan, Runner
 from tests.servers import PostgresServer, RabbitServer, ServerFailed, ServerMissing
 
 RESULTS = Path("build/bench.json")
-PARTS = ("relay", "single", "batch100", "urgency", "memory", "stages", "fairness", "signatures")
+PARTS = ("relay", "single", "batch100", "urgency", "neighbours", "memory", "stages", "fairness", "signatures")
 _WITHOUT_SERVERS = {"stages", "fairness", "signatures"}
 _SINGLE, _BATCH = "/v1/envelopes", "/v1/envelopes:batch"
 _WIDTH = 110  # into a file or a pipe
@@ -99,8 +99,11 @@ def _measure(console: Console, parts: set[str], setups: Sequence[str], plan: Pla
                 rows += _throughput(console, world, load, parts, setups, plan, status.update)
             if "urgency" in parts:
                 status.update("urgency: hỏa tốc behind a backlog")
-                rows += urgency.measure(world, [one for one in setups if ", " not in one], rounds=3 if quick else 5)
+                rows += urgency.measure(world, _whole(setups), rounds=3 if quick else 5)
                 urgency.show(console, rows)
+            if "neighbours" in parts:
+                rows += neighbours.measure(world, _whole(setups), neighbours.Plan(pairs=1 if quick else 8), status.update)
+                neighbours.show(console, rows)
             if "memory" in parts:
                 status.update("memory: a large attachment")
                 grown = _memory(console, world, setups[:1] if quick else setups)
@@ -126,9 +129,14 @@ def _throughput(
 
 
 def _memory(console: Console, world: World, setups: Sequence[str]) -> list[Row]:
-    rows = memory.measure(world, [one for one in setups if ", " not in one], size_mib=250)
+    rows = memory.measure(world, _whole(setups), size_mib=250)
     report.print_rows(console, f"Memory: growth of the process, less than {memory.LIMIT_MIB} MiB promised", rows)
     return rows
+
+
+def _whole(setups: Sequence[str]) -> list[str]:
+    """Those in which one process does everything."""
+    return [one for one in setups if ", " not in one]
 
 
 def _open_world(stack: ExitStack) -> tuple[World, Child]:

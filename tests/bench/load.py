@@ -7,7 +7,7 @@ Runs as `python -m tests.bench.load` beside the bench: prints the sink's port, t
 import asyncio
 import sys
 import time
-from typing import TextIO
+from collections.abc import Awaitable, Callable
 
 import msgspec
 import uvloop
@@ -182,23 +182,27 @@ def _head_of(order: Round, length: int) -> bytes:
     return request_head(f"{HOST}:{order.port}", order.path, media_type, octets, f"Authorization: Bearer {order.token}")
 
 
-async def _serve(orders: TextIO, results: TextIO) -> None:
-    sink = Sink()
-    _say(results, str(await sink.listen()))
+async def serve(port: int, go: Callable[[str], Awaitable[msgspec.Struct]]) -> None:
+    """Prints the port, then reads an order a line and prints what `go` makes of it, until there are no more."""
+    print(port, flush=True)
     loop = asyncio.get_running_loop()
-    while line := await loop.run_in_executor(None, orders.readline):
-        sink.run = Run(msgspec.json.decode(line, type=Round))
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
         try:
-            result = await sink.run.go()
+            result = await go(line)
         except (OSError, BadFraming) as error:
             raise SystemExit(f"load generator: {error}") from error
-        _say(results, msgspec.json.encode(result).decode())
+        print(msgspec.json.encode(result).decode(), flush=True)
 
 
-def _say(stream: TextIO, line: str) -> None:
-    stream.write(line + "\n")
-    stream.flush()
+async def _main() -> None:
+    sink = Sink()
+
+    async def go(line: str) -> Result:
+        sink.run = Run(msgspec.json.decode(line, type=Round))
+        return await sink.run.go()
+
+    await serve(await sink.listen(), go)
 
 
 if __name__ == "__main__":
-    uvloop.run(_serve(sys.stdin, sys.stdout))
+    uvloop.run(_main())

@@ -82,8 +82,8 @@ def start_relay(world: World, setup: str) -> Target:
     return Target(setup=setup, port=ports[0], parts={"app": pids, "broker": (world.rabbit.pid,)}, children=tuple(children))
 
 
-def start_hub(world: World, setup: str) -> Target:
-    """`setup`: "embedded", "production", or "production, 2 processes" (gateway and worker)."""
+def start_hub(world: World, setup: str, *, timeout_s: float = 30.0) -> Target:
+    """`setup`: "embedded", "production", or "production, 2 processes" (gateway and worker). `timeout_s`: of each recipient."""
     name = f"{setup.replace(', ', '-').replace(' ', '-')}-{secrets.token_hex(2)}"
     environ = {
         "LGSP_DATA_DIR": str(world.folder / name),
@@ -97,7 +97,7 @@ def start_hub(world: World, setup: str) -> Target:
             "LGSP_BROKER_PREFIX": f"bench-{secrets.token_hex(4)}",
         }
     settings = Settings.load(None, environ)
-    asyncio.run(_enrol(settings, world.sink_url))
+    asyncio.run(_enrol(settings, world.sink_url, timeout_s))
     commands = ["gateway", "worker"] if setup.endswith("2 processes") else ["run"]
     children = [
         world.child(["-m", "lgsp.cli", command], f"{name}-{command}", talks=False, environ=environ) for command in commands
@@ -116,7 +116,7 @@ def start_hub(world: World, setup: str) -> Target:
     )
 
 
-async def _enrol(settings: Settings, sink_url: str) -> None:
+async def _enrol(settings: Settings, sink_url: str, timeout_s: float) -> None:
     """A commune that sends, departments that want their deliveries pushed, signed as usual."""
     sender = Agency(code=SENDER, name_vi="Xã Vĩnh Thạnh Trung", level="commune", grants=(Grant(kinds=("case.*",)),))
     recipients = [
@@ -124,7 +124,7 @@ async def _enrol(settings: Settings, sink_url: str) -> None:
             code=code,
             name_vi=f"Sở {code}",
             level="department",
-            endpoint=Endpoint(adapter="webhook", url=f"{sink_url}/{code}", secret=_WEBHOOK_SECRET),
+            endpoint=Endpoint(adapter="webhook", url=f"{sink_url}/{code}", secret=_WEBHOOK_SECRET, timeout_s=timeout_s),
         )
         for code in RECIPIENTS
     ]
