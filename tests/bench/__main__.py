@@ -10,7 +10,7 @@ import click
 import msgspec
 from rich.console import Console
 
-from tests.bench import fairness, memory, neighbours, report, signatures, stages, targets, throughput, urgency
+from tests.bench import fairness, memory, neighbours, report, scale, signatures, stages, targets, throughput, urgency
 from tests.bench.processes import BenchFailed, Child
 from tests.bench.report import Row
 from tests.bench.targets import World
@@ -18,7 +18,7 @@ from tests.bench.throughput import Plan, Runner
 from tests.servers import PostgresServer, RabbitServer, ServerFailed, ServerMissing
 
 RESULTS = Path("build/bench.json")
-PARTS = ("relay", "single", "batch100", "urgency", "neighbours", "memory", "stages", "fairness", "signatures")
+PARTS = ("relay", "single", "batch100", "urgency", "neighbours", "scale", "memory", "stages", "fairness", "signatures")
 _WITHOUT_SERVERS = {"stages", "fairness", "signatures"}
 _SINGLE, _BATCH = "/v1/envelopes", "/v1/envelopes:batch"
 _WIDTH = 110  # into a file or a pipe
@@ -104,6 +104,10 @@ def _measure(console: Console, parts: set[str], setups: Sequence[str], plan: Pla
             if "neighbours" in parts:
                 rows += neighbours.measure(world, _whole(setups), neighbours.Plan(pairs=1 if quick else 8), status.update)
                 neighbours.show(console, rows)
+            if "scale" in parts:
+                sizes = [one // 10 for one in scale.SIZES] if quick else scale.SIZES
+                rows += scale.measure(world, _whole(setups), sizes, 3 if quick else 7, status.update)
+                scale.show(console, rows)
             if "memory" in parts:
                 status.update("memory: a large attachment")
                 grown = _memory(console, world, setups[:1] if quick else setups)

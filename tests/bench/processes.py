@@ -93,6 +93,11 @@ def running_ms(pid: int) -> float:
     return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e6
 
 
+def backends_of(postmaster: int, database: str) -> list[int]:
+    """Processes of the PostgreSQL server that serve a connection to this database."""
+    return [pid for pid in _children().get(postmaster, ()) if f" {database} " in Path(f"/proc/{pid}/cmdline").read_text()]
+
+
 def _family(root: int, children: Mapping[int, list[int]]) -> list[int]:
     return [root, *(pid for child in children.get(root, ()) for pid in _family(child, children))]
 

@@ -142,6 +142,17 @@ def print_rows(console: Console, title: str, rows: Sequence[Row]) -> None:
     console.print(table)
 
 
+def print_growth(console: Console, title: str, by_step: Mapping[str, Mapping[int, Row]]) -> None:
+    """A line per step, a column per size; x: the largest to the smallest."""
+    sizes = list(next(iter(by_step.values()), {}))
+    table = _table(title, "step")
+    for name in (*(f"{size:,}" for size in sizes), "x"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for step, rows in by_step.items():
+        table.add_row(step, *(f"{rows[size].value:,.0f}" for size in sizes), _ratio(rows[sizes[-1]]))
+    console.print(table)
+
+
 def print_comparison(console: Console, before: Sequence[Row], now: Sequence[Row]) -> None:
     """Every value of both runs side by side. Ratios to the relay are compared where both runs have one: machines differ."""
     earlier = {one.key: one for one in before}

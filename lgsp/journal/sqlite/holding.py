@@ -26,7 +26,7 @@ OCCURRENCES = "SELECT at, name, recipient, reason, detail FROM occurrences ORDER
 OCCURRENCES_OF = """
 SELECT at, name, recipient, reason, detail FROM occurrences WHERE recipient = ? ORDER BY occurrence_id DESC LIMIT ?"""
 _FETCHED = "UPDATE deliveries SET fetched_at = ? WHERE delivery_id = ?"
-_SAVE = f"INSERT OR REPLACE INTO holds VALUES ({', '.join('?' * len(HoldRow._fields))})"  # noqa: S608 - placeholders only
+SAVE = f"INSERT OR REPLACE INTO holds VALUES ({', '.join('?' * len(HoldRow._fields))})"  # noqa: S608 - placeholders only
 _REMOVE = "DELETE FROM holds WHERE recipient = ?"
 _RECORD = "INSERT INTO occurrences (at, name, recipient, reason, detail) VALUES (?, ?, ?, ?, ?)"
 _GO = "UPDATE deliveries SET state = 1, due_at = ?, ready_at = CASE WHEN ? THEN ? ELSE ready_at END WHERE delivery_id = ?"
@@ -139,7 +139,7 @@ def _save(connection: sqlite3.Connection, recipient: str, change: HoldChange, no
     if change.after is None:
         connection.execute(_REMOVE, (recipient,))
     elif change.after != change.before:
-        connection.execute(_SAVE, HoldRow.of(change.after))
+        connection.execute(SAVE, HoldRow.of(change.after))
     name = occurrence(*change)
     if name is not None:
         told = change.after if change.after is not None and change.after.reason else change.before
