@@ -19,11 +19,12 @@ _STARTED = b'"event":"hub.started"'
 _OPENING = b'"event":"settings.loaded"'
 _BUG = b'"event":"error.unexpected"'
 _START_S = 60.0
+_LEASE_S = 3.0
 
 # Everything that is waited for, made short; the schedule is long enough for every outage.
 _SETTINGS = {
     "log_format": "json",
-    "ready_lease_s": 3.0,
+    "ready_lease_s": _LEASE_S,
     "publish_timeout_s": 2.0,
     "journal_timeout_s": 5.0,
     "sweep_interval_s": 0.1,
@@ -61,9 +62,17 @@ def embedded(folder: Path, disk: Path | None = None) -> Setup:
     return _setup(folder, where, ("run",))
 
 
-def production(folder: Path, dsn: str, amqp_url: str, prefix: str, *, gateways: int = 2, workers: int = 2) -> Setup:
+def production(
+    folder: Path, dsn: str, amqp_url: str, prefix: str, *, gateways: int = 2, workers: int = 2, lease_s: float = _LEASE_S
+) -> Setup:
     """Gateways share a port."""
-    where = {"journal_url": dsn, "amqp_url": amqp_url, "broker_prefix": prefix, "broker_shards": 4}
+    where = {
+        "journal_url": dsn,
+        "amqp_url": amqp_url,
+        "broker_prefix": prefix,
+        "broker_shards": 4,
+        "ready_lease_s": lease_s,
+    }
     return _setup(folder, where, ("gateway",) * gateways + ("worker",) * workers)
 
 

@@ -19,6 +19,8 @@ from tests.servers import PostgresServer, RabbitServer
 _LONGEST_SILENCE_S = 5.0  # between two receipts, over all senders
 _WITHOUT_BROKER = 150  # receipts at least, each time that RabbitMQ is away
 _BACKLOG = 150
+_BESIDE_DRAIN_S = 3.0  # what a machine that is busy with other things needs to deliver
+LEASE_BESIDE_STOPS_S = 30.0
 
 
 async def kills_of_the_only_process(setup: Setup, run: Run, kills: int, freezes: int) -> None:
@@ -82,7 +84,10 @@ async def broker_away(setup: Setup, run: Run, rabbit: RabbitServer, down_s: floa
 
 async def stops(setup: Setup, run: Run, rounds: int) -> None:
     """SIGTERM to one process after the other: each ends with status 0 in time, nothing is lost, nothing comes twice, and nothing
-    waits longer than the drain of the process that had it: whatever a stop left to a lease would wait that out."""
+    waits longer than the drain of the process that had it.
+
+    Leases must be much longer than a drain: what a stop left to one would wait that out.
+    """
     load = Load(run.chance, faults=False)
     longest_s = away_s = 0.0
     async with hub_under_load(setup, load, warm=False) as members:
@@ -99,7 +104,7 @@ async def stops(setup: Setup, run: Run, rounds: int) -> None:
         verdict = await judged(setup, load, members)
         assert second_copies(load.history) == 0
         drain_s = longest_s if len(members) > 1 else away_s  # alone, nobody takes over before it is back
-        assert load.longest_wait_s < drain_s + setup.settings.ready_lease_s, load.longest_wait_s
+        assert load.longest_wait_s < drain_s + _BESIDE_DRAIN_S, load.longest_wait_s
         run.words = (
             f"the longest stop took {longest_s:.1f} s, the longest wait for a delivery {load.longest_wait_s:.1f} s; {verdict}"
         )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.crash.hub import production
 from tests.crash.run import Run
-from tests.crash.scenarios import broker_away, kills_of_anything, stops
+from tests.crash.scenarios import LEASE_BESIDE_STOPS_S, broker_away, kills_of_anything, stops
 from tests.servers import PostgresServer, RabbitServer
 
 KILLS = 14
@@ -40,5 +40,6 @@ async def test_processes_that_are_told_to_stop_lose_and_repeat_nothing(
     """SIGTERM to one after the other, as in a rolling upgrade: exit status 0 in time, no second copy of anything."""
     rabbit_server.start()
     run = Run("stops, production")
-    await stops(production(tmp_path, postgres_dsn, rabbit_server.url, rabbit_prefix), run, 1)
+    setup = production(tmp_path, postgres_dsn, rabbit_server.url, rabbit_prefix, lease_s=LEASE_BESIDE_STOPS_S)
+    await stops(setup, run, 1)
     print(run)

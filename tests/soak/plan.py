@@ -5,13 +5,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from tests.crash.balancer import balanced
 from tests.crash.clock import FakeClock
 from tests.crash.hub import Setup, embedded, production
 from tests.crash.misfortunes import clocks_jump, disk_fills_up, leaders_die, partners_misbehave
 from tests.crash.run import Run
-from tests.crash.scenarios import broker_away, kills_of_anything, kills_of_the_only_process, stops
+from tests.crash.scenarios import LEASE_BESIDE_STOPS_S, broker_away, kills_of_anything, kills_of_the_only_process, stops
 from tests.servers import PostgresServer, RabbitCluster, RabbitServer, SmallDisk
 
 EMBEDDED_KILLS, PRODUCTION_KILLS, FREEZES, DISASTERS, LAPSES = 200, 180, 20, 12, 2
@@ -30,12 +31,12 @@ class Servers:
     cluster: RabbitCluster
     postgres: PostgresServer
 
-    def production(self, folder: Path, *, amqp_url: str = "", gateways: int = 2, workers: int = 2) -> Setup:
-        """A database and queues of its own."""
+    def production(self, folder: Path, *, amqp_url: str = "", **wishes: Any) -> Setup:
+        """A database and queues of its own. `wishes` as tests.crash.hub.production has them."""
         name = f"soak_{secrets.token_hex(4)}"
         dsn = self.postgres.create_database(name)
         prefix = name.replace("_", "-")
-        return production(folder, dsn, amqp_url or self.rabbit.url, prefix, gateways=gateways, workers=workers)
+        return production(folder, dsn, amqp_url or self.rabbit.url, prefix, **wishes)
 
 
 def scenarios(servers: Servers) -> dict[str, Scenario]:
@@ -55,7 +56,7 @@ def scenarios(servers: Servers) -> dict[str, Scenario]:
         "partners, production": lambda folder, run: partners_misbehave(servers.production(folder), run, PARTNER_ROUNDS),
         "RabbitMQ away": lambda folder, run: broker_away(servers.production(folder, gateways=1, workers=1), run, rabbit, DOWN_S),
         "stops, embedded": lambda folder, run: stops(embedded(folder), run, STOPS),
-        "stops, production": lambda folder, run: stops(servers.production(folder), run, STOPS),
+        "stops, production": lambda folder, run: stops(servers.production(folder, lease_s=LEASE_BESIDE_STOPS_S), run, STOPS),
     }
 
 
