@@ -49,6 +49,10 @@ BALANCE_DIFFERENCE = Gauge(
 
 HOLDS = Gauge("lgsp_recipients_on_hold", "Recipients whose deliveries are parked, by cause", ["cause"])
 
+BALANCE_COUNTED = Gauge(
+    "lgsp_balance_counted_timestamp_seconds", "When the balance was last counted (Unix time); long ago: the alarm above is blind"
+)
+
 _holds = {cause: HOLDS.labels(cause.label) for cause in Cause}
 _settled = {state: SETTLED.labels(state.label) for state in State}
 _deliveries = {state: DELIVERIES.labels(state.label) for state in State}
@@ -68,6 +72,7 @@ def balanced(balance: Balance) -> None:
     for state in State:
         _deliveries[state].set(balance.by_state.get(state, 0))
     BALANCE_DIFFERENCE.set(balance.difference)
+    BALANCE_COUNTED.set_to_current_time()
 
 
 def held(holds: Mapping[Cause, int]) -> None:
