@@ -4,11 +4,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 from contracts.receipt import Receipt
 from lgsp.core.hold import EVERYBODY, THE_DOOR
 from lgsp.core.lifecycle import State
 from lgsp.core.notices import KIND
+from lgsp.core.recall import Recall
 from lgsp.core.receipts import delivery_ref, receipt_of
 from lgsp.ports import EnvelopeRecord
 from tests.crash.ledger import Ledger, contradictions
@@ -19,6 +21,7 @@ from tests.sim.plan import HUB
 from tests.sim.server import at_once
 from tests.sim.world import REST_WITHIN_S, World
 
+_FLOOD = 10  # messages of one case
 _TICK_S = 0.01
 _NOTICED_S = 2.0  # until every process goes by what one of them learned
 _UNDER_WAY_S = 9.0  # longest from reading a delivery to its knock: patience in line, then a place among the attempts
@@ -66,9 +69,12 @@ class _Judge:
         yield from self._knocks()
         yield from self._attempts()
         yield from self._by_the_clock()
+        yield from self._age()
         yield from self._leases()
         yield from self._gone()
+        yield from self._left_alone()
         yield from self._withdrawals()
+        yield from self._recalls()
         yield from self._maintenance()
         yield from self._notices()
         yield from self._when_all_went_well()
@@ -194,13 +200,12 @@ class _Judge:
     def _attempts(self) -> Iterator[str]:
         """Each was made, numbered from 1 without a gap, and given up only when the schedule is used up."""
         knocked = {(knock.delivery_id, knock.attempt) for knock in self.world.knocks}
-        available = {event.delivery_id for event in self.tables.events if event.name == "available"}
         last: defaultdict[int, int] = defaultdict(int)
         for event in self.tables.events:
             number, attempt = event.delivery_id, event.attempt
             if event.name == "replayed":
                 last[number] = 0
-            if attempt is None or event.name not in _ENDS_OF_ATTEMPTS or number in available:
+            if attempt is None or event.name not in _ENDS_OF_ATTEMPTS or number in self.available:
                 continue
             if any(reason in event.reason + event.detail for reason in _UNTRIED):
                 continue
@@ -257,6 +262,22 @@ class _Judge:
                     due_s[number, tries + 1] = (now - EPOCH).total_seconds() + wait_s
         return due_s
 
+    def _age(self) -> Iterator[str]:
+        """Where only partners are at fault, and no flood waits in the broker, nothing is tried, or kept for a recipient that
+        fails, beyond its greatest age."""
+        flooded = any(len(case.messages) > _FLOOD for case in self.world.plan.cases)
+        if flooded or self.troubles - {"partner bad", "partner moves"}:
+            return
+        oldest_s = self.world.plan.settings.retry_max_age_s + _UNDER_WAY_S
+        for turn in (turn for number in self.turns.keys() - self.available for turn in self.turns[number]):
+            if turn.ended_s - turn.began_s > oldest_s:
+                yield f"delivery {turn.number}: it was its turn for {turn.ended_s - turn.began_s:.3f} s"
+
+    @cached_property
+    def available(self) -> set[int]:
+        """Deliveries that were in a mailbox."""
+        return {number for number, state in self.tables.history if state is State.AVAILABLE}
+
     def _leases(self) -> Iterator[str]:
         """What one sweeper has taken no other takes before its lease runs out; unless it was put back meanwhile."""
         if self.world.plan.embedded or self.troubles & {"clock", "broker wiped"}:
@@ -276,12 +297,35 @@ class _Judge:
 
     def _gone(self) -> Iterator[str]:
         """Whoever says 410 is not asked again there."""
-        if self.troubles - {"partner moves", "partner bad", "partner pulls", "maintenance", "replay"}:
+        if self.troubles & {"kill", "kill in call", "stop", "pause", "journal away", "journal shaky"}:
             return  # the address is switched off behind the settlement: what interrupts it leaves that to the next 410
         for knock in self.world.knocks:
             since_s = self.world.partners[knock.recipient].gone.get(knock.url, _NEVER)
             if knock.at_s > since_s + _NOTICED_S:
                 yield f"delivery {knock.delivery_id}: sent to {knock.url}, which said 410 {knock.at_s - since_s:.3f} s before"
+
+    def _left_alone(self) -> Iterator[str]:
+        """A recipient that fails is asked by one probe at a time, and not before the wait that is set for it is over."""
+        if "clock" in self.troubles:
+            return
+        wait_s = self.world.plan.settings.breaker_probes_s[0]
+        for recipient, start_s, end_s in self._failing():
+            theirs = [knock for knock in self.world.knocks if knock.recipient == recipient]
+            probes = [knock for knock in theirs if start_s < self._read_s(knock) < end_s]
+            for before, probe in pairwise(probes):
+                if probe.delivery_id != before.delivery_id and probe.at_s < before.at_s + wait_s - _TICK_S:
+                    after_s = probe.at_s - before.at_s
+                    yield f"delivery {probe.delivery_id}: knocked {after_s:.3f} s after another, at one that fails"
+
+    def _failing(self) -> Iterator[tuple[str, float, float]]:
+        """Recipients that failed, from when until when."""
+        since_s: dict[str, float] = {}
+        for one in self.tables.occurrences:
+            at_s = (one.at - EPOCH).total_seconds()
+            if one.name == "failing":
+                since_s[one.recipient] = at_s
+            elif one.recipient in since_s:
+                yield one.recipient, since_s.pop(one.recipient), at_s
 
     def _withdrawals(self) -> Iterator[str]:
         """The hub's word to a sender that takes something back holds, and what it has cancelled nobody gets any more."""
@@ -302,30 +346,54 @@ class _Judge:
                 late += [one.at_s for one in self.taken.get(number, ()) if one.knock_s > ended_s]
                 yield from (f"delivery {number}: reached out {at_s - ended_s:.3f} s after it was cancelled" for at_s in late)
 
+    def _recalls(self) -> Iterator[str]:
+        """A document that was taken back by another one is cancelled, or its recipient was asked to give it back."""
+        for sender in self.world.senders:
+            received = {receipt.message_id for receipt in sender.receipts}
+            said = {message.message_id: message.says for message in sender.case.messages}
+            if not any(said[one] == "recall" for one in received):
+                continue
+            for message_id in received:
+                record = self.records[sender.case.messages[0].sender, message_id]
+                for one in record.deliveries if said[message_id] == "document" else ():
+                    if one.state in (State.DELIVERED, State.DEAD) and one.recall is Recall.NONE and not one.copy:
+                        yield f"delivery {one.delivery_id}: {one.state.label}, and nobody was asked to give it back"
+
     def _knocks_at(self, number: int) -> list[Knock]:
         return [knock for knock in self.world.knocks if knock.delivery_id == number]
 
     def _maintenance(self) -> Iterator[str]:
         """Who is in maintenance is left in peace; nothing is published, or let in, while an operator has switched that off."""
-        if self.troubles & {"clock", "pause", "journal away", "journal shaky"}:
-            return  # processes hear of it late, or think that it is over
+        if "clock" in self.troubles:
+            return  # somebody may think that it is over
+        informed = not self.troubles & {"pause", "journal away", "journal shaky"}
         for name, start_s, end_s in self.world.quiet:
-            start_s += _NOTICED_S
-            if name == EVERYBODY:
-                yield from self._happened("publish", start_s, end_s)
-            elif name == THE_DOOR:
-                yield from self._let_in(start_s, end_s)
-            else:
-                yield from (
-                    f"delivery {knock.delivery_id}: knocked at {knock.at_s:.3f} s, in the maintenance of {name}"
-                    for knock in self.world.knocks
-                    if knock.recipient == name and start_s + _UNDER_WAY_S < knock.at_s < end_s
-                )
+            if name not in (EVERYBODY, THE_DOOR):
+                for knock in self.world.knocks:
+                    if knock.recipient == name and start_s < self._read_s(knock) < end_s:
+                        yield f"delivery {knock.delivery_id}: knocked at {knock.at_s:.3f} s, in the maintenance of {name}"
+            elif informed and name == EVERYBODY:
+                yield from self._happened("publish", start_s + _NOTICED_S, end_s)
+            elif informed:
+                yield from self._let_in(start_s + _NOTICED_S, end_s)
+
+    def _read_s(self, knock: Knock) -> float:
+        """When the process that knocked had read the delivery, and with it its recipient's hold."""
+        return [at_s for at_s in self.read_s[knock.machine, knock.delivery_id] if at_s <= knock.at_s][-1]
+
+    @cached_property
+    def read_s(self) -> dict[tuple[str, int], list[float]]:
+        """(process, delivery) -> when it was hydrated."""
+        found: defaultdict[tuple[str, int], list[float]] = defaultdict(list)
+        for at_s, who, what, *details in self.world.outside.notes:
+            for work in details[1] if what == "hydrate" and len(details) == 3 else ():
+                found[who, work.delivery_id].append(at_s)
+        return found
 
     def _happened(self, what: str, start_s: float, end_s: float) -> Iterator[str]:
         for at_s, who, said, *details in self.world.outside.notes:
             if said == what and start_s < at_s < end_s:
-                yield f"{who}: {what} {details} at {at_s:.3f} s, in a maintenance that began at {start_s - _NOTICED_S:.3f} s"
+                yield f"{who}: {what} {details} at {at_s:.3f} s, while nothing was to be published"
 
     def _let_in(self, start_s: float, end_s: float) -> Iterator[str]:
         for event, at_s in self.timed:
@@ -343,6 +411,8 @@ class _Judge:
             kept = self.tables.envelopes[event.sequence - 1]
             if event.name == "replayed":
                 replayed.add(event.delivery_id)
+            elif event.reason == "delivery.nothing_to_recall":
+                continue  # a question that need not be put: what the sender wants to know it hears of the document
             elif event.name in _FINALS and kept.envelope.kind != KIND and not self.rows[event.delivery_id].copy:
                 wish, failed = wants[kept.envelope.sender], event.name != "delivered" or event.delivery_id in replayed
                 due[event.delivery_id] += wish == "all" or (wish == "failures" and failed)

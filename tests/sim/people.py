@@ -11,6 +11,7 @@ import msgspec
 from contracts.agency import AgencyCode
 from contracts.envelope import Envelope
 from contracts.errors import ContractError
+from contracts.kinds.document_examples import PACKET, RECALL
 from contracts.kinds.examples import CASE_PROGRESS
 from contracts.receipt import Receipt
 from lgsp.assembly import Hub
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _BODY = CASE_PROGRESS[0].body
+_DOCUMENT = b"000.00.10.H01,2026/11/18,2217/SNNMT-VP"
 _encode = msgspec.json.Encoder().encode
 
 
@@ -63,13 +65,15 @@ class Sender:
 
     def _envelope(self, message: Message) -> Envelope:
         now = EPOCH + timedelta(seconds=self.world.outside.time.now)
+        kind, media_type, body = _body(message)
         return Envelope(
             message_id=message.message_id,
             sender=message.sender,
             recipients=message.recipients,
-            kind="case.progress/1",
+            kind=kind,
             created_at=now,
-            body=_encode(msgspec.structs.replace(_BODY, line=msgspec.structs.replace(_BODY.line, action=message.message_id))),
+            body=body,
+            media_type=media_type,
             order_key=message.order_key,
             priority=message.priority,
             expires_at=None if message.life_s is None else now + timedelta(seconds=message.life_s),
@@ -126,6 +130,15 @@ class Sender:
             case _:
                 self.receipts.append(outcome.receipt)
                 self.world.outside.note(envelope.sender, "receipt", envelope.message_id, outcome.receipt.sequence, outcome.fresh)
+
+
+def _body(message: Message) -> tuple[str, str, bytes]:
+    """Kind, media type, octets; no two messages say the same."""
+    if message.says == "progress":
+        line = msgspec.structs.replace(_BODY.line, action=message.message_id)
+        return "case.progress/1", "application/json", _encode(msgspec.structs.replace(_BODY, line=line))
+    packet = PACKET if message.says == "document" else RECALL
+    return "document.packet/1", "application/xml", packet.replace(_DOCUMENT, message.order_key.encode())
 
 
 @dataclass(slots=True)

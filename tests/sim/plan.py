@@ -3,7 +3,7 @@ before anything runs; what is left to chance later (latencies, which answer is l
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Literal
 
@@ -54,10 +54,14 @@ class Fault:
         return " ".join(word for word in words if word)
 
 
+Says = Literal["progress", "document", "recall"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """`twice`: sent again after its receipt came. `life_s`: how long after it was made it expires. `withdrawn_s`: how long after
-    its receipt its sender takes it back."""
+    """`says`: progress of a case, an official document, or that the case's document is taken back. `twice`: sent again after its
+    receipt came. `life_s`: how long after it was made it expires. `withdrawn_s`: how long after its receipt its sender takes it
+    back by a plain word."""
 
     message_id: str
     sender: AgencyCode
@@ -67,6 +71,7 @@ class Message:
     life_s: float | None
     twice: bool
     withdrawn_s: float | None
+    says: Says = "progress"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,45 +188,64 @@ def _agency(chance: Random, number: int) -> Agency:
 
 
 def _case(chance: Random, number: int, agencies: Sequence[Agency], absent: frozenset[str], peace_s: float) -> Case:
+    """A flood is many messages to one recipient, each a case of its own."""
     sender = chance.choice(agencies).code
     usual = chance.sample([agency.code for agency in agencies], chance.choice((1, 1, 2)))
+    flood = chance.random() < 0.04
     messages = []
-    for place in range(chance.choice((1, 2, 3, 5))):
-        to = usual if chance.random() < 0.8 else [chance.choice(agencies).code]
+    for place in range(chance.choice((12, 24)) if flood else chance.choice((1, 2, 3, 5))):
+        to = usual if flood or chance.random() < 0.8 else [chance.choice(agencies).code]
         messages.append(
             Message(
                 message_id=f"m{number}.{place}",
                 sender=sender,
                 recipients=tuple(to),
-                order_key=f"case {number}",
+                order_key=f"case {number}.{place}" if flood else f"case {number}",
                 priority=chance.choice((0, 0, 0, 3)),
                 life_s=chance.choice((4.0, 15.0)) if absent.intersection(to) or chance.random() < 0.08 else None,
                 twice=chance.random() < 0.1,
                 withdrawn_s=chance.choice((0.0, 0.01, 1.0, 5.0)) if chance.random() < 0.08 else None,
             )
         )
+    if len(messages) > 1 and not flood and chance.random() < 0.2:
+        first = messages[0] = replace(messages[0], says="document")
+        messages[-1] = replace(messages[-1], says="recall", recipients=first.recipients, life_s=first.life_s)
     return Case(
         starts_s=chance.uniform(0, peace_s * 0.7),
-        pause_s=chance.choice((0.0, 0.0, 0.3, 2.0)),
-        batch=chance.choice((1, 1, 2, 5)),
+        pause_s=0.0 if flood else chance.choice((0.0, 0.0, 0.3, 2.0)),
+        batch=5 if flood else chance.choice((1, 1, 2, 5)),
         messages=tuple(messages),
     )
 
 
 def _faults(chance: Random, names: Sequence[str], partners: Sequence[str], embedded: bool, peace_s: float) -> tuple[Fault, ...]:
-    """Often in bursts: what one fault alone does no harm to, two in a row may."""
-    makers: list[Maker] = [_kill, _kill, _kill_in_call, _kill_in_call, _kill_in_call, _stop, _pause, _clock, _journal, _journal]
-    makers += [_partner, _partner, _partner, _moves, _pulls] if partners else []
-    makers += [_maintenance, _maintenance, _replay]
-    makers += [] if embedded else [_cut, _cut, _broker, _broker, _broker]
-    if chance.random() < 0.1:
-        makers = [_stop]
+    """Often in bursts, and then often to the same process: what stands one fault may not stand the next at once."""
+    makers = _makers(chance, bool(partners), embedded)
     faults: list[Fault] = []
     for _ in range(chance.choice((0, 2, 4, 6, 9))):
         burst = faults and chance.random() < 0.5
         at_s = faults[-1].at_s + chance.uniform(0.0, 2.5) if burst else chance.uniform(0.2, peace_s)
-        faults.append(chance.choice(makers)(chance, min(at_s, peace_s), names, partners))
+        fault = chance.choice(makers)(chance, min(at_s, peace_s), names, partners)
+        if burst and chance.random() < 0.6 and {fault.victim, faults[-1].victim} <= set(names):
+            fault = replace(fault, victim=faults[-1].victim)
+        faults.append(fault)
+        if fault.trouble == "cut" and chance.random() < 0.4:
+            faults.append(replace(_kill(chance, at_s + chance.uniform(0.5, 4.0), names, partners), victim=fault.victim))
     return tuple(sorted(faults, key=lambda fault: fault.at_s))
+
+
+def _makers(chance: Random, partners: bool, embedded: bool) -> list[Maker]:
+    """In most worlds anything may go wrong, in some only what leaves certain promises without an excuse."""
+    bad_partners: list[Maker] = [_partner, _partner, _partner, _moves, _moves] if partners else []
+    world = chance.random()
+    if world < 0.1:
+        return [_stop]
+    if world < 0.2 and bad_partners:
+        return bad_partners
+    processes: list[Maker] = [_kill, _kill, _kill_in_call, _kill_in_call, _kill_in_call, _stop, _pause, _clock]
+    operators: list[Maker] = [_shut, _shut, _replay, *([_pulls, _maintenance, _maintenance] if partners else [])]
+    servers: list[Maker] = [_journal, _journal, *([] if embedded else [_cut, _cut, _broker, _broker, _broker])]
+    return [*processes, *operators, *servers, *bad_partners]
 
 
 def _kill(chance: Random, at_s: float, names: Sequence[str], partners: Sequence[str]) -> Fault:
@@ -253,7 +277,7 @@ def _cut(chance: Random, at_s: float, names: Sequence[str], partners: Sequence[s
 
 def _journal(chance: Random, at_s: float, names: Sequence[str], partners: Sequence[str]) -> Fault:
     victim = chance.choice(("", *names))
-    for_s = chance.choice((1.0, 3.0, 6.0))
+    for_s = chance.choice((1.0, 3.0, 6.0, 24.0))
     if chance.random() < 0.3:
         return Fault(at_s=at_s, trouble="journal away", victim=victim, for_s=for_s)
     return Fault(at_s=at_s, trouble="journal shaky", victim=victim, for_s=for_s, amount=chance.choice((0.1, 0.3, 0.6)))
@@ -276,7 +300,7 @@ def _partner(chance: Random, at_s: float, names: Sequence[str], partners: Sequen
 
 
 def _moves(chance: Random, at_s: float, names: Sequence[str], partners: Sequence[str]) -> Fault:
-    return Fault(at_s=at_s, trouble="partner moves", victim=chance.choice(partners), for_s=chance.choice((0.5, 3.0, 8.0)))
+    return Fault(at_s=at_s, trouble="partner moves", victim=chance.choice(partners), for_s=chance.choice((0.5, 4.0, 8.0)))
 
 
 def _pulls(chance: Random, at_s: float, names: Sequence[str], partners: Sequence[str]) -> Fault:
@@ -285,8 +309,16 @@ def _pulls(chance: Random, at_s: float, names: Sequence[str], partners: Sequence
 
 def _maintenance(chance: Random, at_s: float, names: Sequence[str], partners: Sequence[str]) -> Fault:
     """`amount` 1: it was announced until when, and ends by itself."""
-    whose = chance.choice((*partners, EVERYBODY, THE_DOOR))
-    return Fault(at_s=at_s, trouble="maintenance", victim=whose, for_s=chance.choice((1.0, 4.0)), amount=chance.randint(0, 1))
+    return _in_maintenance(chance, at_s, chance.choice(partners))
+
+
+def _shut(chance: Random, at_s: float, names: Sequence[str], partners: Sequence[str]) -> Fault:
+    return _in_maintenance(chance, at_s, chance.choice((EVERYBODY, THE_DOOR)))
+
+
+def _in_maintenance(chance: Random, at_s: float, whose: str) -> Fault:
+    for_s = chance.choice((1.0, 4.0, 8.0))
+    return Fault(at_s=at_s, trouble="maintenance", victim=whose, for_s=for_s, amount=chance.randint(0, 1))
 
 
 def _replay(chance: Random, at_s: float, names: Sequence[str], partners: Sequence[str]) -> Fault:

@@ -91,7 +91,7 @@ class Line:
             outside.note(machine.name, name, "failed", repr(error))
             back(outside.latency_s(), _fail, answer, error)
             return
-        if name not in _SILENT and (result or name not in _DULL):
+        if name not in _SILENT and (name not in _DULL or result not in _NOTHING):
             told = args if name not in _CHANGES else args[:1] if isinstance(args[0], str) else ()  # a change holds on to its hub
             outside.note(machine.name, name, told, result, lost)
         if lost == "answer":
@@ -102,7 +102,8 @@ class Line:
             done()
 
 
-_DULL = frozenset({"take_due", "overdue", "mailbox", "step_replays"})  # unless they find something
+_DULL = frozenset({"take_due", "overdue", "mailbox", "step_replays", "let_go"})  # unless they find something
+_NOTHING = ([], ([], []))
 _CHANGES = frozenset({"change_hold", "change_agencies"})
 _SILENT = frozenset({"directory_version", "directory", "balance", "count_holds", "hold"})
 
