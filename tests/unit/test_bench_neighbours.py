@@ -59,6 +59,7 @@ def test_the_ratio_is_that_of_rounds_beside_each_other() -> None:
     rows = {one.metric: one for one in rows_of("embedded", [(took(10), took(11)), (took(40), took(40)), (took(20), took(30))])}
     assert (rows["quiet_ms_p99"].value, rows["quiet_ms_p99"].ratio) == (20, None)
     assert (rows["with_neighbours_ms_p99"].value, rows["with_neighbours_ms_p99"].ratio) == (30, 1.1)
+    assert (rows["quiet_ms_p99_of_all"].value, rows["with_neighbours_ms_p99_of_all"].ratio) == (40, 1.0)
 
 
 @pytest.mark.parametrize(
