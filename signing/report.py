@@ -31,7 +31,9 @@ class Trust(StrEnum):
 class Revocation(StrEnum):
     """Whether a certificate of the path was withdrawn before its end."""
 
-    UNKNOWN = "unknown"  # neither CRL nor OCSP was looked at
+    GOOD = "good"  # every certificate below the anchor, by evidence that is fresh enough
+    REVOKED = "revoked"
+    UNKNOWN = "unknown"  # of one certificate at least there is no evidence, or none that is fresh enough
 
 
 class TimeEvidence(StrEnum):
@@ -39,13 +41,16 @@ class TimeEvidence(StrEnum):
 
     NONE = "none"
     CLAIMED = "claimed"  # by the signer, with its own clock: no evidence
+    STAMPED = "stamped"  # a trusted time-stamp (RFC 3161) over the signature: it existed by then
 
 
 class Verdict(StrEnum):
     """The states above in one word."""
 
+    VERIFIED = "verified"  # intact, trusted, not revoked
     VERIFIED_REVOCATION_UNKNOWN = "verified_revocation_unknown"
     VERIFIED_WEAKLY = "verified_weakly"  # the same, by algorithms that only a legacy profile accepts: no proof any more
+    REVOKED = "revoked"  # intact, and the certificate was withdrawn before the signature can be shown to have existed
     INTACT_NOT_TRUSTED = "intact_not_trusted"
     NOT_VERIFIED = "not_verified"
 
@@ -103,6 +108,39 @@ class Path:
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """Octets that a statement of the report rests on. `what`: "certificate", "crl", "ocsp" or "timestamp"."""
+
+    what: str
+    octets: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RevocationCheck:
+    """What CRLs and OCSP answers say of the path. `as_of`: the oldest thisUpdate that was relied on. `in_grace`: good by evidence
+    past its nextUpdate but within the grace that the policy states. `revoked_at`, `reason`: RFC 5280, 5.3.1, when revoked."""
+
+    state: Revocation
+    as_of: datetime | None = None
+    in_grace: bool = False
+    revoked_at: datetime | None = None
+    reason: str = ""
+    evidence: tuple[Evidence, ...] = ()
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TimeStamp:
+    """A time-stamp that was verified (RFC 3161). `at`: genTime; `policy`: dotted; `path`: of the authority, to its own anchors."""
+
+    at: datetime
+    policy: str
+    serial_number: int
+    path: Path
+    token: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class SignatureReport:
     """What was checked. Fields that were not reached are None or empty.
 
@@ -119,7 +157,8 @@ class SignatureReport:
     signer: Signer | None = None
     properties: Properties | None = None
     path: Path | None = None
-    revocation: Revocation = Revocation.UNKNOWN
+    revocation_check: RevocationCheck | None = None
+    stamp: TimeStamp | None = None
     weak: tuple[str, ...] = ()
 
     @property
@@ -127,7 +166,13 @@ class SignatureReport:
         return Trust.NOT_CHECKED if self.path is None else self.path.trust
 
     @property
+    def revocation(self) -> Revocation:
+        return Revocation.UNKNOWN if self.revocation_check is None else self.revocation_check.state
+
+    @property
     def time_evidence(self) -> TimeEvidence:
+        if self.stamp is not None:
+            return TimeEvidence.STAMPED
         claimed = self.properties is not None and self.properties.signing_time is not None
         return TimeEvidence.CLAIMED if claimed else TimeEvidence.NONE
 
@@ -137,7 +182,11 @@ class SignatureReport:
             return Verdict.NOT_VERIFIED
         if self.trust is not Trust.TRUSTED:
             return Verdict.INTACT_NOT_TRUSTED
-        return Verdict.VERIFIED_WEAKLY if self.weak else Verdict.VERIFIED_REVOCATION_UNKNOWN
+        if self.revocation is Revocation.REVOKED:
+            return Verdict.REVOKED
+        if self.weak:
+            return Verdict.VERIFIED_WEAKLY
+        return Verdict.VERIFIED if self.revocation is Revocation.GOOD else Verdict.VERIFIED_REVOCATION_UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The verifier: octets, a profile, anchors and a time in; what was checked and the very element that was verified out.
+"""The verifier of XML: octets, profile, trust and time in; what was checked and the very element that was verified out.
 
 The order is that of cost and of trust: caps on octets, one parse, the place and shape of the signature, the key, the signature
 over SignedInfo, and only then canonical forms of what SignedInfo names. So strangers never reach the dear steps by size alone.
@@ -15,10 +15,10 @@ from lxml import etree
 
 from signing import xades, xmldsig
 from signing.algorithms import base64, check_key, digest, verify_value
-from signing.paths import Anchors, unchecked
 from signing.profiles import EXCLUSIVE_C14N, INCLUSIVE_C14N, Profile
-from signing.report import Checked, Integrity, Path, Properties, Refusal, SignatureReport, SignedPart, Signer
+from signing.report import Checked, Integrity, Properties, Refusal, SignatureReport, SignedPart, Signer
 from signing.rules import RULES, Refused
+from signing.trust import Standing, TrustBase
 from signing.xml import canonical, detach, parse
 from signing.xmldsig import Parts, Reference
 
@@ -44,14 +44,14 @@ class _Seen:
     properties: Properties | None = None
 
 
-def check(octets: bytes, profile: Profile, anchors: Anchors, at: datetime) -> Checked:
+def check(octets: bytes, profile: Profile, trust: TrustBase, at: datetime) -> Checked:
     """Never raises: whatever goes wrong, the signature is not verified. `at`: the time of the check, with a zone."""
     seen = _Seen()
     try:
         root = parse(octets, profile.caps)
         _verify(root, profile, at, seen)
-        path = anchors.path(seen.signers[0], seen.signers[1:], at) if anchors.certificates else unchecked(at)
-        return Checked(_report(profile, Integrity.INTACT, seen, path=path), root)
+        standing = trust.standing(seen.signers[0], seen.signers[1:], at)
+        return Checked(_report(profile, Integrity.INTACT, seen, standing=standing), root)
     except Refused as refused:
         refusal = Refusal(refused.rule, refused.place, refused.detail)
         return Checked(_report(profile, _INTEGRITY.get(refused.rule.code, Integrity.NOT_VERIFIABLE), seen, refusal))
@@ -61,7 +61,7 @@ def check(octets: bytes, profile: Profile, anchors: Anchors, at: datetime) -> Ch
 
 
 def _report(
-    profile: Profile, integrity: Integrity, seen: _Seen, refusal: Refusal | None = None, path: Path | None = None
+    profile: Profile, integrity: Integrity, seen: _Seen, refusal: Refusal | None = None, standing: Standing | None = None
 ) -> SignatureReport:
     parts = seen.parts
     return SignatureReport(
@@ -73,7 +73,8 @@ def _report(
         method="" if parts is None else parts.method,
         signer=seen.signers[0] if seen.signers else None,
         properties=seen.properties,
-        path=path,
+        path=None if standing is None else standing.path,
+        revocation_check=None if standing is None else standing.revocation,
         weak=xmldsig.weak_of(parts) if profile.legacy and parts is not None else (),
     )
 

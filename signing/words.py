@@ -17,6 +17,8 @@ class Words(NamedTuple):
 
 STATES: Mapping[StrEnum, Words] = MappingProxyType(
     {
+        Verdict.VERIFIED: Words("ĐÃ XÁC MINH", "VERIFIED"),
+        Verdict.REVOKED: Words("CHỨNG THƯ ĐÃ BỊ THU HỒI", "THE CERTIFICATE WAS REVOKED"),
         Verdict.VERIFIED_REVOCATION_UNKNOWN: Words("ĐÃ XÁC MINH, CHƯA RÕ TÌNH TRẠNG THU HỒI", "VERIFIED, REVOCATION UNKNOWN"),
         Verdict.VERIFIED_WEAKLY: Words(
             "KHỚP THEO QUY CÁCH CŨ (SHA-1): CHỈ ĐỂ TRA CỨU, KHÔNG ĐỦ ĐỂ CHỨNG MINH",
@@ -46,11 +48,20 @@ STATES: Mapping[StrEnum, Words] = MappingProxyType(
             "The certificate leads to none of the trust anchors: nobody says who signed",
         ),
         Trust.NOT_CHECKED: Words("Chưa đối chiếu", "Not checked"),
+        Revocation.GOOD: Words(
+            "Không bị thu hồi, theo CRL hoặc OCSP còn đủ mới của mọi chứng thư trên đường dẫn",
+            "Not revoked, by a CRL or OCSP answer fresh enough for every certificate of the path",
+        ),
+        Revocation.REVOKED: Words("Một chứng thư trên đường dẫn đã bị thu hồi", "A certificate of the path was revoked"),
         Revocation.UNKNOWN: Words(
-            "Chưa kiểm tra CRL hay OCSP: chứng thư có thể đã bị thu hồi",
-            "Neither CRL nor OCSP was looked at: a certificate may have been revoked",
+            "Không có CRL hay OCSP đủ mới: chứng thư có thể đã bị thu hồi",
+            "There is no CRL or OCSP answer fresh enough: a certificate may have been revoked",
         ),
         TimeEvidence.NONE: Words("Không có gì cho biết thời điểm ký", "Nothing says when it was signed"),
+        TimeEvidence.STAMPED: Words(
+            "Có dấu thời gian (RFC 3161) của tổ chức tin cậy trên chữ ký: chữ ký đã có từ trước thời điểm đó",
+            "A trusted authority's time-stamp (RFC 3161) over the signature: it existed by then",
+        ),
         TimeEvidence.CLAIMED: Words(
             "Do người ký tự khai bằng đồng hồ của mình; không phải chứng cứ",
             "Claimed by the signer, by its own clock; no evidence",

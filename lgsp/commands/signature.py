@@ -41,11 +41,12 @@ def check(context: click.Context, file: str, anchors: tuple[str, ...], name: str
     """
     from signing.profiles import PROFILES
     from signing.report import Trust
+    from signing.trust import TrustBase
     from signing.verify import check as verify
 
     octets, at = read_file(file), _time(time)
     profile = PROFILES[name or _profile_of(octets)]
-    report = verify(octets, profile, _anchors(anchors), at).report
+    report = verify(octets, profile, TrustBase(documents=_anchors(anchors)), at).report
     if as_json:
         print_json(_form(file, octets, report, at))
     else:

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from signing.profiles import DSIG, ENVELOPE, ENVELOPE_XADES, Profile
 from signing.report import Verdict
+from signing.trust import TrustBase
 from signing.verify import check
 from tests import signatures
 from tests.bench import report
@@ -90,13 +91,13 @@ def document(size: int) -> bytes:
 def _candidates(case: Case) -> dict[str, Callable[[], object]]:
     signer = signatures.agency()
     octets = signatures.by_xmlsec(document(case.size), signer, case.recipe)
-    anchors = signatures.authority().anchors()
-    assert check(octets, case.profile, anchors, AT).report.verdict is Verdict.VERIFIED_REVOCATION_UNKNOWN
+    trust = TrustBase(documents=signatures.authority().anchors())
+    assert check(octets, case.profile, trust, AT).report.verdict is Verdict.VERIFIED_REVOCATION_UNKNOWN
     config = signxml.SignatureConfiguration(expect_references=2 if case.recipe.xades else 1)
     key = xmlsec.Key.from_memory(signer.pem, xmlsec.KeyFormat.CERT_PEM)
     return {
         "floor": _floor(octets, signer),
-        "ours": partial(check, octets, case.profile, anchors, AT),
+        "ours": partial(check, octets, case.profile, trust, AT),
         "xmlsec": partial(_xmlsec, octets, key),
         "signxml": partial(signxml.XMLVerifier().verify, octets, x509_cert=signer.certificate, expect_config=config),
     }

@@ -9,11 +9,12 @@ from lxml import etree
 
 from signing.profiles import EDXML, ENVELOPE, ENVELOPE_XADES, Profile
 from signing.report import Integrity, Verdict
+from signing.trust import TrustBase
 from signing.verify import check
 from tests.mutants import mutants
 from tests.signatures import AT, EDXML_RECIPE, WITH_XADES, Recipe, agency, authority, by_xmlsec, case_file, packet
 
-_ANCHORS = authority().anchors()
+_TRUST = TrustBase(documents=authority().anchors())
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Base:
 
     def wrongly_accepted(self, mutant: bytes) -> str | None:
         """What is wrong; None when it is refused, or says what was signed."""
-        checked = check(mutant, self.profile, _ANCHORS, AT)
+        checked = check(mutant, self.profile, _TRUST, AT)
         if checked.report.integrity is not Integrity.INTACT:
             return None if checked.content is None else "content of what is not intact"
         if self._content(mutant) != self.content:
@@ -43,7 +44,7 @@ class Base:
 
     def _content(self, octets: bytes) -> bytes:
         """What is handed on, in a canonical form that keeps comments, instructions and all namespaces."""
-        content = check(octets, self.profile, _ANCHORS, AT).content
+        content = check(octets, self.profile, _TRUST, AT).content
         return (
             b"" if content is None else etree.tostring(content.getroottree(), method="c14n", exclusive=True, with_comments=True)
         )

@@ -11,6 +11,7 @@ from lxml import etree
 from signing import verify
 from signing.profiles import EDXML, ENVELOPE, ENVELOPE_XADES, Profile
 from signing.report import Checked, Integrity, Verdict
+from signing.trust import TrustBase
 from signing.verify import check
 from tests.mutants import mutants, wrapped
 from tests.signatures import (
@@ -34,7 +35,7 @@ WRAPPED = wrapped(BY_ID)
 
 
 def look(octets: bytes, profile: Profile = ENVELOPE) -> Checked:
-    return check(octets, profile, authority().anchors(), AT)
+    return check(octets, profile, TrustBase(documents=authority().anchors()), AT)
 
 
 @pytest.mark.parametrize("name", WRAPPED)

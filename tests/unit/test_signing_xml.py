@@ -26,6 +26,7 @@ from signing.profiles import (
 )
 from signing.report import Checked, Integrity, Revocation, TimeEvidence, Trust, Verdict
 from signing.rules import RULES
+from signing.trust import TrustBase
 from signing.verify import check
 from signing.words import STATES
 from tests.signatures import (
@@ -54,7 +55,7 @@ XSLT = "http://www.w3.org/TR/1999/REC-xslt-19991116"
 
 
 def look(octets: bytes, profile: Profile = ENVELOPE, anchors: Anchors | None = None, at: datetime = AT) -> Checked:
-    return check(octets, profile, authority().anchors() if anchors is None else anchors, at)
+    return check(octets, profile, TrustBase(documents=authority().anchors() if anchors is None else anchors), at)
 
 
 def refused(octets: bytes, profile: Profile = ENVELOPE) -> str:

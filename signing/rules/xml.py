@@ -1,37 +1,9 @@
-"""The catalogue of rules a signature is refused by, as data: a code stable for ever, and both languages.
+"""Of XML, of signatures in XML (XMLDSig 1.1) and of XAdES (EN 319 132-1)."""
 
-A text may be improved, a code may only be added. The clauses are those of XML Signature (XMLDSig 1.1), XAdES (EN 319 132-1),
-RFC 5280 and QCVN 102:2016/BTTTT. What is not allowed is refused, never ignored.
-"""
+from signing.rules.rule import Rows
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """What is required, broken: what is wrong and what the signer (or who checks) does about it."""
-
-    code: str
-    title_vi: str
-    title_en: str
-    remedy_vi: str
-    remedy_en: str
-
-
-class Refused(ValueError):
-    """A rule is broken. `place`: where in the document, by names; `detail`: what was found there, never content."""
-
-    def __init__(self, code: str, place: str = "", detail: str = "") -> None:
-        super().__init__(f"{code} at {place or '/'}: {detail}")
-        self.rule = RULES[code]
-        self.place = place
-        self.detail = detail
-
-
-_TABLE: tuple[tuple[str, str, str, str, str], ...] = (
-    # --- the document as XML ----------------------------------------------------------------------------------------------
+ROWS: Rows = (
+    # --- the document as XML ------------------------------------------------------------
     ("xml.too_large",
      "Văn bản XML vượt quá dung lượng cho phép", "The document is larger than the profile allows",
      "Chuyển phần lớn thành tệp đính kèm.", "Move large parts into attachments."),
@@ -63,7 +35,7 @@ _TABLE: tuple[tuple[str, str, str, str, str], ...] = (
     ("xml.not_canonical",
      "Không chuẩn hóa (C14N) được", "The document has no canonical form",
      "Dùng URI tuyệt đối cho không gian tên.", "Use absolute URIs as namespaces."),
-    # --- the signature as XML ---------------------------------------------------------------------------------------------
+    # --- the signature as XML ------------------------------------------------------------
     ("signature.absent",
      "Không có chữ ký số", "There is no signature",
      "Ký văn bản trước khi gửi.", "Sign the document before it is sent."),
@@ -108,29 +80,7 @@ _TABLE: tuple[tuple[str, str, str, str, str], ...] = (
     ("signature.duplicate_id",
      "Một định danh (Id) được tham chiếu xuất hiện nhiều lần", "An Id that is referred to occurs more than once",
      "Mỗi Id chỉ dùng một lần trong văn bản.", "Use every Id once in the document."),
-    # --- key and value ------------------------------------------------------------------------------------------------------
-    ("key.info",
-     "KeyInfo không chỉ gồm chứng thư số X.509", "KeyInfo holds something else than X.509 certificates",
-     "Chỉ đặt X509Data với X509Certificate trong KeyInfo, chứng thư của người ký đứng đầu.",
-     "Put X509Data with X509Certificate there and nothing else, the signer's certificate first."),
-    ("key.certificate",
-     "Chứng thư số của người ký không đọc được", "The signer's certificate cannot be read",
-     "Đính kèm chứng thư số đầy đủ, dạng DER mã hóa base64.", "Include the whole certificate, DER in base64."),
-    ("key.type",
-     "Loại khóa không khớp với thuật toán ký", "The key is of another type than the signature method",
-     "Chọn thuật toán ký đúng với loại khóa trong chứng thư số.", "Choose the method that goes with the certificate's key."),
-    ("key.strength",
-     "Khóa không đạt yêu cầu an toàn", "The key is not of the required strength",
-     "Dùng RSA từ 2048 đến 8192 bit (số mũ công khai lẻ, lớn hơn 65536), hoặc ECDSA P-256, P-384.",
-     "Use RSA of 2048 to 8192 bits (public exponent odd and above 65536), or ECDSA on P-256 or P-384."),
-    ("signature.value",
-     "Giá trị chữ ký không khớp với khóa của người ký", "The signature value does not fit the signer's key",
-     "Thông tin ký đã bị sửa, hoặc chứng thư kèm theo không phải của người ký: yêu cầu ký lại.",
-     "What was signed was changed, or the certificate is another's: ask for a new signature."),
-    ("signature.digest",
-     "Nội dung đã bị thay đổi sau khi ký", "The content was changed after it was signed",
-     "Không sử dụng văn bản này; yêu cầu bên gửi gửi lại bản gốc.", "Do not use it; ask the sender for the original."),
-    # --- XAdES ----------------------------------------------------------------------------------------------------------------
+    # --- XAdES ------------------------------------------------------------
     ("xades.absent",
      "Thiếu thuộc tính ký XAdES", "There are no XAdES signed properties",
      "Ký theo XAdES-B (EN 319 132-1).", "Sign as XAdES-B (EN 319 132-1)."),
@@ -144,26 +94,4 @@ _TABLE: tuple[tuple[str, str, str, str, str], ...] = (
     ("xades.signing_time",
      "Thời điểm ký không hợp lệ hoặc ở tương lai", "The signing time is malformed or lies in the future",
      "Đồng bộ đồng hồ máy ký (NTP) rồi ký lại.", "Synchronise the signer's clock (NTP) and sign again."),
-    # --- whose it is ------------------------------------------------------------------------------------------------------------
-    ("path.no_anchors",
-     "Chưa có chứng thư gốc tin cậy để đối chiếu", "No trust anchors were given",
-     "Nêu chứng thư gốc của tổ chức chứng thực tin cậy (--anchor).", "Name the trusted authority's certificate (--anchor)."),
-    ("path.not_found",
-     "Chứng thư số không nối được tới tổ chức chứng thực tin cậy", "No valid path leads from the certificate to a trust anchor",
-     "Kiểm tra chứng thư gốc, chứng thư trung gian kèm theo và thời hạn của chúng.",
-     "See whether the anchor is the right one, intermediates are included and all are in force."),
-    ("path.validity",
-     "Chứng thư số chưa có hoặc hết hiệu lực tại thời điểm kiểm tra", "The certificate is not in force at the time of the check",
-     "Dùng chứng thư còn hiệu lực; xem thời điểm ghi trong báo cáo.", "Use a certificate in force; the report names the time."),
-    ("path.usage",
-     "Chứng thư số không được cấp để ký văn bản", "The certificate was not issued for signing documents",
-     "Dùng chứng thư có digitalSignature hoặc nonRepudiation trong KeyUsage, không phải chứng thư máy chủ hay dấu thời gian.",
-     "Use a certificate with digitalSignature or nonRepudiation, not one of a server or a time-stamp authority."),
-    # --- the checking itself ----------------------------------------------------------------------------------------------------
-    ("check.failed",
-     "Việc kiểm tra không thực hiện được; chữ ký coi như chưa được xác minh",
-     "The check itself failed, so the signature counts as not verified",
-     "Báo đơn vị vận hành kèm tệp và chi tiết này.", "Tell the operator, with the file and this detail."),
 )  # fmt: skip
-
-RULES: Mapping[str, Rule] = MappingProxyType({row[0]: Rule(*row) for row in _TABLE})

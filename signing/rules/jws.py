@@ -1,0 +1,5 @@
+"""Of JWS (RFC 7515)."""
+
+from signing.rules.rule import Rows
+
+ROWS: Rows = ()
