@@ -131,7 +131,7 @@ class RevocationCheck:
 
 @dataclass(frozen=True, slots=True)
 class TimeStamp:
-    """A time-stamp that was verified (RFC 3161). `at`: genTime; `policy`: dotted; `path`: of the authority, to its own anchors."""
+    """A time-stamp that was verified (RFC 3161). `at`: genTime; `policy`: dotted; `path`: the authority's, to its anchors."""
 
     at: datetime
     policy: str
