@@ -15,6 +15,7 @@ from lgsp.commands.common import Failed, Invocation, Refused, print_if_json
 from lgsp.commands.contract import contract
 from lgsp.commands.deadletter import deadletter
 from lgsp.commands.demo import demo
+from lgsp.commands.demo_pki import demo_pki
 from lgsp.commands.doctor import doctor
 from lgsp.commands.explain import explain
 from lgsp.commands.listen import listen
@@ -44,6 +45,7 @@ COMMANDS = (
     agency,
     contract,
     signature,
+    demo_pki,
     deadletter,
     balance,
     maintenance,
