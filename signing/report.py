@@ -145,6 +145,7 @@ class SignatureReport:
     """What was checked. Fields that were not reached are None or empty.
 
     `refusal`: the first rule of the signature that was broken; None exactly when intact. `path` carries its own refusal.
+    `registered_key`: name of the key that verified it, where a registered one did instead of a certificate's.
     `weak`: URIs of accepted algorithms that are too weak for anything new (legacy profiles only).
     """
 
@@ -160,6 +161,7 @@ class SignatureReport:
     revocation_check: RevocationCheck | None = None
     stamp: TimeStamp | None = None
     weak: tuple[str, ...] = ()
+    registered_key: str = ""
 
     @property
     def trust(self) -> Trust:

@@ -72,6 +72,7 @@ STATES: Mapping[StrEnum, Words] = MappingProxyType(
 PARTS: Mapping[str, Words] = MappingProxyType(
     {
         "document": Words("toàn văn bản, trừ chính chữ ký", "the whole document but the signature itself"),
+        "payload": Words("toàn bộ nội dung của JWS", "the whole payload of the JWS"),
         "signed_properties": Words("thuộc tính ký XAdES", "the XAdES signed properties"),
     }
 )
