@@ -4,11 +4,13 @@ What that engine refuses although RFC 5280 allows it (critical name constraints 
 rollover) is refused here too: never is a refusal turned into a pass. SHA-1 in certificates of a path is always refused.
 """
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from cryptography.x509.verification import ExtensionPolicy, PolicyBuilder, Store, VerificationError
 
@@ -46,6 +48,11 @@ class Anchors:
 
     certificates: tuple[x509.Certificate, ...]
     _known: dict[tuple[bytes, ...], _Known] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def version(self) -> str:
+        """The same for the same certificates in any order, in hexadecimal."""
+        return hashlib.sha256(b"".join(sorted(one.fingerprint(SHA256()) for one in self.certificates))).hexdigest()
 
     @classmethod
     def of_pem(cls, *files: bytes) -> "Anchors":

@@ -118,7 +118,8 @@ class Evidence:
 @dataclass(frozen=True, slots=True)
 class RevocationCheck:
     """What CRLs and OCSP answers say of the path. `as_of`: the oldest thisUpdate that was relied on. `in_grace`: good by evidence
-    past its nextUpdate but within the grace that the policy states. `revoked_at`, `reason`: RFC 5280, 5.3.1, when revoked."""
+    past its nextUpdate but within the grace that the policy states. `revoked_at`, `reason`: RFC 5280, 5.3.1, when revoked; with
+    state `good`, it was revoked later than a time-stamp shows the signature to have existed. `refusal`: why it is not good."""
 
     state: Revocation
     as_of: datetime | None = None

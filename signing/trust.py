@@ -1,10 +1,15 @@
 """What a verification trusts, for which purpose, and what it knows of revocation: one frozen value, replaced as a whole."""
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from signing.paths import NO_ANCHORS, Anchors, unchecked
-from signing.report import Path, RevocationCheck, Signer, TimeStamp
+from signing.report import Path, RevocationCheck, Signer, TimeStamp, Trust
+from signing.revocation import DEFAULT_GRACE, Grace, look_up
+from signing.snapshot import NO_SNAPSHOT, RevocationSnapshot
+
+_REMEMBERED = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,17 +21,62 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class _Known:
+    """A standing that was found, and the times of check that it holds for."""
+
+    path: Path
+    revocation: RevocationCheck
+    begins: datetime
+    ends: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class TrustBase:
-    """`documents`: anchors for those who sign; `time_stamps`: anchors for time-stamp authorities, which sign nothing else."""
+    """`documents`: anchors for those who sign; `time_stamps`: anchors for time-stamp authorities, which sign nothing else;
+    `snapshot`: what is known of revocation; `grace`: how old that may be.
+
+    Standings are remembered as long as the same look would say the same. Another snapshot makes another value, which remembers
+    nothing yet: `dataclasses.replace`.
+    """
 
     documents: Anchors = NO_ANCHORS
     time_stamps: Anchors = NO_ANCHORS
+    snapshot: RevocationSnapshot = field(default=NO_SNAPSHOT, repr=False)
+    grace: Grace = DEFAULT_GRACE
+    _known: dict[tuple[bytes, ...], _Known] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @property
+    def version(self) -> str:
+        """Of anchors and policy, in hexadecimal: what a verdict was given by. The evidence has a version of its own."""
+        stated = repr((self.documents.version, self.time_stamps.version, self.grace))
+        return hashlib.sha256(stated.encode()).hexdigest()
 
     def standing(self, signer: Signer, others: tuple[Signer, ...], at: datetime, stamp: TimeStamp | None = None) -> Standing:
         """`others`: certificates that came along, as hints. `at`: time of the check; with a `stamp` its time counts."""
-        if not self.documents.certificates:
-            return Standing(unchecked(at))
-        return Standing(self.documents.path(signer, others, at if stamp is None else stamp.at))
+        if stamp is not None:
+            return self._at_stamp(signer, others, at, stamp)
+        key = (signer.der, *[one.der for one in others])
+        known = self._known.get(key)
+        if known is not None and known.begins <= at <= known.ends:
+            return Standing(Path(Trust.TRUSTED, at, known.path.chain), known.revocation)
+        path = self._path(signer, others, at)
+        if path.trust is not Trust.TRUSTED:
+            return Standing(path)
+        found = look_up(path.chain, self.snapshot, at, self.grace)
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        self._known[key] = _Known(path, found.check, at, min(found.until, *[one.not_valid_after_utc for one in path.chain]))
+        return Standing(path, found.check)
+
+    def _at_stamp(self, signer: Signer, others: tuple[Signer, ...], at: datetime, stamp: TimeStamp) -> Standing:
+        """A path has to hold when the signature is known to have existed, whatever became of it since."""
+        path = self._path(signer, others, stamp.at)
+        if path.trust is not Trust.TRUSTED:
+            return Standing(path)
+        return Standing(path, look_up(path.chain, self.snapshot, at, self.grace, stamp.at).check)
+
+    def _path(self, signer: Signer, others: tuple[Signer, ...], at: datetime) -> Path:
+        return self.documents.path(signer, others, at) if self.documents.certificates else unchecked(at)
 
 
 NO_TRUST = TrustBase()
