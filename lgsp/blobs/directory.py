@@ -14,7 +14,7 @@ from pathlib import Path
 
 from contracts.agency import AgencyCode
 from contracts.errors import ContractError
-from lgsp.blobs import files
+from lgsp import durable
 from lgsp.blobs.files import PIECE_BYTES, in_thread
 from lgsp.blobs.uploads import Appending, Checksum, Digests, UploadFolder, blob_path
 from lgsp.ports import BlobInfo, Upload
@@ -31,7 +31,7 @@ class DirectoryBlobs:
         self._uploads = root / "uploads"
         self._max_bytes = max_bytes
         self._digests = Digests()
-        files.make_folder(self._uploads.absolute())
+        durable.make_folder(self._uploads.absolute())
 
     async def create_upload(self, owner: AgencyCode, length_bytes: int, metadata: dict[str, str], now: datetime) -> Upload:
         """Raises ContractError "attachment.too_large" for more than `max_bytes`."""

@@ -19,6 +19,7 @@ from typing import Literal
 import msgspec
 
 from contracts.errors import ContractError
+from lgsp import durable
 from lgsp.blobs import files
 from lgsp.ports import Upload
 
@@ -72,10 +73,10 @@ class UploadFolder:
     def create(self, upload: Upload) -> None:
         self.path.mkdir()
         self.save(upload)
-        files.sync_folder(self.path.parent)
+        durable.sync_folder(self.path.parent)
 
     def save(self, upload: Upload) -> None:
-        files.replace_file(self._meta, msgspec.json.encode(upload))
+        durable.replace_file(self._meta, msgspec.json.encode(upload))
 
     def seal(self, upload: Upload, digest: str) -> Upload:
         sealed = msgspec.structs.replace(upload, offset_bytes=upload.length_bytes, digest=digest)
@@ -139,7 +140,7 @@ class Appending:
         self._unusable = True
         if self._offset + len(octets) > self.upload.length_bytes:
             raise ContractError("attachment.too_large", "", f"the file was announced with {self.upload.length_bytes} bytes")
-        files.write_all(self._data, octets)
+        durable.write_all(self._data, octets)
         self._running.update(octets)
         if self._chunk is not None:
             self._chunk.update(octets)
