@@ -44,9 +44,13 @@ class Anchors:
 
     Paths found are remembered by the exact octets of the certificates and used while all of them are in force; what was refused
     is never remembered. Another set of anchors is another value, so nothing has to be flushed.
+
+    `intermediates`: authorities below the anchors that are known here, as hints beside those that come along with a signature: many
+    signers enclose their own certificate alone. Not trusted themselves.
     """
 
     certificates: tuple[x509.Certificate, ...]
+    intermediates: tuple[x509.Certificate, ...] = ()
     _known: dict[tuple[bytes, ...], _Known] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -65,7 +69,8 @@ class Anchors:
         known = self._known.get(key)
         if known is None or not known.begins <= at <= known.ends:
             try:
-                known = _known(_chain(signer, [one.certificate for one in others], self.certificates, at))
+                hints = [*(one.certificate for one in others), *self.intermediates]
+                known = _known(_chain(signer, hints, self.certificates, at))
             except Refused as refused:
                 return Path(Trust.NOT_TRUSTED, at, refusal=Refusal(refused.rule, refused.place, refused.detail))
             if len(self._known) >= _REMEMBERED:

@@ -53,6 +53,15 @@ def test_seals_and_officials_lead_to_the_anchor_for_documents(pki: DemoPki, code
     assert trust(pki, pki.holders["examples/expired"]) is Trust.NOT_TRUSTED
 
 
+def test_who_encloses_only_its_own_certificate_is_found_by_intermediates_kept_here(pki: DemoPki) -> None:
+    """They are a hint, never an anchor."""
+    seal = pki.seal(COMMUNE)
+    alone = Signer(seal.certificate.public_bytes(Encoding.DER), seal.certificate, seal.certificate.public_key())
+    assert Anchors((pki.document_anchor,)).path(alone, (), AT).trust is Trust.NOT_TRUSTED
+    assert Anchors((pki.document_anchor,), seal.issuers).path(alone, (), AT).trust is Trust.TRUSTED
+    assert Anchors((), seal.issuers).path(alone, (), AT).trust is Trust.NOT_TRUSTED
+
+
 def test_subjects_say_who_it_is_and_that_it_is_worth_nothing(pki: DemoPki) -> None:
     """An agency is found by its code and by what Vietnamese authorities write into UID."""
     for holder in pki.holders.values():
