@@ -45,8 +45,8 @@ class Anchors:
     Paths found are remembered by the exact octets of the certificates and used while all of them are in force; what was refused
     is never remembered. Another set of anchors is another value, so nothing has to be flushed.
 
-    `intermediates`: authorities below the anchors that are known here, as hints beside those that come along with a signature: many
-    signers enclose their own certificate alone. Not trusted themselves.
+    `intermediates`: authorities below the anchors that are known here, as hints beside those that come along with a signature:
+    many signers enclose their own certificate alone. Not trusted themselves.
     """
 
     certificates: tuple[x509.Certificate, ...]
