@@ -69,6 +69,7 @@ def issue(
     ends: datetime = AT + timedelta(days=365),
     signs: bool = True,
     purposes: Sequence[ObjectIdentifier] = (),
+    number: int | None = None,
 ) -> Holder:
     """A certificate; self-signed without an issuer."""
     subject = x509.Name([x509.NameAttribute(NameOID.COUNTRY_NAME, "VN"), x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -78,7 +79,7 @@ def issue(
         .subject_name(subject)
         .issuer_name(subject if issuer is None else issuer.certificate.subject)
         .public_key(key.public_key())
-        .serial_number(_serial_number(name, key))
+        .serial_number(number or _serial_number(name, key))
         .not_valid_before(begins)
         .not_valid_after(ends)
         .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
