@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from signing import profiles
 from signing.rules import Refused
 
+_STRONG = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 RSA_BITS = range(2048, 8193)
 _RSA_EXPONENTS = range(2**16 + 1, 2**64, 2)  # odd; longer ones only cost time
 _CURVE_OCTETS = {"secp256r1": 32, "secp384r1": 48}
@@ -86,6 +87,11 @@ def check_key(key: CertificatePublicKeyTypes) -> None:
             raise Refused("key.strength", "KeyInfo", f"curve {key.curve.name}")
     else:
         raise Refused("key.type", "KeyInfo", type(key).__name__)
+
+
+def is_strong(one: hashes.HashAlgorithm | None) -> bool:
+    """Whether what is signed with this hash can be relied on: SHA-1 and MD5 can be forged."""
+    return isinstance(one, _STRONG)
 
 
 def verify_value(method: str, key: CertificatePublicKeyTypes, value: bytes, octets: bytes) -> None:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 
+from signing.extensions import extension
 from signing.names import comparable, issuer_id, point_name
 from signing.report import Evidence, Refusal, Revocation, RevocationCheck
 from signing.rules import RULES
@@ -176,18 +177,13 @@ def _still_lists(crl: CrlFacts, certificate: x509.Certificate) -> bool:
 
 
 def _is_ca(certificate: x509.Certificate) -> bool:
-    try:
-        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except x509.ExtensionNotFound:
-        return False
+    constraints = extension(certificate, x509.BasicConstraints)
+    return constraints is not None and constraints.ca
 
 
 def _point_names(certificate: x509.Certificate) -> frozenset[bytes]:
     """Of its distribution points, each in DER (RFC 5280, 6.3.3, b, 2, i)."""
-    try:
-        points = certificate.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
-    except x509.ExtensionNotFound:
-        return frozenset()
+    points = extension(certificate, x509.CRLDistributionPoints) or ()
     return frozenset(point_name(name) for point in points for name in point.full_name or point.crl_issuer or ())
 
 

@@ -70,6 +70,10 @@ def issue(
     signs: bool = True,
     purposes: Sequence[ObjectIdentifier] = (),
     number: int | None = None,
+    critical_purposes: bool = False,
+    extensions: Sequence[x509.ExtensionType] = (),
+    critical_extensions: Sequence[x509.ExtensionType] = (),
+    path_length: int | None = None,
 ) -> Holder:
     """A certificate; self-signed without an issuer."""
     subject = x509.Name([x509.NameAttribute(NameOID.COUNTRY_NAME, "VN"), x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -82,13 +86,17 @@ def issue(
         .serial_number(number or _serial_number(name, key))
         .not_valid_before(begins)
         .not_valid_after(ends)
-        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        .add_extension(x509.BasicConstraints(ca=ca, path_length=path_length), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(by_key.public_key()), critical=False)
         .add_extension(_usage(ca=ca, signs=signs), critical=True)
     )
     if purposes:
-        builder = builder.add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
+        builder = builder.add_extension(x509.ExtendedKeyUsage(purposes), critical=critical_purposes)
+    for one in extensions:
+        builder = builder.add_extension(one, critical=False)
+    for one in critical_extensions:
+        builder = builder.add_extension(one, critical=True)
     return Holder(key, builder.sign(by_key, hashes.SHA256()))
 
 
