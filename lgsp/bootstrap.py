@@ -17,7 +17,12 @@ from lgsp.assembly import Hub, Role, assemble, utc_now
 from lgsp.errors import SettingsError
 from lgsp.ports import Blobs, Broker, Store
 from lgsp.settings import Settings
+from lgsp.trust.live import LiveTrust
+from lgsp.trust.places import SNAPSHOT, WANTED
+from lgsp.trust.store import TrustStore, TrustUnreadable
+from lgsp.trust.wanted import WantedFolder
 from signing.jws import SigningKey
+from signing.revocation import Grace
 
 BOTH: frozenset[Role] = frozenset({"gateway", "worker"})
 
@@ -65,6 +70,21 @@ def signing_key(settings: Settings) -> SigningKey:
         return SigningKey.of_pem(pem)
     except ValueError as error:
         raise SettingsError([f"signing_key_file: {path} is {error}"]) from None
+
+
+def live_trust(settings: Settings) -> LiveTrust:
+    """What is trusted, read once; `LiveTrust.run` follows changes. Raises SettingsError."""
+    grace = Grace(
+        end_max_age_s=round(settings.revocation_max_age_h * 3600), after_next_update_s=round(settings.revocation_grace_h * 3600)
+    )
+    folder = settings.revocation_path
+    live = LiveTrust(TrustStore(settings.trust_path), folder / SNAPSHOT, WantedFolder(folder / WANTED), grace)
+    with named_by("data_dir"):
+        try:
+            live.refresh()
+        except TrustUnreadable as error:
+            raise SettingsError([f"trust_dir: {error}"]) from None
+    return live
 
 
 def _new_ed25519() -> bytes:

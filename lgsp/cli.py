@@ -28,6 +28,7 @@ from lgsp.commands.serve import gateway, run_hub, worker
 from lgsp.commands.signature import signature
 from lgsp.commands.status import status
 from lgsp.commands.trace import trace
+from lgsp.commands.trust import trust
 from lgsp.errors import LgspError, SettingsError
 
 COMMANDS = (
@@ -45,6 +46,7 @@ COMMANDS = (
     agency,
     contract,
     signature,
+    trust,
     demo_pki,
     deadletter,
     balance,

@@ -8,6 +8,7 @@ from contracts.problems import CATALOGUE
 from lgsp.core.hold import Cause
 from lgsp.core.lifecycle import State
 from lgsp.ports import Balance
+from signing.snapshot import RevocationSnapshot
 
 ACCEPTED = Counter("lgsp_envelopes_accepted_total", "Envelopes accepted (a resend is not counted again)")
 RESENT = Counter("lgsp_envelopes_resent_total", "Resends of the same bytes, answered with the same receipt")
@@ -53,6 +54,17 @@ BALANCE_COUNTED = Gauge(
     "lgsp_balance_counted_timestamp_seconds", "When the balance was last counted (Unix time); long ago: the alarm above is blind"
 )
 
+TRUST_ANCHORS = Gauge("lgsp_trust_anchors", "Trust anchors in use", ["purpose"])
+REVOCATION_EVIDENCE = Gauge("lgsp_revocation_evidence", "Pieces of evidence about revocation in use", ["kind"])
+REVOCATION_OLDEST = Gauge(
+    "lgsp_revocation_oldest_timestamp_seconds", "thisUpdate (Unix time) of the oldest CRL or OCSP answer in use; 0: there is none"
+)
+REVOCATION_NEXT = Gauge(
+    "lgsp_revocation_next_update_timestamp_seconds", "Earliest nextUpdate (Unix time) of what is in use; past: an issuer is late"
+)
+REVOCATION_FETCHES = Counter("lgsp_revocation_fetches_total", "CRLs and OCSP answers asked for, by outcome", ["kind", "outcome"])
+REVOCATION_FAILING = Gauge("lgsp_revocation_sources_failing", "Sources whose last fetch failed, in the process that fetches")
+
 _holds = {cause: HOLDS.labels(cause.label) for cause in Cause}
 _settled = {state: SETTLED.labels(state.label) for state in State}
 _deliveries = {state: DELIVERIES.labels(state.label) for state in State}
@@ -79,6 +91,21 @@ def held(holds: Mapping[Cause, int]) -> None:
     """Takes over a count of the journal."""
     for cause, gauge in _holds.items():
         gauge.set(holds.get(cause, 0))
+
+
+def trusted(documents: int, time_stamps: int) -> None:
+    TRUST_ANCHORS.labels("documents").set(documents)
+    TRUST_ANCHORS.labels("time-stamps").set(time_stamps)
+
+
+def revocation_known(snapshot: RevocationSnapshot) -> None:
+    """Takes over what this process goes by from now on."""
+    REVOCATION_EVIDENCE.labels("crl").set(len(snapshot.crls))
+    REVOCATION_EVIDENCE.labels("ocsp").set(len(snapshot.ocsp))
+    begun = [*(one.this_update for one in snapshot.crls), *(one.this_update for one in snapshot.ocsp)]
+    ends = [*(one.next_update for one in snapshot.crls), *(one.next_update for one in snapshot.ocsp if one.next_update)]
+    REVOCATION_OLDEST.set(min(begun).timestamp() if begun else 0)
+    REVOCATION_NEXT.set(min(ends).timestamp() if ends else 0)
 
 
 def watch_intake(held: Callable[[], float], senders: Callable[[], float]) -> None:

@@ -28,9 +28,11 @@ Bytes = Annotated[int, Meta(ge=1)]
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Seconds = Annotated[float, Meta(gt=0, le=7 * 24 * 3600)]
 Schedule = Annotated[tuple[Seconds, ...], Meta(min_length=1, max_length=100)]
+Names = Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=500)], ...], Meta(max_length=100)]
 
 _ENVIRONMENT = "LGSP_"
 _HUB = AgencyCode("HUB")
+_WEB = ("http", "https")
 # What the command line and the tests read from the environment; not settings of a hub.
 _NOT_SETTINGS = frozenset({"settings", "url", "client_id", "client_secret", "ca_file", "sender", "webhook_secret"})
 _TESTS = "test_"
@@ -61,6 +63,16 @@ class Settings:
     tls_client_ca_file: Path | None = None
     token_key_file: Path | None = None  # None: data_dir/token.key
     signing_key_file: Path | None = None  # None: data_dir/hub_ed25519.pem
+    trust_dir: Path | None = None  # None: data_dir/trust
+    revocation_hosts: Names = ()  # nothing is fetched from anybody else
+    revocation_refresh_s: Seconds = 3600.0
+    revocation_timeout_s: Seconds = 30.0
+    revocation_max_bytes: Annotated[int, Meta(ge=1024, le=32 * MIB)] = 32 * MIB
+    revocation_max_age_h: Annotated[float, Meta(gt=0, le=24 * 366)] = 7 * 24
+    revocation_grace_h: Annotated[float, Meta(ge=0, le=24 * 30)] = 0
+    crl_urls: Names = ()
+    time_stamp_urls: Names = ()
+    time_stamp_timeout_s: Seconds = 10.0
     token_life_s: Annotated[int, Meta(ge=60, le=24 * 3600)] = 3600
     long_poll_max_s: Annotated[float, Meta(ge=0, le=300)] = 55.0
 
@@ -121,6 +133,15 @@ class Settings:
     @property
     def signing_key_path(self) -> Path:
         return self.signing_key_file or self.data_dir / "hub_ed25519.pem"
+
+    @property
+    def trust_path(self) -> Path:
+        return self.trust_dir or self.data_dir / "trust"
+
+    @property
+    def revocation_path(self) -> Path:
+        """What was fetched, and how fetching goes: of this machine, made anew by itself."""
+        return self.data_dir / "revocation"
 
     @property
     def sqlite_path(self) -> Path | None:
@@ -216,8 +237,8 @@ def _converted(given: _Given, problems: list[str]) -> Any:
     kind, value = _TYPES[given.name], given.value
     if value == "" and kind == Path | None:
         return None
-    if given.is_text and kind is Schedule:
-        value = [part.strip() for part in str(value).split(",")]
+    if given.is_text and kind in (Schedule, Names):
+        value = [part.strip() for part in str(value).split(",")] if value or kind is Schedule else []
     try:
         return msgspec.convert(value, kind, strict=not given.is_text, dec_hook=_path)
     except msgspec.ValidationError as error:
@@ -239,10 +260,12 @@ def _problems_of_texts(s: Settings) -> Iterator[str]:
         yield f"hub_code: {error.detail}"
     if not _PREFIX.fullmatch(s.broker_prefix):
         yield f"broker_prefix: 1 to 40 of a-z 0-9 . _ -, a letter first, got {s.broker_prefix!r}"
-    for name, schemes in (("amqp_url", ("amqp", "amqps")), ("public_url", ("http", "https"))):
+    for name, schemes in (("amqp_url", ("amqp", "amqps")), ("public_url", _WEB)):
         url = getattr(s, name)
         if url and not _is_url(url, schemes):
             yield f"{name}: expected a URL {schemes[0]}://host/... or {schemes[1]}://host/..."
+    for name in ("crl_urls", "time_stamp_urls"):
+        yield from (f"{name}: expected a URL http://host/..., got {url!r}" for url in getattr(s, name) if not _is_url(url, _WEB))
     if s.journal_url and s.sqlite_path in (None, Path()) and not _is_url(s.journal_url, ("postgresql", "postgres")):
         yield 'journal_url: expected "" (SQLite in data_dir), sqlite:///path or postgresql://user@host/database'
 

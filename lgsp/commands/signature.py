@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lgsp.commands.certificates import certificate_form, certificate_lines, plain
 from lgsp.commands.common import Failed, json_option, print_json, say
 from lgsp.commands.compose import read_file
 
 if TYPE_CHECKING:
-    from cryptography.x509 import Certificate
-
     from signing.paths import Anchors
     from signing.profiles import Profile
     from signing.report import Refusal, SignatureReport
@@ -109,12 +108,12 @@ def _lines(
     if report.weak:
         yield f"  Lỗi thời · Outdated: {', '.join(report.weak)}", "yellow"
     if report.signer is not None:
-        yield f"\nChứng thư kèm theo · Enclosed certificate\n{_certificate(report.signer.certificate)}", None
+        yield f"\nChứng thư kèm theo · Enclosed certificate\n{certificate_lines(report.signer.certificate)}", None
     yield state("Tin cậy · Trust", report.trust)
     if report.path is not None:
         yield from _refusal(report.path.refusal)
         for one in report.path.chain[1:]:
-            yield f"  → {_plain(one.subject.rfc4514_string())}", None
+            yield f"  → {plain(one.subject.rfc4514_string())}", None
     yield state("Thu hồi · Revocation", report.revocation)
     yield state("Thời điểm ký · Time of signing", report.time_evidence)
     if report.properties is not None and report.properties.signing_time is not None:
@@ -127,25 +126,8 @@ def _refusal(refusal: "Refusal | None") -> Iterator[tuple[str, str | None]]:
     rule, found = refusal.rule, ": ".join(filter(None, (refusal.place, refusal.detail)))
     yield f"  {rule.code}  {rule.title_vi} · {rule.title_en}", "red"
     if found:
-        yield f"    {_plain(found)}", None
+        yield f"    {plain(found)}", None
     yield f"  → {rule.remedy_vi}\n  → {rule.remedy_en}", None
-
-
-def _plain(text: str) -> str:
-    """Strangers' text: it must not write lines of its own into the report, nor move the cursor or turn the reading direction."""
-    return "".join(one if one.isprintable() else f"\\u{ord(one):04x}" for one in text)
-
-
-def _certificate(one: "Certificate") -> str:
-    from cryptography.hazmat.primitives.hashes import SHA256
-
-    return (
-        f"  Chủ thể · Subject: {_plain(one.subject.rfc4514_string())}\n"
-        f"  Nơi cấp · Issuer: {_plain(one.issuer.rfc4514_string())}\n"
-        f"  Số · Serial: {one.serial_number:x}\n"
-        f"  Hiệu lực · In force: {one.not_valid_before_utc.isoformat()} – {one.not_valid_after_utc.isoformat()}\n"
-        f"  SHA-256: {one.fingerprint(SHA256()).hex()}"
-    )
 
 
 def _form(file: str, octets: bytes, report: "SignatureReport", at: datetime) -> dict[str, Any]:
@@ -172,10 +154,10 @@ def _form(file: str, octets: bytes, report: "SignatureReport", at: datetime) -> 
         "method": report.method,
         "canonicalization": report.canonicalization,
         "weak": report.weak,
-        "certificate": None if signer is None else _certificate_form(signer.certificate),
+        "certificate": None if signer is None else certificate_form(signer.certificate),
         "trust": report.trust,
         "trust_refusal": None if path is None else _refusal_form(path.refusal),
-        "chain": [] if path is None else [_certificate_form(one) for one in path.chain],
+        "chain": [] if path is None else [certificate_form(one) for one in path.chain],
         "revocation": report.revocation,
         "time_evidence": report.time_evidence,
         "signing_time": None if properties is None else properties.signing_time,
@@ -195,17 +177,4 @@ def _refusal_form(refusal: "Refusal | None") -> dict[str, str] | None:
         "detail": refusal.detail,
         "remedy": rule.remedy_en,
         "remedy_vi": rule.remedy_vi,
-    }
-
-
-def _certificate_form(one: "Certificate") -> dict[str, Any]:
-    from cryptography.hazmat.primitives.hashes import SHA256
-
-    return {
-        "subject": one.subject.rfc4514_string(),
-        "issuer": one.issuer.rfc4514_string(),
-        "serial": f"{one.serial_number:x}",
-        "not_before": one.not_valid_before_utc,
-        "not_after": one.not_valid_after_utc,
-        "sha256": one.fingerprint(SHA256()).hex(),
     }
