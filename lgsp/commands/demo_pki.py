@@ -1,14 +1,16 @@
 """`lgsp demo-pki`: certificates for trying things out. Needs no hub."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 
 from contracts.agency import agency_code
-from lgsp.commands.common import Failed, Invocation, json_option, print_json, program, say
+from lgsp.commands.common import Failed, Invocation, json_option, print_json, program, run_until_stopped, say
 
 if TYPE_CHECKING:
     from lgsp.ports import Store
@@ -24,6 +26,7 @@ _TWO = {"H01.101": "Ủy ban nhân dân xã Mỹ Hòa Hưng", "H01.10": "Sở N�
 @click.option("--from-directory", is_flag=True, help="All agencies of the hub's directory get certificates.")
 @click.option("--base-url", help="Where lists, OCSP and time-stamps will be served, as written into certificates; only once.")
 @click.option("--revoke", metavar="NAME", help='Withdraw one of them, such as "H01.101/seal" or "H01.101/head".')
+@click.option("--serve", is_flag=True, help="Serve lists, OCSP and time-stamps on this machine, until Ctrl-C.")
 @click.option("--force", is_flag=True, help="Make everything anew, with new keys: what was signed before is trusted no more.")
 @click.pass_obj
 def demo_pki(
@@ -33,6 +36,7 @@ def demo_pki(
     from_directory: bool,
     base_url: str | None,
     revoke: str | None,
+    serve: bool,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -42,6 +46,7 @@ def demo_pki(
       lgsp demo-pki var/pki --agency H01.101="Ủy ban nhân dân xã Mỹ Hòa Hưng"
       lgsp demo-pki var/pki --from-directory
       lgsp demo-pki var/pki --revoke H01.101/seal
+      lgsp demo-pki var/pki --serve
 
     Nothing in it has legal value, and every subject says so. Called again it keeps all keys, adds agencies that are new and
     renews the revocation lists. A revoked and an expired certificate are in DIR/examples.
@@ -55,6 +60,8 @@ def demo_pki(
         print_json(_form(pki, folder))
     else:
         _tell(pki, folder)
+    if serve:
+        run_until_stopped(_serve(pki, folder, as_json))
 
 
 def _agencies(invocation: Invocation, named: tuple[str, ...], from_directory: bool) -> dict[str, str]:
@@ -111,6 +118,27 @@ def _revoked(pki: "DemoPki", folder: Path, name: str, at: datetime) -> "DemoPki"
     return pki
 
 
+async def _serve(pki: "DemoPki", folder: Path, as_json: bool) -> None:
+    """On this machine only, whatever the name in the address: it is a toy."""
+    from aiohttp import web
+
+    from lgsp.trust.demo_pki.server import Followed, make_app
+
+    port = urlsplit(pki.base_url).port or 80
+    runner = web.AppRunner(make_app(Followed(folder)), access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+    except OSError as error:
+        await runner.cleanup()
+        raise Failed(
+            f"127.0.0.1:{port}: {error.strerror}", "does another one run? --base-url with --force names another port"
+        ) from None
+    if not as_json:
+        say(f"\n{pki.base_url}: CRL, OCSP, TSA ({pki.base_url}/tsa). Ctrl-C.", "cyan")
+    await asyncio.Event().wait()
+
+
 def _form(pki: "DemoPki", folder: Path) -> dict[str, Any]:
     """Paths of what a program needs; a key stands beside its certificate."""
     return {
@@ -133,4 +161,7 @@ def _tell(pki: "DemoPki", folder: Path) -> None:
         say(f"  {code}  {pki.agencies[code]}\n    {folder}/agencies/{code}/: seal (con dấu), head, deputy; .pem + .key")
     if len(pki.agencies) > 3:
         say(f"  … {folder}/pki.json")
-    say(f"\nTiếp theo · Next:\n  {program()} signature check FILE --anchor {folder}/anchors/documents.pem")
+    anchors = f"{folder}/anchors"
+    say(f"\nTiếp theo · Next:\n  {program()} trust add {anchors}/documents.pem --purpose documents")
+    say(f"  {program()} trust add {anchors}/time-stamps.pem --purpose time-stamps")
+    say(f"  {program()} demo-pki {folder} --serve    (LGSP_REVOCATION_HOSTS={urlsplit(pki.base_url).netloc})")

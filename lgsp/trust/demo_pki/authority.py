@@ -14,7 +14,7 @@ from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsag
 from lgsp.trust.demo_pki.names import MARK
 
 # X.667: below 2.25 anybody may make identifiers out of a UUID.
-_POLICY = ObjectIdentifier("2.25.211406839120532764861254771630487362215")
+POLICY = ObjectIdentifier("2.25.211406839120532764861254771630487362215")
 SIGNS_DOCUMENTS = (ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.EMAIL_PROTECTION)
 
 
@@ -176,7 +176,7 @@ def _builder(
         .not_valid_after(life.ends)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
-        .add_extension(x509.CertificatePolicies([x509.PolicyInformation(_POLICY, [said])]), critical=False)
+        .add_extension(x509.CertificatePolicies([x509.PolicyInformation(POLICY, [said])]), critical=False)
     )
 
 

@@ -21,7 +21,7 @@ ROOT, AGENCIES, PERSONS, STAMP_ROOT = "root", "agencies", "persons", "time-stamp
 PERSON_ROLES = ("head", "deputy")
 _YEAR = timedelta(days=365)
 _LIST_LIFE = timedelta(days=30)
-_INDEX = "pki.json"
+INDEX = "pki.json"
 _FOLDERS = ("anchors", "authorities", "services", "crl", "agencies", "examples")
 _EXAMPLE = "Cơ quan ví dụ"
 
@@ -119,12 +119,12 @@ class DemoPki:
         for issuer in _ISSUERS:
             _write(folder / f"crl/{issuer}.crl", self.crl(issuer, at))
         index = _Index(note=names.MARK, base_url=self.base_url, agencies=dict(self.agencies), revoked=self.revoked)
-        _write(folder / _INDEX, msgspec.json.format(msgspec.json.encode(index), indent=2))
+        _write(folder / INDEX, msgspec.json.format(msgspec.json.encode(index), indent=2))
 
     @classmethod
     def load(cls, folder: Path) -> "DemoPki":
         """Raises FileNotFoundError where there is none, OSError, ValueError (msgspec.ValidationError too) where it is damaged."""
-        index = msgspec.json.decode((folder / _INDEX).read_bytes(), type=_Index)
+        index = msgspec.json.decode((folder / INDEX).read_bytes(), type=_Index)
         found = {name: _read(folder, name) for name in _names(index.agencies)}
         return cls(index.base_url, MappingProxyType(index.agencies), index.revoked, MappingProxyType(found))
 
@@ -141,7 +141,7 @@ def open_folder(folder: Path, agencies: Mapping[str, str], at: datetime, base_ur
 
 def remove(folder: Path) -> None:
     """Everything `save` wrote, and nothing else."""
-    (folder / _INDEX).unlink(missing_ok=True)
+    (folder / INDEX).unlink(missing_ok=True)
     for name in _FOLDERS:
         shutil.rmtree(folder / name, ignore_errors=True)
 
