@@ -16,6 +16,7 @@ MAX_ATTACHMENTS = 64
 MAX_ORDER_KEY_CHARS = 200
 MAX_IDENTIFIER_CHARS = 200
 MAX_NAME_CHARS = 255
+MAX_SIGNATURE_CHARS = 16 * 1024
 MAX_PRIORITY = 4  # hỏa tốc hẹn giờ (QCVN 102, 1.11.1)
 
 _SCHEME = re.compile(r"[a-z][a-z0-9_]{0,31}")
@@ -24,6 +25,7 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+(?:; ?[a-z0-9-]+=[\x21-\x7e]+)*", re.IGNORECASE)
 # W3C Trace Context, section 3.2: version 00, trace id and parent id are not all zero.
 TRACEPARENT = re.compile(r"00-(?P<trace_id>(?!0{32})[0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_COMPACT_JWS = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _FILE_NAME = re.compile(r"[^/\\]*")
 _TRACESTATE = re.compile(r"[\x20-\x7e]{0,512}")
 
@@ -75,6 +77,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     traceparent: str | None = None  # W3C Trace Context
     tracestate: str | None = None
     attachments: tuple[Attachment, ...] = ()
+    signature: str | None = None  # compact JWS over `contracts.statement` of this envelope, by the sender
 
     def digest(self) -> str:
         """SHA-256 over everything but the trace headers, "sha256:" + hex: a resend carries new ones and has the same digest."""
@@ -91,6 +94,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
             self.expires_at,
             self.correlation_id,
             self.attachments,
+            self.signature,
         )
         running = hashlib.sha256(_encode_said(said))
         running.update(b"\n")
@@ -121,6 +125,8 @@ def checked(envelope: Envelope, prefix: str = "") -> Envelope:
         raise _reject(f"{prefix}/traceparent", "W3C Trace Context, version 00")
     if envelope.tracestate is not None and not _TRACESTATE.fullmatch(envelope.tracestate):
         raise _reject(f"{prefix}/tracestate", "at most 512 printable ASCII characters")
+    if envelope.signature is not None:
+        _check_signature(envelope.signature, prefix)
     for place, attachment in enumerate(envelope.attachments):
         _check_attachment(attachment, f"{prefix}/attachments/{place}")
     return msgspec.structs.replace(
@@ -130,6 +136,11 @@ def checked(envelope: Envelope, prefix: str = "") -> Envelope:
         order_key=_checked_order_key(envelope.order_key, prefix),
         identifiers=_checked_identifiers(envelope.identifiers, prefix),
     )
+
+
+def _check_signature(signature: str, prefix: str) -> None:
+    if len(signature) > MAX_SIGNATURE_CHARS or not _COMPACT_JWS.fullmatch(signature):
+        raise _reject(f"{prefix}/signature", f"a compact JWS (RFC 7515) of at most {MAX_SIGNATURE_CHARS} characters")
 
 
 def _check_times(envelope: Envelope, prefix: str) -> None:

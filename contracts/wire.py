@@ -54,6 +54,9 @@ class WireEnvelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     attachments: Annotated[
         tuple[Attachment, ...], _told(f"Files uploaded before at /v1/attachments, at most {MAX_ATTACHMENTS}")
     ] = ()
+    signature: Annotated[
+        str | None, _told("The sender's own: compact JWS (RFC 7515), typ lgsp-envelope+jws, over the statement of this envelope")
+    ] = None
     body: Annotated[msgspec.Raw | msgspec.UnsetType, _told("The body as JSON; its octets are kept exactly")] = msgspec.UNSET
     body_base64: Annotated[str | None, _told("The body of any other media type, base64 (RFC 4648, section 4)")] = None
 
@@ -95,6 +98,7 @@ def parse(octets: bytes, *, traceparent: str | None = None, tracestate: str | No
             traceparent=traceparent or wire.traceparent,
             tracestate=tracestate or wire.tracestate,
             attachments=wire.attachments,
+            signature=wire.signature,
         )
     )
 
@@ -118,6 +122,7 @@ def render(envelope: Envelope) -> bytes:
             traceparent=envelope.traceparent,
             tracestate=envelope.tracestate,
             attachments=envelope.attachments,
+            signature=envelope.signature,
             body=msgspec.Raw(envelope.body) if inline else msgspec.UNSET,
             body_base64=None if inline else base64.b64encode(envelope.body).decode("ascii"),
         )

@@ -14,6 +14,7 @@ from contracts.intents import Intent
 from contracts.kinds import case, delivery, document, document_intents, examples, index, postal
 from contracts.kinds.examples import Example
 from contracts.receipt import Receipt, Refusal
+from contracts.signed import DOCUMENT, ORDINARY, OWN, RESULT, SETTLEMENT, Rules
 
 Role = Literal["desk", "agency", "post", "hub"]  # desk: receives cases from citizens; agency: decides or is told; hub: we
 
@@ -43,6 +44,7 @@ class Kind:
     read_xml: Callable[[bytes], msgspec.Struct] | None = None  # for XML that is not the twin of the model
     identify: Callable[[Any], tuple[Identifier, ...]]
     order_key_of: Callable[[Any], str | None]
+    signed: Rules = ORDINARY
     intent_of: Callable[[Any, bytes], Intent | None] | None = None  # of the model, and of the octets where it leaves things out
     examples: tuple[Example, ...] = field(repr=False)
 
@@ -123,6 +125,7 @@ _ALL = (
         sender_roles=frozenset({"desk", "agency"}),
         identify=index.case_identifiers,
         order_key_of=index.case_order_key,
+        signed=RESULT,
         examples=examples.CASE_RESULT,
     ),
     Kind(
@@ -171,6 +174,7 @@ _ALL = (
         sender_roles=frozenset({"post"}),
         identify=index.settlement_identifiers,
         order_key_of=index.settlement_order_key,
+        signed=SETTLEMENT,
         examples=examples.POSTAL_SETTLEMENT,
     ),
     Kind(
@@ -186,6 +190,7 @@ _ALL = (
         identify=index.packet_identifiers,
         order_key_of=index.document_order_key,
         intent_of=document_intents.packet_intent,
+        signed=DOCUMENT,
         examples=examples.DOCUMENT_PACKET,
     ),
     Kind(
@@ -213,6 +218,7 @@ _ALL = (
         sender_roles=frozenset({"hub"}),
         identify=index.no_identifiers,
         order_key_of=index.message_order_key,
+        signed=OWN,
         examples=examples.RECEIPT,
     ),
     Kind(
@@ -225,6 +231,7 @@ _ALL = (
         sender_roles=frozenset({"hub"}),
         identify=index.no_identifiers,
         order_key_of=index.message_order_key,
+        signed=OWN,
         examples=examples.REFUSAL,
     ),
     Kind(
@@ -237,6 +244,7 @@ _ALL = (
         sender_roles=frozenset({"hub"}),
         identify=index.delivery_identifiers,
         order_key_of=index.message_order_key,
+        signed=OWN,
         examples=examples.DELIVERY_STATUS,
     ),
 )

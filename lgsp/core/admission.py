@@ -11,6 +11,7 @@ from contracts.intents import Intent
 from contracts.kinds import Kind, find, read_body
 from lgsp.core.directory import Agency, Directory, Grant
 from lgsp.core.routing import Hop, copies, route
+from lgsp.core.signatures.finding import Examined
 
 CLOCK_SKEW = timedelta(minutes=5)
 
@@ -29,6 +30,7 @@ class Admitted(msgspec.Struct, frozen=True, kw_only=True):
     hops: tuple[Hop, ...]
     expires_at: datetime
     directory_version: int
+    examined: Examined | None = None  # its signatures; None: there are none, and none were demanded
     intent: Intent | None = None  # what the body asks of earlier envelopes; whether it may, the journal's facts decide
 
 

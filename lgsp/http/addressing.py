@@ -41,6 +41,7 @@ def read_addressing(
             identifiers=_identifiers(_optional(headers, "Lgsp-Identifiers", "/identifiers")),
             expires_at=_expires_at(headers),
             correlation_id=_optional(headers, "Lgsp-Correlation-Id", "/correlation_id"),
+            signature=_optional(headers, "Lgsp-Signature", "/signature"),
             traceparent=traceparent,
             tracestate=tracestate,
         )
@@ -60,6 +61,7 @@ def write_addressing(envelope: Envelope) -> dict[str, str]:
         "Lgsp-Expires-At": _moment(envelope.expires_at) if envelope.expires_at is not None else None,
         "Lgsp-Correlation-Id": envelope.correlation_id,
         "Lgsp-Identifiers": ",".join(f"{one.scheme}={quote(one.value, safe='')}" for one in envelope.identifiers) or None,
+        "Lgsp-Signature": envelope.signature,
         "traceparent": envelope.traceparent,
         "tracestate": envelope.tracestate,
     }

@@ -37,6 +37,10 @@ RAW_HEADERS = (
     Header(name="Lgsp-Order-Key", description="Raw bodies: percent-encoded UTF-8"),
     Header(name="Lgsp-Priority", description="Raw bodies: 0 to 4", schema=Annotated[int, Meta(ge=0, le=4)]),
     Header(name="Lgsp-Correlation-Id", description="Raw bodies: message id of what this one answers"),
+    Header(
+        name="Lgsp-Signature",
+        description="Raw bodies: the sender's signature, compact JWS over the statement of it",
+    ),
     Header(name="Lgsp-Identifiers", description="Raw bodies: scheme=value, value percent-encoded, comma separated"),
 )
 ENVELOPE_BODY = Body(

@@ -16,6 +16,7 @@ from lgsp.core.lanes import Mode
 from lgsp.core.lifecycle import State
 from lgsp.core.receipts import delivery_ref
 from lgsp.core.replay import Replay
+from lgsp.core.signatures.finding import Examination, Exhibit
 from lgsp.ports import Accepted, DeadLetter, DeadLetterCount, Ref
 
 FIRST_ATTEMPT = 1
@@ -99,6 +100,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     traceparent: str | None = None
     tracestate: str | None = None
     attachments: tuple[Attachment, ...] = ()
+    signature: str | None = None
     found: tuple[Identifier, ...] | None = None
     found_order_key: str | None = None
 
@@ -120,6 +122,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             traceparent=self.traceparent,
             tracestate=self.tracestate,
             attachments=self.attachments,
+            signature=self.signature,
         )
 
     @property
@@ -137,6 +140,7 @@ class _Trace(msgspec.Struct):
 
 
 _encoder = msgspec.json.Encoder()
+_examination_decoder = msgspec.json.Decoder(Examination)
 _replay_decoder = msgspec.json.Decoder(Replay)
 _header_decoder = msgspec.json.Decoder(Header)
 _trace_decoder = msgspec.json.Decoder(_Trace)
@@ -161,6 +165,7 @@ def encode_header(admitted: Admitted) -> bytes:
             traceparent=envelope.traceparent,
             tracestate=envelope.tracestate,
             attachments=envelope.attachments,
+            signature=envelope.signature,
             found=None if admitted.identifiers == envelope.identifiers else admitted.identifiers,
             found_order_key=None if envelope.order_key else admitted.order_key,
         )
@@ -174,6 +179,10 @@ def encode_replay(replay: Replay) -> bytes:
 
 def decode_replay(replay_id: int, octets: bytes) -> Replay:
     return msgspec.structs.replace(_replay_decoder.decode(octets), replay_id=replay_id)
+
+
+def decode_examination(octets: bytes) -> Examination:
+    return _examination_decoder.decode(octets)
 
 
 def decode_header(octets: bytes) -> Header:
@@ -303,6 +312,8 @@ class Written(NamedTuple):
     events: list[EventRow]
     identifier_keys: set[str]
     access: set[AccessRow]
+    examination: bytes | None  # lgsp.core.signatures.finding.Examination
+    exhibits: tuple[Exhibit, ...]
     accepted: Accepted
 
 
@@ -367,6 +378,8 @@ def written(
         events,
         {identifier.key for identifier in admitted.identifiers},
         access_rows(envelope.attachments, (envelope.sender, *(hop.recipient for hop in admitted.hops))),
+        None if admitted.examined is None else _encoder.encode(admitted.examined.examination),
+        () if admitted.examined is None else admitted.examined.exhibits,
         Accepted(
             sequence=sequence,
             accepted_at=moment_of(now_us),

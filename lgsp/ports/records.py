@@ -8,6 +8,7 @@ from contracts.agency import AgencyCode
 from lgsp.core.directory import Agency, Directory
 from lgsp.core.hold import Cause
 from lgsp.core.replay import DeadLetterFilter, Replay
+from lgsp.core.signatures.finding import Examination, Exhibit
 from lgsp.ports.journal import Journal
 from lgsp.ports.views import (
     Balance,
@@ -41,6 +42,14 @@ class Records(Protocol):
 
     async def envelope(self, sender: AgencyCode, message_id: str) -> EnvelopeRecord | None:
         """What was accepted under this id."""
+        ...
+
+    async def examination(self, sequence: int) -> Examination | None:
+        """What was found out about the signatures of this envelope; None: nothing was signed, and nothing had to be."""
+        ...
+
+    async def exhibits(self, digests: Sequence[str]) -> list[Exhibit]:
+        """Octets that verdicts rest on, in any order; unknown ones are left out."""
         ...
 
     async def timeline(self, *sequences: int) -> list[Event]:

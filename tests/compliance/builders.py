@@ -8,6 +8,7 @@ from contracts.envelope import Attachment, Envelope, Identifier
 from lgsp.core.admission import Admitted
 from lgsp.core.lanes import Mode, lane_of, shard_of
 from lgsp.core.routing import Hop
+from lgsp.core.signatures.finding import Examined
 from lgsp.ports import Store
 
 NOW = datetime(2026, 11, 22, 1, 2, 3, 456789, tzinfo=UTC)
@@ -47,6 +48,7 @@ def admitted(
     created_at: datetime = NOW,
     life: timedelta = timedelta(days=30),
     traceparent: str | None = None,
+    examined: Examined | None = None,
 ) -> Admitted:
     """An envelope to one recipient, or over the hops given. `found`, `found_order_key`: read from the body."""
     hops = (hop(to, order_key or found_order_key, mode),) if isinstance(to, str) else tuple(to)
@@ -71,4 +73,5 @@ def admitted(
         hops=hops,
         expires_at=NOW + life,
         directory_version=7,
+        examined=examined,
     )

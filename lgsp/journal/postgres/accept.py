@@ -10,6 +10,7 @@ from lgsp.core.admission import Admitted
 from lgsp.core.receipts import delivery_ref
 from lgsp.journal.codec import DeliveryRow, EnvelopeRow, Written, moment_of, written
 from lgsp.journal.moves import enter
+from lgsp.journal.postgres import signatures
 from lgsp.journal.postgres.database import Connection
 from lgsp.journal.postgres.lanes import insert_events, open_states
 from lgsp.ports import Accepted, Reused
@@ -121,3 +122,4 @@ async def _insert(connection: Connection, batch: Sequence[Admitted], rows: Seque
         await connection.execute(
             GRANT_ACCESS, [digest for digest, _ in access], [agency for _, agency in access], list(access.values())
         )
+    await signatures.keep(connection, rows)

@@ -9,8 +9,9 @@ from lgsp.core.admission import Admitted
 from lgsp.core.directory import Agency, Directory
 from lgsp.core.hold import Cause, Hold
 from lgsp.core.replay import DeadLetterFilter, Replay
+from lgsp.core.signatures.finding import Examination, Exhibit
 from lgsp.journal.codec import micros, span_us
-from lgsp.journal.postgres import accept, dead, directory, holding, queue, records, settle
+from lgsp.journal.postgres import accept, dead, directory, holding, queue, records, settle, signatures
 from lgsp.journal.postgres.database import Database
 from lgsp.journal.postgres.schema import migrate
 from lgsp.ports import (
@@ -163,6 +164,14 @@ class PostgresStore:
     async def timeline(self, *sequences: int) -> list[Event]:
         async with self._database.connection() as connection:
             return await records.timeline(connection, sequences)
+
+    async def examination(self, sequence: int) -> Examination | None:
+        async with self._database.connection() as connection:
+            return await signatures.examination(connection, sequence)
+
+    async def exhibits(self, digests: Sequence[str]) -> list[Exhibit]:
+        async with self._database.connection() as connection:
+            return await signatures.exhibits(connection, digests)
 
     async def find_case(self, identifier_key: str, party: AgencyCode | None, limit: int) -> list[EnvelopeRecord]:
         async with self._database.connection() as connection:

@@ -10,6 +10,7 @@ from lgsp.core.lifecycle import State
 from lgsp.core.receipts import delivery_ref
 from lgsp.journal.codec import AccessRow, DeliveryRow, EnvelopeRow, EventRow, Written, moment_of, written
 from lgsp.journal.moves import enter
+from lgsp.journal.sqlite import signatures
 from lgsp.ports import Accepted, Reused
 
 
@@ -115,3 +116,4 @@ def _write(connection: sqlite3.Connection, fresh: Sequence[Written]) -> None:
     connection.executemany(_INSERT_FIRST_EVENT, [row[:4] for rows in fresh for row in rows.events])
     connection.executemany(_INSERT_IDENTIFIER, [(key, rows.envelope.sequence) for rows in fresh for key in rows.identifier_keys])
     connection.executemany(_INSERT_ACCESS, [row for rows in fresh for row in rows.access])
+    signatures.keep(connection, fresh)

@@ -15,10 +15,11 @@ from lgsp.core.admission import Admitted
 from lgsp.core.directory import Agency, Directory
 from lgsp.core.hold import Cause, Hold
 from lgsp.core.replay import DeadLetterFilter, Replay
+from lgsp.core.signatures.finding import Examination, Exhibit
 from lgsp.errors import JournalUnavailable
 from lgsp.journal.codec import micros
 from lgsp.journal.migrate import migrations
-from lgsp.journal.sqlite import accepting, dead, directory, due, holding, reading, settling
+from lgsp.journal.sqlite import accepting, dead, directory, due, holding, reading, settling, signatures
 from lgsp.journal.sqlite.connection import open_reader, open_writer, read_transaction, write_transaction
 from lgsp.journal.sqlite.schema import migrate
 from lgsp.ports import (
@@ -189,6 +190,12 @@ class SqliteStore:
 
     async def timeline(self, *sequences: int) -> list[Event]:
         return await self._readers.run(reading.timeline, sequences)
+
+    async def examination(self, sequence: int) -> Examination | None:
+        return await self._readers.run(signatures.examination, sequence)
+
+    async def exhibits(self, digests: Sequence[str]) -> list[Exhibit]:
+        return await self._readers.run(signatures.exhibits, digests)
 
     async def find_case(self, identifier_key: str, party: AgencyCode | None, limit: int) -> list[EnvelopeRecord]:
         return await self._readers.run(reading.find_case, identifier_key, party, limit)

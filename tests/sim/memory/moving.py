@@ -28,6 +28,10 @@ def accept(tables: Tables, admitted: Admitted, now_us: int, ready_lease_s: float
     tables.events += rows.events
     for access in rows.access:
         tables.files.setdefault((access.digest, access.agency), access.size_bytes)
+    if admitted.examined is not None:
+        tables.examinations[kept.row.sequence] = admitted.examined.examination
+        for exhibit in admitted.examined.exhibits:
+            tables.exhibits.setdefault(exhibit.digest, exhibit)
     return rows.accepted
 
 

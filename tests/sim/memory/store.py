@@ -11,6 +11,7 @@ from lgsp.core.directory import Agency, Directory
 from lgsp.core.hold import Cause, Hold
 from lgsp.core.lifecycle import State
 from lgsp.core.replay import DeadLetterFilter, Replay
+from lgsp.core.signatures.finding import Examination, Exhibit
 from lgsp.journal.codec import micros
 from lgsp.ports import (
     Accepted,
@@ -131,6 +132,12 @@ class MemoryStore:
 
     async def timeline(self, *sequences: int) -> list[Event]:
         return reading.timeline(self.tables, sequences)
+
+    async def examination(self, sequence: int) -> Examination | None:
+        return self.tables.examinations.get(sequence)
+
+    async def exhibits(self, digests: Sequence[str]) -> list[Exhibit]:
+        return [self.tables.exhibits[digest] for digest in set(digests) & self.tables.exhibits.keys()]
 
     async def find_case(self, text: str, party: AgencyCode | None, limit: int) -> list[EnvelopeRecord]:
         return reading.find_case(self.tables, text, party, limit)

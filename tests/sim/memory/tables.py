@@ -13,6 +13,7 @@ from lgsp.core.hold import Hold
 from lgsp.core.lifecycle import State
 from lgsp.core.recall import Recall
 from lgsp.core.replay import Replay
+from lgsp.core.signatures.finding import Examination, Exhibit
 from lgsp.journal.codec import DeliveryRow, EnvelopeRow, EventRow
 from lgsp.ports import Accepted, Credential, Occurrence, Ref
 
@@ -70,6 +71,8 @@ class Tables:
         self.credentials: dict[str, Credential] = {}
         self.certificates: dict[str, AgencyCode] = {}
         self.files: dict[tuple[str, str], int] = {}  # (digest, agency) -> bytes
+        self.examinations: dict[int, Examination] = {}  # by sequence
+        self.exhibits: dict[str, Exhibit] = {}  # by digest; one too many does no harm
         self._before: list[tuple[int, Delivery | None]] = []  # what the transaction under way has replaced
 
     @contextmanager
@@ -85,6 +88,7 @@ class Tables:
                 self._place(number, before)
             for one in self.envelopes[envelopes:]:
                 del self.known[one.row.sender, one.row.message_id]
+                self.examinations.pop(one.row.sequence, None)
             del self.envelopes[envelopes:], self.events[events:], self.occurrences[occurrences:], self.history[history:]
             self.holds, self.replays = holds, replays
             raise

@@ -1,0 +1,59 @@
+"""Which parts of a message must be signed, by whom, and what happens when something cannot be known: policy, as data.
+
+The law behind the defaults: Decree 30/2020/NĐ-CP, articles 5 and 12 (an electronic document bears the signature of who has the
+authority and the organisation's seal); Decree 118/2025/NĐ-CP (results in electronic form are signed); Law on Electronic
+Transactions 20/2023/QH15, articles 22 and 23.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+Part = Literal["envelope", "body", "attachments"]
+Need = Literal["required", "checked", "recorded"]
+Who = Literal["seal", "person", "either", "anyone"]
+OnUnknown = Literal["refuse", "hold", "pass"]
+
+PARTS: tuple[Part, ...] = ("envelope", "body", "attachments")
+
+
+class SigningRule(msgspec.Struct, frozen=True, kw_only=True):
+    """One demand of a kind.
+
+    `parts`: any of them satisfies it; `envelope` is the sender's JWS over all of it, `body` a signature inside an XML body,
+    `attachments` those inside PDF files and in CMS files beside them.
+    `need`: required: one of the parts is signed and everything about it is in order; checked: what is signed is in order;
+    recorded: looked at and kept, never a reason to refuse.
+    `who`: seal: the organisation's own certificate, registered for the sender; person: an official registered for the sender;
+    either; anyone: any certificate that leads to an anchor, for papers that come from citizens and other offices.
+    `revocation_unknown`: when no CRL or OCSP answer is fresh enough: refuse; hold: not taken over yet, the same bytes come again
+    while the hub fetches; pass: accepted, and the verdict says so.
+    """
+
+    parts: Annotated[tuple[Part, ...], msgspec.Meta(min_length=1)]
+    need: Need = "checked"
+    who: Who = "seal"
+    revocation_unknown: OnUnknown = "hold"
+
+
+Rules = tuple[SigningRule, ...]
+
+# What an agency signs is checked; papers that others signed are looked at.
+ORDINARY: Rules = (
+    SigningRule(parts=("envelope", "body"), who="either", revocation_unknown="pass"),
+    SigningRule(parts=("attachments",), need="recorded", who="anyone", revocation_unknown="pass"),
+)
+# The result has legal effect: the deciding agency stands for it, and so it does for the papers it hands out.
+RESULT: Rules = (
+    SigningRule(parts=("envelope", "body"), need="required", who="seal"),
+    SigningRule(parts=("attachments",), who="anyone"),
+)
+# QCVN 102 places the signature inside the packet; where a document system seals the envelope instead, that binds as much.
+DOCUMENT: Rules = (
+    SigningRule(parts=("body", "envelope"), need="required", who="either"),
+    SigningRule(parts=("attachments",), who="anyone"),
+)
+# Money is due by it.
+SETTLEMENT: Rules = (SigningRule(parts=("envelope", "body"), need="required", who="seal", revocation_unknown="refuse"),)
+# What the hub says it signs by its own keys.
+OWN: Rules = ()

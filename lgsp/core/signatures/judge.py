@@ -1,0 +1,82 @@
+"""May this envelope come in with these signatures? Pure: the policy's rules and the findings in, a refusal or none out."""
+
+from collections.abc import Sequence
+
+from contracts.errors import ContractError
+from contracts.signed import Part, Rules, SigningRule
+from lgsp.core.signatures.finding import Finding
+from signing.report import Integrity, Revocation, Trust, Verdict
+
+PENDING = "signature.revocation_pending"
+_PLACES: dict[Part, str] = {"envelope": "/signature", "body": "/body", "attachments": "/attachments"}
+
+
+def judge(rules: Rules, findings: Sequence[Finding]) -> ContractError | None:
+    """What the sender has to mend first; None: nothing. The code is PENDING where a rule says that the envelope is to be held.
+
+    Each signature of a rule's parts must be in order; that one of them is by who has to sign is asked last.
+    """
+    for rule in rules:
+        problem = _broken(rule, [one for one in findings if one.part in rule.parts])
+        if problem is not None:
+            return problem
+    return None
+
+
+def _broken(rule: SigningRule, findings: Sequence[Finding]) -> ContractError | None:
+    if rule.need == "recorded":
+        return None
+    if not findings:
+        return _missing(rule) if rule.need == "required" else None
+    for one in findings:
+        problem = _out_of_order(one, rule)
+        if problem is not None:
+            return problem
+    if any(_by(one, rule) for one in findings):
+        return None
+    return ContractError("signature.wrong_signer", findings[0].place, _wrong(findings[0], rule))
+
+
+def _missing(rule: SigningRule) -> ContractError:
+    where = " or ".join(_PLACES[part] for part in rule.parts)
+    return ContractError("signature.missing", _PLACES[rule.parts[0]], f"{where}, signed by {_WHO[rule.who]}")
+
+
+def _out_of_order(one: Finding, rule: SigningRule) -> ContractError | None:
+    if one.integrity != Integrity.INTACT:
+        return ContractError("signature.not_verified", one.place, _told(one))
+    if one.trust != Trust.TRUSTED:
+        return ContractError("signature.not_trusted", one.place, _told(one))
+    if one.revocation == Revocation.REVOKED:
+        return ContractError("signature.revoked", one.place, _told(one))
+    if one.verdict == Verdict.VERIFIED_WEAKLY:
+        return ContractError("signature.too_weak", one.place, " ".join(one.weak))
+    if one.revocation == Revocation.UNKNOWN and not one.key and rule.revocation_unknown != "pass":
+        code = PENDING if rule.revocation_unknown == "hold" else "signature.revocation_unknown"
+        return ContractError(code, one.place, _told(one))
+    return None
+
+
+def _by(one: Finding, rule: SigningRule) -> bool:
+    return rule.who == "anyone" or (one.bound and (rule.who == "either" or one.holder == rule.who))
+
+
+def _wrong(one: Finding, rule: SigningRule) -> str:
+    found = f"a registered {one.holder}" if one.bound else _told(one) or "not registered for the sender"
+    return f"{_WHO[rule.who]} has to sign; found {found}"
+
+
+_WHO = {
+    "seal": "the sender's registered seal",
+    "person": "an official registered for the sender",
+    "either": "the sender's registered seal or an official registered for it",
+    "anyone": "anybody",
+}
+
+
+def _told(one: Finding) -> str:
+    """The first broken rule, by its code and in words."""
+    if not one.rules:
+        return ""
+    rule = one.rules[0]
+    return f"{rule.code}: {rule.title_en}" + "".join(f" ({part})" for part in (rule.place, rule.detail) if part)
