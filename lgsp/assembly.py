@@ -6,7 +6,7 @@ Names no store, broker or adapter: `lgsp.bootstrap` brings the real ones, the si
 import asyncio
 import contextlib
 import shutil
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -24,6 +24,7 @@ from lgsp.flow.bell import Bell
 from lgsp.flow.clock import loop_time
 from lgsp.flow.directory import DirectoryCache
 from lgsp.flow.dispatch import Dispatcher
+from lgsp.flow.examination import Examiner
 from lgsp.flow.health import Readiness
 from lgsp.flow.holds import Holds
 from lgsp.flow.intake import Intake
@@ -40,6 +41,7 @@ from lgsp.ports import Blobs, Broker, Store
 from lgsp.settings import Settings
 
 Role = Literal["gateway", "worker"]
+Loop = Callable[[], Coroutine[Any, Any, None]]
 
 log = get_logger()
 
@@ -73,6 +75,7 @@ class Hub:
     sweeper: Sweeper
     dispatcher: Dispatcher
     readiness: Readiness
+    further: tuple[Loop, ...]
     stop: asyncio.Event
 
     async def run(self) -> None:
@@ -87,6 +90,7 @@ class Hub:
                 self.sweeper.run(),
                 self._tidy(),
                 self._count(),
+                *(loop() for loop in self.further),
             )
         ]
         working = asyncio.create_task(self._work())
@@ -158,10 +162,13 @@ async def assemble(
     broker: Broker,
     blobs: Blobs,
     adapters: Mapping[str, DeliveryAdapter],
+    examiner: Examiner,
     clock: Callable[[], datetime],
     draw: Callable[[], float],
+    further: Sequence[Loop] = (),
 ) -> Hub:
-    """A process of the hub out of what it needs of the world, here and in the simulation. Raises JournalUnavailable."""
+    """A process of the hub out of what it needs of the world, here and in the simulation. `further`: loops that run as long as it
+    does. Raises JournalUnavailable."""
     if not broker.survives_restart:
         await store.requeue_all(clock(), settings.ready_lease_s)
     directory = DirectoryCache(store)
@@ -216,6 +223,7 @@ async def assemble(
             directory=directory,
             outbox=outbox,
             bell=bell,
+            examiner=examiner,
             recalls=recalls,
             maintenance=maintenance,
             limits=limits,
@@ -263,6 +271,7 @@ async def assemble(
             needs_broker=roles == {"worker"},
             stopping=stop.is_set,
         ),
+        further=tuple(further),
         stop=stop,
     )
 

@@ -14,7 +14,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from adapters.registry import REGISTRY
 from lgsp.assembly import Hub, Role, assemble, utc_now
+from lgsp.core.signatures.policy import Policy, policy, read_overrides
 from lgsp.errors import SettingsError
+from lgsp.flow.examination import Examiner, FileReport
 from lgsp.ports import Blobs, Broker, Store
 from lgsp.settings import Settings
 from lgsp.trust.live import LiveTrust
@@ -133,7 +135,29 @@ async def open_hub(
             stack.push_async_callback(adapter.close)
         if not broker.survives_restart:
             stack.enter_context(_alone(settings))
-        yield await assemble(settings, frozenset(roles), store, broker, _open_blobs(settings), adapters, clock, random.random)
+        blobs = _open_blobs(settings)
+        trust = live_trust(settings)
+        examiner = Examiner(signing_policy(settings), lambda: trust.current, _no_files, trust.urge, clock)
+        yield await assemble(
+            settings, frozenset(roles), store, broker, blobs, adapters, examiner, clock, random.random, further=(trust.run,)
+        )
+
+
+async def _no_files(files: object, envelope: object, trust: object, at: object) -> list[FileReport]:
+    return []
+
+
+def signing_policy(settings: Settings) -> Policy:
+    """Raises SettingsError."""
+    path, enforced = settings.signature_policy_file, settings.signatures == "enforce"
+    if path is None:
+        return policy(enforced=enforced)
+    with named_by("signature_policy_file"):
+        octets = path.read_bytes()
+    try:
+        return policy(read_overrides(octets), enforced)
+    except ValueError as error:
+        raise SettingsError([f"signature_policy_file: {path}: {error}"]) from None
 
 
 @contextmanager

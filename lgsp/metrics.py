@@ -1,12 +1,13 @@
 """What the hub counts, for Prometheus. Units are in the names; labels are few and closed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from prometheus_client import Counter, Gauge, Histogram
 
 from contracts.problems import CATALOGUE
 from lgsp.core.hold import Cause
 from lgsp.core.lifecycle import State
+from lgsp.core.signatures.finding import Finding
 from lgsp.ports import Balance
 from signing.snapshot import RevocationSnapshot
 
@@ -50,6 +51,13 @@ BALANCE_DIFFERENCE = Gauge(
 
 HOLDS = Gauge("lgsp_recipients_on_hold", "Recipients whose deliveries are parked, by cause", ["cause"])
 
+SIGNATURES = Counter("lgsp_signatures_total", "Signatures looked at, by part of the envelope and verdict", ["part", "verdict"])
+EXAMINATION_S = Histogram(
+    "lgsp_signature_examination_seconds",
+    "Duration of looking at all signatures of one envelope",
+    buckets=(0.0002, 0.0005, 0.001, 0.002, 0.005, 0.02, 0.1, 0.5, 2, 10),
+)
+
 BALANCE_COUNTED = Gauge(
     "lgsp_balance_counted_timestamp_seconds", "When the balance was last counted (Unix time); long ago: the alarm above is blind"
 )
@@ -73,6 +81,13 @@ _refused = {code: REFUSED.labels(code) for code in CATALOGUE}
 
 def settled(state: State) -> None:
     _settled[state].inc()
+
+
+def examined(took_s: float, findings: Iterable[Finding]) -> None:
+    """Signatures of one envelope were looked at."""
+    EXAMINATION_S.observe(took_s)
+    for one in findings:
+        SIGNATURES.labels(one.part, one.verdict).inc()
 
 
 def refused(code: str) -> None:

@@ -73,6 +73,8 @@ class Settings:
     crl_urls: Names = ()
     time_stamp_urls: Names = ()
     time_stamp_timeout_s: Seconds = 10.0
+    signatures: Literal["enforce", "record"] = "record"
+    signature_policy_file: Path | None = None  # None: the catalogue's rules
     token_life_s: Annotated[int, Meta(ge=60, le=24 * 3600)] = 3600
     long_poll_max_s: Annotated[float, Meta(ge=0, le=300)] = 55.0
 

@@ -76,7 +76,7 @@ def certificate(settings: "Settings", code: str, file: Path | None, removed: str
     if (file is None) == (removed is None):
         raise click.UsageError("Name either the file of a certificate, or --remove and a fingerprint.")
     if file is not None:
-        fingerprint = hashlib.sha256(_der(file)).hexdigest()
+        fingerprint = hashlib.sha256(der_of(file)).hexdigest()
         in_store(settings, lambda store: _register(store, code, fingerprint))
         done = f"Đã đăng ký · Registered for {code}: SHA-256 {fingerprint}"
     else:
@@ -100,7 +100,7 @@ async def _remove(store: "Store", code: str, fingerprint: str) -> None:
         )
 
 
-def _der(file: Path) -> bytes:
+def der_of(file: Path) -> bytes:
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import Encoding
 

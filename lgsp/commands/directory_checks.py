@@ -12,6 +12,8 @@ NOT_THERE = "`lgsp agency list` shows the codes; `lgsp agency add` registers one
 def check_references(changed: Sequence[Agency], directory: Directory) -> None:
     """What would only show much later: raises Failed for a parent, successor, subscribed agency or kind that nobody knows,
     ContractError "endpoint.reply_invalid"."""
+    from lgsp.core.signatures.whose import problem_of
+
     known = directory.agencies.keys() | {one.code for one in changed}
     for one in changed:
         subscribed = {code for wish in one.subscriptions for code in (*wish.senders, *wish.recipients)} - {"*"}
@@ -20,6 +22,10 @@ def check_references(changed: Sequence[Agency], directory: Directory) -> None:
                 raise Failed(f"{one.code} refers to {code}, which is not registered.", NOT_THERE)
         for given in (*(grant.kinds for grant in one.grants), *(wish.kinds for wish in one.subscriptions)):
             check_kinds(given)
+        for signer in one.signers:
+            problem = problem_of(signer)
+            if problem:
+                raise Failed(f"{one.code}, signers: {problem}.", "`lgsp agency signer add --help` shows the ways")
         if one.endpoint is not None:
             check_replies(one.endpoint.replies, f"/{one.code}/endpoint/replies")
 

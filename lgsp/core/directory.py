@@ -12,6 +12,7 @@ from contracts.adapter import Endpoint
 from contracts.agency import AgencyCode
 from contracts.errors import ContractError
 from lgsp.core.quota import Quota
+from lgsp.core.signers import Signer
 
 Level = Literal["hub", "national", "ministry", "province", "department", "district", "commune", "post", "enterprise", "other"]
 
@@ -73,6 +74,7 @@ class Agency(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ordered: bool = True  # False: the recipient declares that it wants no order
     wants_status: Literal["none", "failures", "all"] = "failures"  # delivery.status envelopes from the hub
     subscriptions: tuple[Subscription, ...] = ()
+    signers: tuple[Signer, ...] = ()  # who signs for it
     quota: Quota | None = None  # of what it sends; None: the hub's default
 
 

@@ -51,6 +51,8 @@ _STEPS = (
     ("recipients_granted", ("grant.recipient_not_allowed",), "The sender may send to each recipient",
      "Bên gửi được phép gửi đến từng nơi nhận"),
     ("attachments", ("attachment.",), "Every attachment is uploaded", "Mọi tệp đính kèm đã được tải lên"),
+    ("signatures", ("signature.",), "Every signature that the kind demands is there and in order",
+     "Có đủ chữ ký số mà loại thông điệp yêu cầu, đều hợp lệ"),
 )  # fmt: skip
 
 

@@ -5,8 +5,6 @@ from typing import Literal
 
 import msgspec
 
-from signing.binding import Holder, Registered
-
 Capacity = Literal["", "TM.", "KT.", "TL.", "TUQ.", "Q."]
 
 
@@ -23,7 +21,7 @@ class Signer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     holder: Literal["seal", "person"]
     certificate_sha256: str = ""
     subject: dict[str, str] = {}
-    jwk: dict[str, str] = {}
+    jwk: dict[str, str] = {}  # with its one "alg"
     issuer_sha256: str = ""
     name: str = ""
     title: str = ""
@@ -33,17 +31,5 @@ class Signer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     valid_to: date | None = None
     expires_on: date | None = None  # of the certificate, where it was given whole: for reminders
 
-    def registered(self) -> Registered:
-        """As the verifier compares it."""
-        return Registered(
-            holder=Holder(self.holder),
-            certificate=bytes.fromhex(self.certificate_sha256),
-            subject=tuple(sorted(self.subject.items())),
-            issuer=bytes.fromhex(self.issuer_sha256),
-            capacity=self.capacity,
-            name=self.name,
-            title=self.title,
-            on_behalf_of=self.on_behalf_of,
-            begins=self.valid_from,
-            ends=self.valid_to,
-        )
+    def in_force(self, on: date) -> bool:
+        return (self.valid_from or date.min) <= on <= (self.valid_to or date.max)

@@ -22,6 +22,7 @@ from lgsp.errors import Overloaded, Unavailable
 from lgsp.flow.bell import Bell
 from lgsp.flow.directory import DirectoryCache
 from lgsp.flow.entrance import Entrance
+from lgsp.flow.examination import Examiner, RevocationPending
 from lgsp.flow.fair_queue import PARTS
 from lgsp.flow.group import Group
 from lgsp.flow.maintenance import DoorClosed, Maintenance
@@ -66,6 +67,7 @@ class Intake:
         directory: DirectoryCache,
         outbox: Outbox,
         bell: Bell,
+        examiner: Examiner,
         recalls: Recalls,
         maintenance: Maintenance,
         limits: Limits,
@@ -82,6 +84,7 @@ class Intake:
         self._directory = directory
         self._outbox = outbox
         self._bell = bell
+        self._examiner = examiner
         self._recalls = recalls
         self._maintenance = maintenance
         self._limits = limits
@@ -142,8 +145,11 @@ class Intake:
         if isinstance(decision, Admitted):
             try:
                 await self._check_attachments(envelope, caller)
+                await self._examiner.examine(envelope, caller)
             except ContractError as error:
                 decision = error
+            except RevocationPending as error:
+                decision = ContractError(error.code, "", str(error))
         return explanation(decision, directory, envelope)
 
     async def close(self) -> None:
@@ -192,6 +198,7 @@ class Intake:
         try:
             admitted = admit(envelope, caller, self._directory.current, self._limits, self._clock())
             await self._check_attachments(envelope, caller)
+            examined = await self._examiner.examine(envelope, caller)
         except ContractError as error:
             named = not error.code.startswith("auth.")  # under another's name nobody gets a receipt
             earlier = await self._answer_of_earlier(envelope, caller) if named else None
@@ -200,7 +207,12 @@ class Intake:
             return earlier or error
         except RecursionError:  # msgspec stops at the interpreter's depth
             return ContractError("body.malformed", "/body", "nested too deeply")
-        return admitted
+        except RevocationPending:
+            earlier = await self._answer_of_earlier(envelope, caller)
+            if earlier is None:
+                raise
+            return earlier
+        return admitted if examined is None else msgspec.structs.replace(admitted, examined=examined)
 
     async def _committed(self, outcomes: "list[Outcome | Admitted]", caller: Agency) -> list[Outcome]:
         """The same, with what was admitted replaced by its answer or by why it could not be stored."""

@@ -27,6 +27,7 @@ from lgsp.http.replays import Replays
 from lgsp.http.request_metrics import observe
 from lgsp.http.routes import AgencyHandler, Handler, Route
 from lgsp.http.services import Services
+from lgsp.http.signatures import SignatureReports
 from lgsp.http.status import Statuses
 from lgsp.http.token import TokenEndpoint
 from lgsp.http.trace import NOTES, TRACE, trace_of
@@ -74,6 +75,7 @@ def _routes(services: Services, tokens: AccessTokens, mailboxes: Mailboxes) -> t
         *Batches(services).routes(),
         *Statuses(services).routes(),
         *OverallStatuses(services).routes(),
+        *SignatureReports(services).routes(),
         *RecallRoute(services).routes(),
         *mailboxes.routes(),
         *Uploads(services).routes(),

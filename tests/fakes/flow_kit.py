@@ -37,6 +37,7 @@ from lgsp.flow.settler import Settler
 from lgsp.flow.sweeper import Sweeper
 from lgsp.journal.sqlite import SqliteStore
 from lgsp.ports import Ref
+from tests.fakes.examiners import indifferent
 
 HUB = AgencyCode("HUB")
 COMMUNE, PUSHED, PULLED = AgencyCode("H01.101"), AgencyCode("H01.15"), AgencyCode("H01.102")
@@ -250,7 +251,8 @@ async def rig(
         outbox=outbox,
         settler=settler,
         intake=Intake(
-            hub=HUB, journal=journal, records=journal, directory=directory, outbox=outbox, bell=bell, recalls=recalls,
+            hub=HUB, journal=journal, records=journal, directory=directory, outbox=outbox, bell=bell, examiner=indifferent(clock),
+            recalls=recalls,
             maintenance=maintenance, limits=limits, clock=clock, ready_lease_s=LEASE_S, max_batch=50, capacity=capacity,
         ),
         mailbox=Mailbox(journal, journal, settler, notices, bell, clock, look_again_s=0.5),

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,9 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance, status_code_conformance
 
+from lgsp.trust.demo_pki import DemoPki
 from tests.integration.http_hub import COMMUNE, HttpHub, http_hub
+from tests.statements import signed_statement
 
 pytestmark = pytest.mark.slow
 
@@ -80,14 +83,17 @@ async def _things(hub: HttpHub) -> dict[str, str]:
     begun = await hub.call("POST", "/v1/attachments", data=FILE, headers=tus | {"Upload-Length": "1000"})
     digest = "sha256:" + hashlib.sha256(FILE).hexdigest()
     envelope = hub.envelope(recipients=[COMMUNE], attachments=[{"digest": digest, "size_bytes": len(FILE)}])
+    envelope["signature"] = signed_statement(envelope, DemoPki.make({COMMUNE: "Xã"}, datetime.now(UTC)).seal(COMMUNE))
     sent = await hub.send(envelope)
     assert sent.status == 202, sent.octets
+    found = await hub.call("GET", f"/v1/envelopes/{COMMUNE}/{envelope['message_id']}/signatures")
     return {
         "sender": COMMUNE,
         "message_id": envelope["message_id"],
         "delivery_id": str(sent.json["deliveries"][0]["delivery_id"]),
         "identifier": envelope["body"]["case_number"],
         "digest": digest,
+        "exhibit": found.json["examination"]["findings"][0]["evidence"][0],
         "upload_id": begun.headers["Location"].rpartition("/")[2],
         "code": COMMUNE,
         "kind": "case.file",

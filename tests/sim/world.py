@@ -14,6 +14,7 @@ from lgsp.core.directory import Agency
 from lgsp.core.hold import begun, ended
 from lgsp.errors import JournalUnavailable
 from lgsp.ports import Broker
+from tests.fakes.examiners import indifferent
 from tests.sim.broker import BrokerLink, Exchange
 from tests.sim.loop import Loop, Stuck
 from tests.sim.outside import EPOCH, Machine, Outside
@@ -62,7 +63,8 @@ class Process:
         adapters = {ADAPTER: PartnerAdapter(machine, world.partners, world.knocks)}
         blobs: Any = _NoBlobs()
         try:
-            hub = await assemble(settings, self.roles, store, broker, blobs, adapters, machine.clock, world.outside.chance.random)
+            examiner, draw = indifferent(machine.clock), world.outside.chance.random
+            hub = await assemble(settings, self.roles, store, broker, blobs, adapters, examiner, machine.clock, draw)
         except JournalUnavailable:
             self._exit(machine, again_s=0.5)
             return

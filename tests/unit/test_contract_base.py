@@ -179,6 +179,7 @@ OTHER: dict[str, Any] = {
     "expires_at": ENVELOPE.created_at + timedelta(days=1),
     "correlation_id": "hs-0",
     "attachments": (),
+    "signature": "e30.e30.AA",
 }
 TRACE = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01", "tracestate": "vendor=1"}
 

@@ -9,9 +9,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from contracts.errors import ContractError
 from contracts.signed import Part
 from signing.binding import Binding
-from signing.report import Evidence, Refusal, SignatureReport
+from signing.report import Evidence, Integrity, Refusal, SignatureReport, Verdict
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,13 +92,14 @@ class Exhibit(msgspec.Struct, frozen=True, kw_only=True):
         return cls(digest=digest, what=evidence.what, octets=evidence.octets)
 
 
-class Examination(msgspec.Struct, frozen=True, kw_only=True):
+class Examination(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All signatures of one envelope, and under which policy and trust they were judged, at what time."""
 
     at: datetime
     policy: str
     trust: str
     findings: tuple[Finding, ...]
+    objection: str = ""  # why it would have been refused, had the policy been enforced: a code of the catalogue
 
 
 class Examined(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,8 +136,18 @@ def finding_of(part: Part, place: str, report: SignatureReport, binding: Binding
         weak=report.weak,
         covered=tuple(Signed(what=one.what, digest_method=one.digest_method, digest=one.digest.hex()) for one in report.covered),
         certificate=None if report.signer is None else certificate_of(report.signer.certificate),
+        key=report.registered_key,
         rules=_rules(report, binding),
         evidence=tuple(evidence),
+    )
+
+
+def of_another(one: Finding, error: ContractError) -> Finding:
+    """The signature is in order and speaks of another envelope: of this one it says nothing."""
+    problem = error.problem
+    rule = Rule(code=error.code, title_vi=problem.title_vi, title_en=problem.title_en, detail=error.detail)
+    return msgspec.structs.replace(
+        one, verdict=Verdict.NOT_VERIFIED, integrity=Integrity.NOT_INTACT, covered=(), rules=(rule, *one.rules)
     )
 
 

@@ -43,6 +43,8 @@ def _missing(rule: SigningRule) -> ContractError:
 
 
 def _out_of_order(one: Finding, rule: SigningRule) -> ContractError | None:
+    if one.rules and one.rules[0].code == "signature.other_envelope":
+        return ContractError("signature.other_envelope", one.place, one.rules[0].detail)
     if one.integrity != Integrity.INTACT:
         return ContractError("signature.not_verified", one.place, _told(one))
     if one.trust != Trust.TRUSTED:
@@ -51,7 +53,7 @@ def _out_of_order(one: Finding, rule: SigningRule) -> ContractError | None:
         return ContractError("signature.revoked", one.place, _told(one))
     if one.verdict == Verdict.VERIFIED_WEAKLY:
         return ContractError("signature.too_weak", one.place, " ".join(one.weak))
-    if one.revocation == Revocation.UNKNOWN and not one.key and rule.revocation_unknown != "pass":
+    if one.revocation == Revocation.UNKNOWN and rule.revocation_unknown != "pass":
         code = PENDING if rule.revocation_unknown == "hold" else "signature.revocation_unknown"
         return ContractError(code, one.place, _told(one))
     return None

@@ -1,0 +1,1 @@
+"""Attachments that are signed: read from the blob store within bounds, and verified."""
