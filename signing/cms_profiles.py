@@ -5,7 +5,7 @@ named by the URIs of XML Signature, as everywhere in reports.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from signing.profiles import DIGESTS, LEGACY_RSA_SHA1, LEGACY_SHA1, METHODS
@@ -67,6 +67,19 @@ CMS_LEGACY = CmsProfile(
     methods=METHODS | {LEGACY_RSA_SHA1},
     digests=DIGESTS | {LEGACY_SHA1},
     legacy=True,
+)
+
+PADES = replace(
+    CADES,
+    name="pades/1",
+    title_vi="Chữ ký PAdES-B trong PDF (EN 319 142-1, ETSI.CAdES.detached)",
+    title_en="PAdES-B in a PDF (EN 319 142-1, ETSI.CAdES.detached)",
+)
+PDF_CMS = replace(
+    CMS,
+    name="pdf-cms/1",
+    title_vi="Chữ ký CMS trong PDF (ISO 32000-1, adbe.pkcs7.detached); không bắt buộc signing-certificate-v2",
+    title_en="CMS in a PDF (ISO 32000-1, adbe.pkcs7.detached); signing-certificate-v2 not required",
 )
 
 CMS_PROFILES: Mapping[str, CmsProfile] = MappingProxyType({"cades": CADES, "cms": CMS, "cms-legacy": CMS_LEGACY})
