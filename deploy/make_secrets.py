@@ -3,7 +3,7 @@
 
     python3 deploy/make_secrets.py [--rabbitmq HOST:PORT] [--postgres HOST:PORT] [--folder FOLDER]
 
-Files: amqp_url, journal_url, postgres_password, token_key, signing_key (Ed25519 in PEM), definitions.json (RabbitMQ, with its
+Files: amqp_url, journal_url, postgres_password, token_key, definitions.json (RabbitMQ, with its
 password's hash). What exists already is never overwritten: remove the whole folder to start again, before the first start of the
 servers only.
 """
@@ -32,12 +32,6 @@ def definitions(password: str) -> str:
     return json.dumps(table, indent=2) + "\n"
 
 
-def signing_key(seed: bytes) -> str:
-    """An Ed25519 private key as PKCS #8 in PEM (RFC 8410, section 7): always the same octets, then the 32 of the seed."""
-    der = bytes.fromhex("302e020100300506032b657004220420") + seed
-    return f"-----BEGIN PRIVATE KEY-----\n{base64.b64encode(der).decode('ascii')}\n-----END PRIVATE KEY-----\n"
-
-
 def contents(rabbitmq: str, postgres: str) -> dict[str, str]:
     """File name -> content; passwords are letters and digits only, so that no URL needs escaping."""
     broker_password, journal_password = secrets.token_hex(24), secrets.token_hex(24)
@@ -46,7 +40,6 @@ def contents(rabbitmq: str, postgres: str) -> dict[str, str]:
         "journal_url": f"postgresql://lgsp:{journal_password}@{postgres}/lgsp",
         "postgres_password": journal_password,
         "token_key": secrets.token_hex(32),
-        "signing_key": signing_key(secrets.token_bytes(32)),
         "definitions.json": definitions(broker_password),
     }
 

@@ -9,21 +9,23 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, supp
 from datetime import datetime
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-
 from adapters.registry import REGISTRY
 from lgsp.assembly import Hub, Role, assemble, utc_now
+from lgsp.core.key_set import Purpose
 from lgsp.core.signatures.policy import Policy, policy, read_overrides
 from lgsp.errors import SettingsError
 from lgsp.flow.examination import Examiner, FileReport
 from lgsp.ports import Blobs, Broker, Store
 from lgsp.settings import Settings
+from lgsp.trust.key_files import KeyFiles, KeysUnusable
+from lgsp.trust.keys import HubKeys
 from lgsp.trust.live import LiveTrust
 from lgsp.trust.places import SNAPSHOT, WANTED
 from lgsp.trust.store import TrustStore, TrustUnreadable
+from lgsp.trust.tokens import Token
 from lgsp.trust.wanted import WantedFolder
-from signing.jws import SigningKey
+from signing.keys import Algorithm
+from signing.local_key import LocalKey
 from signing.revocation import Grace
 
 BOTH: frozenset[Role] = frozenset({"gateway", "worker"})
@@ -63,15 +65,15 @@ def token_key(settings: Settings) -> bytes:
     return key
 
 
-def signing_key(settings: Settings) -> SigningKey:
-    """The key under which this hub makes statements, Ed25519 in PEM; made on first use."""
-    path = settings.signing_key_path
-    with named_by("signing_key_file" if settings.signing_key_file else "data_dir"):
-        pem = _kept_key(path, _new_ed25519)
-    try:
-        return SigningKey.of_pem(pem)
-    except ValueError as error:
-        raise SettingsError([f"signing_key_file: {path} is {error}"]) from None
+def hub_keys(settings: Settings, clock: Callable[[], datetime] = utc_now) -> HubKeys:
+    """The keys under which this hub makes statements; the first one is made on first use. Raises SettingsError."""
+    files = KeyFiles(settings.keys_path)
+    with named_by("keys_dir" if settings.keys_dir else "data_dir"):
+        try:
+            files.ensure(Purpose.STATEMENTS, lambda: LocalKey.new(Algorithm.ED25519), clock())
+            return HubKeys(files, token(settings), clock)
+        except KeysUnusable as error:
+            raise SettingsError([f"keys_dir: {error}"]) from None
 
 
 def live_trust(settings: Settings) -> LiveTrust:
@@ -89,8 +91,11 @@ def live_trust(settings: Settings) -> LiveTrust:
     return live
 
 
-def _new_ed25519() -> bytes:
-    return Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+def token(settings: Settings) -> Token | None:
+    """The PKCS#11 token that the settings name."""
+    if settings.pkcs11_module is None:
+        return None
+    return Token(settings.pkcs11_module, settings.pkcs11_token, settings.pkcs11_pin)
 
 
 def _kept_key(path: Path, make: Callable[[], bytes]) -> bytes:

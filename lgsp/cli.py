@@ -18,6 +18,7 @@ from lgsp.commands.demo import demo
 from lgsp.commands.demo_pki import demo_pki
 from lgsp.commands.doctor import doctor
 from lgsp.commands.explain import explain
+from lgsp.commands.key import key
 from lgsp.commands.listen import listen
 from lgsp.commands.mailbox import mailbox
 from lgsp.commands.maintenance import drain, maintenance
@@ -47,6 +48,7 @@ COMMANDS = (
     contract,
     signature,
     trust,
+    key,
     demo_pki,
     deadletter,
     balance,

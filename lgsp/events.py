@@ -67,6 +67,9 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "host": "host name of the far side",
         "identifier": "identifier of a case, document or parcel that was asked for, or SENDER/MESSAGE_ID",
         "journal": "sqlite or postgresql",
+        "key": "name of a signing key, as `lgsp key list` shows it",
+        "keys": "signing keys in the set",
+        "kid": "thumbprint (RFC 7638) of the key that signs statements now",
         "kind": "kind of message, name/version; of evidence crl or ocsp",
         "lines": "lines of the log that are lost",
         "logger": "name of the library's logger",
@@ -231,6 +234,10 @@ _TABLE: tuple[LogEvent, ...] = (
     _event("trust.loaded", "info", "other trust anchors are in use from now on", "version documents time_stamps"),
     _event("trust.unreadable", "error", "anchors or evidence cannot be read; what was read before serves on", "detail"),
     _event("revocation.loaded", "info", "other evidence about revocation is in use from now on", "version crls answers"),
+    _event("keys.loaded", "info", "the set of signing keys was changed and is in use (`lgsp key list`)", "keys kid"),
+    _event("keys.unusable", "error", "the changed set of signing keys cannot be used; the one before stays in use", "detail"),
+    _event("key.unusable", "error", "a signing key cannot be used; another one of its purpose goes on", "key detail"),
+    _event("token.lost", "error", "the PKCS#11 token did not sign; who asked is told 503", "key detail"),
     _event("directory.loaded", "info", "a new version of the directory is in use", "version agencies", "took_ms"),
 )
 

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from lgsp import __version__
 from lgsp.assembly import Hub, Role, utc_now
-from lgsp.bootstrap import BOTH, named_by, open_hub, signing_key, token_key
+from lgsp.bootstrap import BOTH, hub_keys, named_by, open_hub, token_key
 from lgsp.errors import CannotListen
 from lgsp.http.app import make_app, make_health_app
 from lgsp.http.server import make_runner, tls_context
@@ -42,7 +42,7 @@ def services_of(hub: Hub) -> Services:
         blobs=hub.blobs,
         readiness=hub.readiness,
         token_key=token_key(hub.settings),
-        signing_key=signing_key(hub.settings),
+        keys=hub_keys(hub.settings),
         clock=utc_now,
     )
 

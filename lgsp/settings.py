@@ -62,7 +62,6 @@ class Settings:
     tls_key_file: Path | None = None
     tls_client_ca_file: Path | None = None
     token_key_file: Path | None = None  # None: data_dir/token.key
-    signing_key_file: Path | None = None  # None: data_dir/hub_ed25519.pem
     trust_dir: Path | None = None  # None: data_dir/trust
     revocation_hosts: Names = ()  # nothing is fetched from anybody else
     revocation_refresh_s: Seconds = 3600.0
@@ -75,6 +74,10 @@ class Settings:
     time_stamp_timeout_s: Seconds = 10.0
     signatures: Literal["enforce", "record"] = "record"
     signature_policy_file: Path | None = None  # None: the catalogue's rules
+    keys_dir: Path | None = None  # None: data_dir/keys
+    pkcs11_module: Path | None = None  # None: no token
+    pkcs11_token: str = ""  # label of the token
+    pkcs11_pin: str = field(default="", repr=False)
     token_life_s: Annotated[int, Meta(ge=60, le=24 * 3600)] = 3600
     long_poll_max_s: Annotated[float, Meta(ge=0, le=300)] = 55.0
 
@@ -133,8 +136,8 @@ class Settings:
         return self.token_key_file or self.data_dir / "token.key"
 
     @property
-    def signing_key_path(self) -> Path:
-        return self.signing_key_file or self.data_dir / "hub_ed25519.pem"
+    def keys_path(self) -> Path:
+        return self.keys_dir or self.data_dir / "keys"
 
     @property
     def trust_path(self) -> Path:
@@ -168,7 +171,7 @@ class Settings:
     def redacted(self) -> dict[str, object]:
         """Every setting for printing, passwords in URLs replaced."""
         shown = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
-        return shown | {name: _without_password(shown[name]) for name in _SECRET}
+        return shown | {name: _hidden(name, str(shown[name])) for name in _SECRET}
 
 
 _FIELDS = {one.name: one for one in dataclasses.fields(Settings)}
@@ -277,6 +280,8 @@ def _problems_between(s: Settings) -> Iterator[str]:
         yield "tls_cert_file and tls_key_file: set both or neither"
     if s.tls_client_ca_file and not s.tls_cert_file:
         yield "tls_client_ca_file: client certificates need TLS; set tls_cert_file and tls_key_file too"
+    if s.pkcs11_module and not (s.pkcs11_token and s.pkcs11_pin):
+        yield "pkcs11_module: name the token too: pkcs11_token (its label) and pkcs11_pin_file (a file with the PIN)"
     if s.metrics_port and s.metrics_port == s.listen_port:
         yield f"metrics_port: must differ from listen_port, both are {s.listen_port}"
     if s.max_batch_bytes < s.max_body_bytes:
@@ -298,8 +303,12 @@ def _is_url(text: str, schemes: tuple[str, ...]) -> bool:
         return False
 
 
+def _hidden(name: str, value: str) -> str:
+    """Of a URL user and host help to find a mistake; password and query (it may carry one too) do not. Of others nothing does."""
+    return _without_password(value) if name.endswith("_url") else "***" if value else ""
+
+
 def _without_password(url: str) -> str:
-    """The user and the host help to find a mistake; password and query (it may carry one too) do not."""
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -7,40 +7,31 @@ RFC 7638 thumbprint) and `typ`, which says what kind of statement it is: no stat
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from functools import lru_cache
 
 import msgspec
-from cryptography.exceptions import UnsupportedAlgorithm
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
-from joserfc.util import urlsafe_b64decode
+
+from signing.compact import encode, read
+from signing.jose import Jwk, jwk_of
+from signing.keys import Algorithm, Signer
+from signing.rules import Refused
 
 ALGORITHM = "Ed25519"
+JOSE_NAMES = {
+    Algorithm.ED25519: ALGORITHM,
+    Algorithm.RSA_SHA256: "RS256",
+    Algorithm.ECDSA_P256_SHA256: "ES256",
+    Algorithm.ECDSA_P384_SHA384: "ES384",
+}
 MAX_PAYLOAD_BYTES = 1024 * 1024
 _MAX_HEADER_CHARS = 512
-_NOT_A_KEY = "not an unencrypted Ed25519 private key in PEM (PKCS #8)"
 
 
 class NotVerified(ValueError):
     """Not a statement of any of these keys, and why. What it says must not be used."""
-
-
-class Jwk(msgspec.Struct, frozen=True, kw_only=True):
-    """A public key (RFC 7517, RFC 8037)."""
-
-    kty: str
-    crv: str
-    x: str
-    kid: str
-    use: str = "sig"
-    alg: str = ALGORITHM
-
-
-class JwkSet(msgspec.Struct, frozen=True, kw_only=True):
-    """RFC 7517, section 5."""
-
-    keys: list[Jwk]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,29 +40,6 @@ class PublicKey:
 
     kid: str
     key: OKPKey = field(repr=False)
-
-    def jwk(self) -> Jwk:
-        return Jwk(kty="OKP", crv=ALGORITHM, x=str(self.key.as_dict(private=False)["x"]), kid=self.kid)
-
-
-@dataclass(frozen=True, slots=True)
-class SigningKey:
-    """A private key and its public half. Never printed."""
-
-    public: PublicKey
-    key: OKPKey = field(repr=False)
-
-    @classmethod
-    def of_pem(cls, pem: bytes) -> "SigningKey":
-        """Raises ValueError, without anything of the key in it."""
-        try:
-            key = OKPKey.import_key(pem)
-            curve, private = key.curve_name, key.is_private
-        except (JoseError, ValueError, TypeError, UnsupportedAlgorithm):  # TypeError: a password is wanted
-            raise ValueError(_NOT_A_KEY) from None
-        if curve != ALGORITHM or not private:
-            raise ValueError(_NOT_A_KEY)
-        return cls(_public(str(key.as_dict(private=False)["x"])), key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,39 +50,41 @@ class Verified:
     kid: str
 
 
-class _Registry(jws.JWSRegistry):
-    max_payload_length = (MAX_PAYLOAD_BYTES + 2) // 3 * 4  # as base64url
+def sign(payload: bytes, signer: Signer, kid: str, typ: str) -> str:
+    """Header, payload and signature with dots between. `typ`: media type of the statement without "application/".
 
-
-_REGISTRY = _Registry(algorithms=[ALGORITHM])
-
-
-def sign(payload: bytes, key: SigningKey, typ: str) -> str:
-    """Header, payload and signature with dots between. `typ`: media type of the statement without "application/"."""
-    return jws.serialize_compact({"alg": ALGORITHM, "kid": key.public.kid, "typ": typ}, payload, key.key, registry=_REGISTRY)
+    Raises ValueError for a key that is not one of Ed25519.
+    """
+    if signer.algorithm is not Algorithm.ED25519:
+        raise ValueError(f"statements are signed by Ed25519, not by {signer.algorithm}")
+    signed = _header(kid, typ) + b"." + encode(payload)
+    return (signed + b"." + encode(signer.sign(signed))).decode("ascii")
 
 
 def verify(token: str, keys: Iterable[PublicKey], typ: str) -> Verified:
     """Raises NotVerified, also for what other verifiers would overlook: further or repeated header members, padding, spaces."""
-    header = _header(token)
-    key = next((one for one in keys if one.kid == header.get("kid")), None)
+    try:
+        found = read(token, max_header_chars=_MAX_HEADER_CHARS, max_payload_bytes=MAX_PAYLOAD_BYTES)
+        payload = found.payload()
+    except Refused as refused:
+        raise NotVerified(f"not a compact JWS: {refused.rule.title_en}") from None
+    key = next((one for one in keys if one.kid == found.header.get("kid")), None)
     if key is None:
         raise NotVerified("signed by an unknown key, or not at all")
-    if header != {"alg": ALGORITHM, "kid": key.kid, "typ": typ}:
+    if dict(found.header) != {"alg": ALGORITHM, "kid": key.kid, "typ": typ}:
         raise NotVerified(f"the header is not that of a statement of type {typ}")
-    try:
-        found = jws.deserialize_compact(token, key.key, registry=_REGISTRY)
-    except (JoseError, ValueError):
-        raise NotVerified("the signature does not fit") from None
-    return Verified(found.payload, key.kid)
+    if not jws.JWSRegistry.algorithms[ALGORITHM].verify(found.signed, found.signature, key.key):
+        raise NotVerified("the signature does not fit")
+    return Verified(payload, key.kid)
 
 
-def key_set(keys: Iterable[PublicKey]) -> JwkSet:
-    return JwkSet(keys=[one.jwk() for one in keys])
+def published(public: bytes, algorithm: Algorithm, certificates: tuple[bytes, ...] = ()) -> Jwk:
+    """`public`: DER of SubjectPublicKeyInfo."""
+    return jwk_of(public, JOSE_NAMES[algorithm], certificates)
 
 
 def keys_of(octets: bytes) -> tuple[PublicKey, ...]:
-    """The Ed25519 keys of a JWK set; those of other kinds are none of ours. Raises ValueError."""
+    """The Ed25519 keys of a JWK set; those of other kinds sign no statements. Raises ValueError."""
     try:
         found = msgspec.json.decode(octets, type=_AnyJwkSet).keys
         return tuple(_public(one.x) for one in found if (one.kty, one.crv) == ("OKP", ALGORITHM))
@@ -138,20 +108,6 @@ def _public(x: str) -> PublicKey:
     return PublicKey(key.thumbprint(), key)
 
 
-def _header(token: str) -> dict[str, Any]:
-    try:
-        segment, _, _ = token.encode("ascii").split(b".")
-        header = json.loads(urlsafe_b64decode(segment[: _MAX_HEADER_CHARS + 1]), object_pairs_hook=_each_once)
-    except ValueError:
-        raise NotVerified("not a compact JWS") from None
-    if len(segment) > _MAX_HEADER_CHARS or not isinstance(header, dict):
-        raise NotVerified("not a compact JWS")
-    return header
-
-
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """RFC 7515, section 4, lets readers differ about the second of two members with one name."""
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a member stands twice")
-    return members
+@lru_cache(maxsize=64)
+def _header(kid: str, typ: str) -> bytes:
+    return encode(json.dumps({"alg": ALGORITHM, "kid": kid, "typ": typ}, separators=(",", ":")).encode())

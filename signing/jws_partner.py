@@ -18,11 +18,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc import jws
-from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from signing.algorithms import check_key
 from signing.compact import Compact, encode, read
+from signing.jose import JoseKey, public_key
 from signing.profiles import SHA256
 from signing.report import Integrity, Path, Refusal, Revocation, RevocationCheck, SignatureReport, SignedPart, Signer, Trust
 from signing.rules import RULES, Refused
@@ -40,8 +39,6 @@ _CURVES = {"secp256r1": frozenset({"ES256"}), "secp384r1": frozenset({"ES384"})}
 _EDWARDS = frozenset({"Ed25519", "EdDSA"})  # RFC 9864 and, before it, RFC 8037
 _PSS_ONLY = x509.ObjectIdentifier("1.2.840.113549.1.1.10")
 
-JoseKey = RSAKey | ECKey | OKPKey
-
 
 @dataclass(frozen=True, slots=True)
 class RegisteredKey:
@@ -58,7 +55,7 @@ class RegisteredKey:
         Raises Refused `key.type`, `key.strength` or `jws.algorithm`; ValueError for what is no public key.
         """
         members = read_object(octets) if octets.lstrip().startswith(b"{") else None
-        key = _jose_key(octets if members is None else members)
+        key = public_key(octets if members is None else members)
         public: Any = key.public_key
         _check(public)
         if algorithm not in algorithms_of(public) or (members or {}).get("alg", algorithm) != algorithm:
@@ -224,26 +221,13 @@ def _signer(text: str) -> Signer:
 @lru_cache(maxsize=1024)
 def _key_of(der: bytes) -> JoseKey:
     public = x509.load_der_x509_certificate(der).public_key()
-    return _jose_key(public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    return public_key(public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
 
 
 def _check(key: CertificatePublicKeyTypes) -> None:
     """Raises Refused `key.type` or `key.strength`."""
     if not isinstance(key, ed25519.Ed25519PublicKey):
         check_key(key)
-
-
-def _jose_key(source: bytes | dict[str, Any]) -> JoseKey:
-    """A public key of PEM or of a JWK's members. Raises ValueError."""
-    for kind in (RSAKey, ECKey, OKPKey):
-        try:
-            key: JoseKey = kind.import_key(source)
-        except (JoseError, ValueError, TypeError, KeyError, UnsupportedAlgorithm):
-            continue
-        if key.is_private:
-            raise ValueError("this is a private key: only its holder may have it")
-        return key
-    raise ValueError("not a public RSA, EC or Ed25519 key, as PEM or JWK")
 
 
 def _check_audience(payload: bytes, audience: str) -> None:

@@ -16,10 +16,10 @@ from typing import TypeVar
 import pytest
 
 from tests.crash.clock import FakeClock
-from tests.servers import PostgresServer, RabbitCluster, RabbitServer, ServerMissing, SmallDisk
+from tests.servers import PostgresServer, RabbitCluster, RabbitServer, ServerMissing, SmallDisk, SoftHsm
 from tests.servers.databases import create_database, drop_database
 
-Server = TypeVar("Server", RabbitServer, RabbitCluster, PostgresServer, SmallDisk, FakeClock)
+Server = TypeVar("Server", RabbitServer, RabbitCluster, PostgresServer, SmallDisk, FakeClock, SoftHsm)
 
 
 def pytest_configure() -> None:
@@ -50,6 +50,12 @@ def rabbit_cluster() -> Iterator[RabbitCluster]:
     """The run's own three nodes: tests may kill one at a time, and leave all running."""
     with _lent(RabbitCluster) as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def soft_hsm(tmp_path_factory: pytest.TempPathFactory) -> SoftHsm:
+    """The run's own PKCS#11 token."""
+    return _lent(lambda: SoftHsm(tmp_path_factory.mktemp("softhsm")))
 
 
 @pytest.fixture

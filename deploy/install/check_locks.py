@@ -24,7 +24,8 @@ def main() -> int:
     """Print what was found."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     groups = project["dependency-groups"]
-    service = [*project["project"]["dependencies"], *project["project"]["optional-dependencies"]["demo"], *groups["build"]]
+    extras = [one for extra in project["project"]["optional-dependencies"].values() for one in extra]
+    service = [*project["project"]["dependencies"], *extras, *groups["build"]]
     findings = [*check(SERVICE, service), *check(TESTS, [*service, *groups["dev"]]), *disagreements()]
     for finding in findings:
         print(finding, file=sys.stderr)

@@ -89,6 +89,7 @@ async def _findings(invocation: Invocation) -> AsyncIterator[Finding]:
     yield Finding("settings", "ok", f"{invocation.settings_file or 'defaults and environment only'}")
     yield _disk(settings)
     yield _secrets(settings)
+    yield _keys(settings)
     yield await _journal(settings)
     yield await _broker(settings)
     async for one in _recipients(settings):
@@ -167,13 +168,43 @@ def _existing(path: Path) -> Path:
 
 def _secrets(settings: "Settings") -> Finding:
     """Files that nobody else may read."""
-    kept = {settings.token_key_path: settings.token_key_file, settings.signing_key_path: settings.signing_key_file}
-    ours = (*(path for path, named in kept.items() if named is None), settings.data_dir / "sandbox.json")
+    token_key = () if settings.token_key_file else (settings.token_key_path,)
+    ours = (*token_key, *settings.keys_path.glob("*.pem"), settings.data_dir / "sandbox.json")
     for path in ours:
         if path.exists() and path.stat().st_mode & 0o077:
             return Finding("secrets", "failed", f"{path} can be read by others", f"chmod 600 {path}")
-    states = (f"{path}: {'present' if path.exists() else 'is made at the first start'}" for path in kept)
-    return Finding("secrets", "ok", "; ".join(states))
+    path = settings.token_key_path
+    return Finding("secrets", "ok", f"{path}: {'present' if path.exists() else 'is made at the first start'}")
+
+
+def _keys(settings: "Settings") -> Finding:
+    """That the key which signs can be used, and how long its certificate lasts."""
+    from cryptography import x509
+
+    from lgsp.bootstrap import token
+    from lgsp.core.key_set import Purpose
+    from lgsp.trust.key_files import KeyFiles
+
+    files, now, shown = KeyFiles(settings.keys_path), datetime.now(UTC), []
+    try:
+        keys = files.read()
+        for purpose in Purpose:
+            record = keys.current(purpose, now)
+            if record is None:
+                shown.append(f"{purpose}: none")
+                continue
+            held = token(settings) if record.token_label else None
+            (held.signer(record) if held else files.private(record)).sign(b"doctor")
+            if held:
+                held.close()
+            ends = [x509.load_der_x509_certificate(one).not_valid_after_utc for one in record.certificates]
+            if ends and min(ends) - now < _RENEW_BEFORE:
+                remedy = "lgsp key new receipts, then request, certificate and activate"
+                return Finding("keys", "warning", f"{record.name}: its certificate ends on {min(ends):%Y-%m-%d}", remedy)
+            shown.append(f"{purpose}: {record.name}")
+    except (LgspError, OSError) as error:
+        return Finding("keys", "failed", str(error), "`lgsp key list`; the RUNBOOK says how to get keys back from the safe")
+    return Finding("keys", "ok", f"{settings.keys_path}: {', '.join(shown)}")
 
 
 async def _journal(settings: "Settings") -> Finding:

@@ -17,7 +17,7 @@ from lgsp.http.routes import JSON, Answer, Route
 from lgsp.http.services import Services
 from lgsp.http.status import StateLabel
 from lgsp.ports import DeliveryRecord, EnvelopeRecord
-from signing.jws import JwkSet, key_set, sign
+from signing.jose import JwkSet
 
 JOSE = "application/jose"
 JWK_SET = "application/jwk-set+json"
@@ -55,9 +55,8 @@ class OverallStatuses:
     def __init__(self, services: Services) -> None:
         self._lookup = Lookup(services)
         self._hub = services.settings.hub_code
-        self._key = services.signing_key
+        self._keys = services.keys
         self._clock: Callable[[], datetime] = services.clock
-        self._keys = key_set([services.signing_key.public])
 
     def routes(self) -> tuple[Route, ...]:
         return (
@@ -79,7 +78,7 @@ class OverallStatuses:
                 path=KEYS_PATH,
                 name="getKeys",
                 tag="Following",
-                summary="The public keys of this hub",
+                summary="The public keys of this hub: the one that signs, those that did, and those that will",
                 public=self.keys,
                 answers={200: Answer(description="A JWK set (RFC 7517)", media={JWK_SET: JwkSet})},
             ),
@@ -91,11 +90,11 @@ class OverallStatuses:
         headers = {"Vary": "Accept", "Cache-Control": "no-store"}
         if prefers_json(",".join(request.headers.getall("Accept", ()))):
             return json_response(status, headers=headers)
-        token = sign(encode(status), self._key, STATUS_TYPE)
+        token = await self._keys.statement(encode(status), STATUS_TYPE)
         return web.Response(body=token.encode(), headers={"Content-Type": JOSE, **headers})
 
     async def keys(self, request: web.Request) -> web.Response:
-        return json_response(self._keys, headers={"Content-Type": JWK_SET, "Cache-Control": "public, max-age=300"})
+        return json_response(self._keys.jwks(), headers={"Content-Type": JWK_SET, "Cache-Control": "public, max-age=300"})
 
 
 def overall_status(record: EnvelopeRecord, hub: AgencyCode, now: datetime) -> OverallStatus:

@@ -11,12 +11,12 @@ from lgsp.flow.mailbox import Mailbox
 from lgsp.flow.recalls import Recalls
 from lgsp.ports import Blobs, DirectoryStore, Journal, Records
 from lgsp.settings import Settings
-from signing.jws import SigningKey
+from lgsp.trust.keys import HubKeys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """`token_key`: at least 32 octets. It and `signing_key` are the same in every gateway process. `clock` gives aware times."""
+    """`token_key`: at least 32 octets. It and `keys` are the same in every gateway process. `clock` gives aware times."""
 
     settings: Settings
     journal: Journal
@@ -29,5 +29,5 @@ class Services:
     blobs: Blobs
     readiness: Readiness
     token_key: bytes = field(repr=False)
-    signing_key: SigningKey
+    keys: HubKeys
     clock: Callable[[], datetime]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lgsp.assembly import Role
-from lgsp.bootstrap import open_hub, signing_key, token_key
+from lgsp.bootstrap import hub_keys, open_hub, token_key
 from lgsp.broker.embedded import EmbeddedBroker
 from lgsp.errors import CannotListen, SettingsError
 from lgsp.flow import health
@@ -54,23 +54,26 @@ def test_the_token_key_is_made_once_and_kept_from_others(tmp_path: Path) -> None
         token_key(settings(tmp_path))
 
 
-def test_the_signing_key_is_made_once_and_kept_from_others(tmp_path: Path) -> None:
+def test_the_first_signing_key_is_made_once_and_kept_from_others(tmp_path: Path) -> None:
     """What was signed before a restart is verified after it, and what is no key is told by the setting's name."""
-    key = signing_key(settings(tmp_path))
-    path = settings(tmp_path).signing_key_path
-    assert path.stat().st_mode & 0o077 == 0
-    assert signing_key(settings(tmp_path)).public.kid == key.public.kid
-    path.write_bytes(b"-----BEGIN NOTHING-----")
-    with pytest.raises(SettingsError, match=f"signing_key_file: {path} is not an unencrypted Ed25519"):
-        signing_key(settings(tmp_path))
+    kid = hub_keys(settings(tmp_path)).kid
+    folder = settings(tmp_path).keys_path
+    assert folder.stat().st_mode & 0o077 == 0 and (folder / "statements-1.pem").stat().st_mode & 0o077 == 0
+    assert hub_keys(settings(tmp_path)).kid == kid
+    (folder / "statements-1.pem").write_bytes(b"-----BEGIN NOTHING-----")
+    with pytest.raises(SettingsError, match=r"keys_dir: .*no key for statements can be used"):
+        hub_keys(settings(tmp_path))
+    (folder / "keys.json").write_bytes(b"{}]")
+    with pytest.raises(SettingsError, match=r"keys_dir: .*keys\.json is not a set of keys"):
+        hub_keys(settings(tmp_path))
 
 
 def test_gateways_that_start_together_have_one_key(tmp_path: Path) -> None:
     """Whoever comes second takes what the first has made."""
     with ThreadPoolExecutor(8) as pool:
-        kids = set(pool.map(lambda _: signing_key(settings(tmp_path)).public.kid, range(8)))
+        kids = set(pool.map(lambda _: hub_keys(settings(tmp_path)).kid, range(8)))
     assert len(kids) == 1
-    assert [one.name for one in (tmp_path / "var").iterdir()] == ["hub_ed25519.pem"]
+    assert {one.name for one in settings(tmp_path).keys_path.iterdir()} == {".lock", "keys.json", "statements-1.pem"}
 
 
 async def test_readiness_tells_the_truth(tmp_path: Path) -> None:
@@ -188,8 +191,8 @@ async def test_postgresql_without_rabbitmq_is_refused(tmp_path: Path, monkeypatc
         ({"blobs_dir": "file/below"}, "blobs_dir: "),
         ({"journal_url": "sqlite:///{folder}/file/below.db"}, "journal_url: "),
         ({"token_key_file": "file/below"}, "token_key_file: "),
-        ({"signing_key_file": "file/below"}, "signing_key_file: "),
-        ({"signing_key_file": "file"}, "signing_key_file: "),
+        ({"keys_dir": "file/below"}, "keys_dir: "),
+        ({"keys_dir": "file"}, "keys_dir: "),
         ({"tls_cert_file": "none.pem", "tls_key_file": "file"}, "tls_cert_file: .*none.pem"),
         ({"tls_cert_file": "file", "tls_key_file": "none.pem"}, "tls_key_file: .*none.pem"),
         ({"tls_cert_file": "file", "tls_key_file": "file"}, "tls_cert_file, tls_key_file"),

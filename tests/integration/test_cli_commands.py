@@ -421,10 +421,10 @@ def test_doctor_warns_before_a_certificate_ends(lgsp: Any, tmp_path: Path, monke
         assert [one["verdict"] for one in findings if one["name"] == "tls"] == [verdict]
 
 
-@pytest.mark.parametrize("name", ["token.key", "hub_ed25519.pem"])
+@pytest.mark.parametrize("name", ["token.key", "keys/statements-1.pem"])
 def test_doctor_sees_a_key_that_others_may_read(lgsp: Any, tmp_path: Path, name: str) -> None:
     """The keys of tokens and signatures are the owner's alone."""
-    (tmp_path / "var").mkdir()
+    (tmp_path / "var" / name).parent.mkdir(parents=True)
     (tmp_path / "var" / name).write_bytes(b"0" * 32)
     (tmp_path / "var" / name).chmod(0o644)
     result = lgsp("doctor")

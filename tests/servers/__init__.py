@@ -5,5 +5,6 @@ from tests.servers.postgres import PostgresServer
 from tests.servers.process import ServerFailed, ServerMissing
 from tests.servers.rabbit_cluster import RabbitCluster
 from tests.servers.rabbitmq import RabbitServer
+from tests.servers.softhsm import SoftHsm
 
-__all__ = ["PostgresServer", "RabbitCluster", "RabbitServer", "ServerFailed", "ServerMissing", "SmallDisk"]
+__all__ = ["PostgresServer", "RabbitCluster", "RabbitServer", "ServerFailed", "ServerMissing", "SmallDisk", "SoftHsm"]

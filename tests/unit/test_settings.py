@@ -153,7 +153,7 @@ def test_paths_and_addresses_follow_from_few_settings() -> None:
     assert settings.sqlite_path == Path("/srv/lgsp/journal.db")
     assert settings.blobs_path == Path("/srv/lgsp/blobs")
     assert settings.token_key_path == Path("/srv/lgsp/token.key")
-    assert settings.signing_key_path == Path("/srv/lgsp/hub_ed25519.pem")
+    assert settings.keys_path == Path("/srv/lgsp/keys")
     assert Settings(journal_url="postgresql:///lgsp").sqlite_path is None
     assert Settings(journal_url="sqlite:////srv/j.db").sqlite_path == Path("/srv/j.db")
     assert Settings(listen_host="::1", listen_port=1).base_url == "http://[::1]:1"
