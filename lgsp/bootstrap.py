@@ -70,7 +70,7 @@ def hub_keys(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Hub
     files = KeyFiles(settings.keys_path)
     with named_by("keys_dir" if settings.keys_dir else "data_dir"):
         try:
-            files.ensure(Purpose.STATEMENTS, lambda: LocalKey.new(Algorithm.ED25519), clock())
+            files.ensure(Purpose.STATEMENTS, lambda: LocalKey.new(Algorithm.ED25519), clock)
             return HubKeys(files, token(settings), clock)
         except KeysUnusable as error:
             raise SettingsError([f"keys_dir: {error}"]) from None

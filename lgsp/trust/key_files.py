@@ -89,12 +89,12 @@ class KeyFiles:
             self._write_set(keys)
         return keys
 
-    def ensure(self, purpose: Purpose, make: Callable[[], LocalKey], now: datetime) -> None:
+    def ensure(self, purpose: Purpose, make: Callable[[], LocalKey], clock: Callable[[], datetime]) -> None:
         """A key of this purpose that signs now, made when there is none. Raises KeysUnusable, OSError."""
-        if self.read().current(purpose, now) is not None:
+        if self.read().current(purpose, clock()) is not None:
             return
         with self._alone():
-            keys = self.read()
+            keys, now = self.read(), clock()  # now: later than whatever another process wrote before
             if keys.current(purpose, now) is None:
                 key = make()
                 keys, record = added(keys, purpose, key.algorithm, key.public(), now)

@@ -38,7 +38,7 @@ def ed25519() -> LocalKey:
 @pytest.fixture
 def files(tmp_path: Path) -> KeyFiles:
     files = KeyFiles(tmp_path / "keys")
-    files.ensure(Purpose.STATEMENTS, ed25519, now())
+    files.ensure(Purpose.STATEMENTS, ed25519, now)
     return files
 
 
@@ -62,7 +62,7 @@ def retire_first(files: KeyFiles) -> None:
 
 
 def start_first(files: KeyFiles) -> None:
-    files.ensure(Purpose.STATEMENTS, ed25519, now())
+    files.ensure(Purpose.STATEMENTS, ed25519, now)
 
 
 def certify(files: KeyFiles) -> None:
@@ -107,7 +107,7 @@ def test_whoever_changes_the_keys_may_be_killed_at_any_line(act: Callable[[KeyFi
         line += 1
         files = KeyFiles(tmp_path / str(line))
         if act is not start_first:
-            files.ensure(Purpose.STATEMENTS, ed25519, now())
+            files.ensure(Purpose.STATEMENTS, ed25519, now)
         if act is retire_first:
             add_and_activate(files)
         more = killed(act, files, line)
