@@ -1,10 +1,11 @@
 """A certificate revocation list (RFC 5280, section 5): read, verified with its issuer's key, turned into facts to look up.
 
-Complete lists of one issuer only. Delta and indirect lists and lists for some reasons are refused: half a list must not pass for
-a whole one. A long list takes a second: not for the road of a message.
+Lists of one issuer about its own certificates; indirect ones are refused. A delta list or one for some reasons is half a list: it
+can revoke, but not clear. A long list takes a second: not for the road of a message.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
@@ -19,7 +20,7 @@ from signing.snapshot import CrlFacts, Revoked, Scope, pack
 MAX_CRL_BYTES = 32 * 1024 * 1024
 _AHEAD = timedelta(minutes=5)
 _EXPIRED_CERTS_ON_CRL = x509.ObjectIdentifier("2.5.29.60")
-_NO_POINTS: tuple[bytes, ...] = ()
+_REMOVED = "removeFromCRL"
 _UNREADABLE = (
     ValueError,
     TypeError,
@@ -28,6 +29,16 @@ _UNREADABLE = (
     x509.InvalidVersion,
     x509.UnsupportedGeneralNameType,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Confines:
+    """See `CrlFacts`."""
+
+    scope: Scope = Scope.ALL
+    points: tuple[bytes, ...] = ()
+    complete: bool = True
+    keeps_expired_since: datetime | None = None
 
 
 def read(octets: bytes, issuer: x509.Certificate, at: datetime) -> CrlFacts:
@@ -39,16 +50,17 @@ def read(octets: bytes, issuer: x509.Certificate, at: datetime) -> CrlFacts:
         found = x509.load_der_x509_crl(octets)
         _check_issuer(found, issuer)
         _check_times(found, at)
-        scope, points, keeps_expired_since = _confines(found)
+        confines = _confines(found)
         entries = pack(_entries(found))
         assert found.next_update_utc is not None
         return CrlFacts(
             issuer=issuer_id(issuer),
             this_update=found.last_update_utc,
             next_update=found.next_update_utc,
-            scope=scope,
-            points=points,
-            keeps_expired_since=keeps_expired_since,
+            scope=confines.scope,
+            points=confines.points,
+            complete=confines.complete,
+            keeps_expired_since=confines.keeps_expired_since,
             entries=entries,
             octets=octets,
         )
@@ -78,20 +90,20 @@ def _check_times(found: x509.CertificateRevocationList, at: datetime) -> None:
         raise Refused("crl.time", "thisUpdate", f"{begins.isoformat()} to {'nothing' if ends is None else ends.isoformat()}")
 
 
-def _confines(found: x509.CertificateRevocationList) -> tuple[Scope, tuple[bytes, ...], datetime | None]:
+def _confines(found: x509.CertificateRevocationList) -> _Confines:
     """Of what it speaks. Raises Refused `crl.scope`."""
-    scope, points, keeps_expired_since = Scope.ALL, _NO_POINTS, None
+    confines = _Confines()
     for one in found.extensions:
         value = one.value
         if isinstance(value, x509.DeltaCRLIndicator):
-            raise Refused("crl.scope", "deltaCRLIndicator", "a delta list")
-        if isinstance(value, x509.IssuingDistributionPoint):
-            scope, points = _point(value)
+            confines = replace(confines, complete=False)
+        elif isinstance(value, x509.IssuingDistributionPoint):
+            confines = _at_point(confines, value)
         elif one.oid == _EXPIRED_CERTS_ON_CRL and isinstance(value, x509.UnrecognizedExtension):
-            keeps_expired_since = _time(value.value)
+            confines = replace(confines, keeps_expired_since=_time(value.value))
         elif one.critical:
             raise Refused("crl.scope", one.oid.dotted_string, "an unknown critical extension")
-    return scope, points, keeps_expired_since
+    return confines
 
 
 def _time(octets: bytes) -> datetime:
@@ -101,15 +113,18 @@ def _time(octets: bytes) -> datetime:
     return datetime.strptime(octets[2:].decode("ascii"), "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
 
 
-def _point(value: x509.IssuingDistributionPoint) -> tuple[Scope, tuple[bytes, ...]]:
-    if value.indirect_crl or value.only_some_reasons or value.only_contains_attribute_certs or value.relative_name:
-        raise Refused("crl.scope", "issuingDistributionPoint", "indirect, for some reasons, for attributes or by relative name")
+def _at_point(confines: _Confines, value: x509.IssuingDistributionPoint) -> _Confines:
+    if value.indirect_crl or value.only_contains_attribute_certs or value.relative_name:
+        raise Refused("crl.scope", "issuingDistributionPoint", "indirect, for attributes or by relative name")
     if value.only_contains_ca_certs and value.only_contains_user_certs:
         raise Refused("crl.scope", "issuingDistributionPoint", "for nobody")
-    points = tuple(point_name(one) for one in value.full_name or ())
-    if value.only_contains_ca_certs:
-        return Scope.CA, points
-    return (Scope.END if value.only_contains_user_certs else Scope.ALL), points
+    scope = Scope.CA if value.only_contains_ca_certs else Scope.END if value.only_contains_user_certs else Scope.ALL
+    return replace(
+        confines,
+        scope=scope,
+        points=tuple(point_name(one) for one in value.full_name or ()),
+        complete=confines.complete and not value.only_some_reasons,
+    )
 
 
 def _entries(found: x509.CertificateRevocationList) -> Iterator[tuple[int, Revoked]]:
@@ -123,4 +138,5 @@ def _entries(found: x509.CertificateRevocationList) -> Iterator[tuple[int, Revok
                 since = value.invalidity_date_utc
             elif part.critical:  # RFC 5280, 5.3: then the list must not be used at all
                 raise Refused("crl.scope", part.oid.dotted_string, "an unknown critical extension of an entry")
-        yield one.serial_number, Revoked(one.revocation_date_utc, reason, since)
+        if reason != _REMOVED:  # of a delta list: not revoked any more, which half a list cannot say
+            yield one.serial_number, Revoked(one.revocation_date_utc, reason, since)

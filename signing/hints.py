@@ -15,8 +15,8 @@ _MAX_URL_CHARS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """Of one certificate below the anchor. `crls`: distribution points; `ocsp`, `issuers`: authority information access. All are
-    http or https, printable ASCII, unchecked otherwise: the host may be anything."""
+    """Of one certificate below the anchor. `crls`: distribution points, also of delta lists; `ocsp`, `issuers`: authority
+    information access. All are http or https, printable ASCII, unchecked otherwise: the host may be anything."""
 
     certificate: x509.Certificate = field(repr=False)
     issuer: x509.Certificate = field(repr=False)
@@ -31,7 +31,7 @@ def hints(chain: Sequence[x509.Certificate]) -> tuple[Hints, ...]:
 
 
 def _hints(certificate: x509.Certificate, issuer: x509.Certificate) -> Hints:
-    points = extension(certificate, x509.CRLDistributionPoints) or ()
+    points = (*(extension(certificate, x509.CRLDistributionPoints) or ()), *(extension(certificate, x509.FreshestCRL) or ()))
     access = tuple(extension(certificate, x509.AuthorityInformationAccess) or ())
     return Hints(
         certificate,

@@ -1,59 +1,77 @@
-"""Whether a certificate leads to a trust anchor (RFC 5280, section 6), by the engine of `cryptography`. No revocation.
+"""Whether a certificate leads to a trust anchor (RFC 5280, section 6), for one purpose. No revocation.
 
-What that engine refuses although RFC 5280 allows it (critical name constraints on directory names, policy mappings, self-issued
-rollover) is refused here too: never is a refusal turned into a pass. SHA-1 in certificates of a path is always refused.
+Candidates are found by a bounded search (`ways.py`) and judged by the engine of `cryptography`. What that engine refuses, or may
+overlook, goes to a second one that knows all of the standard (`paths_full.py`): nothing passes unjudged. SHA-1 below the anchor
+and weak keys are always refused; the anchor itself is trusted as such, so how it signed itself does not matter.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import cached_property, partial
+from typing import TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtensionOID
 from cryptography.x509.verification import ExtensionPolicy, PolicyBuilder, Store, VerificationError
 
+from signing import paths_full, ways
+from signing.algorithms import check_key
+from signing.purposes import Purpose, check_authorities, check_end
 from signing.report import Path, Refusal, Signer, Trust
 from signing.rules import RULES, Refused
 
 _REMEMBERED = 4096
-# A certificate for these purposes alone signs no documents.
-_OTHER_PURPOSES = frozenset(
+_REFUSALS_REMEMBERED = 1024
+_REFUSED_FOR = timedelta(minutes=1)
+_SIGNER = ExtensionPolicy.permit_all()
+_CA = ExtensionPolicy.webpki_defaults_ca()
+_CONSTRAINTS = frozenset(
     {
-        ExtendedKeyUsageOID.SERVER_AUTH,
-        ExtendedKeyUsageOID.TIME_STAMPING,
-        ExtendedKeyUsageOID.OCSP_SIGNING,
-        ExtendedKeyUsageOID.CODE_SIGNING,
+        ExtensionOID.NAME_CONSTRAINTS,
+        ExtensionOID.POLICY_CONSTRAINTS,
+        ExtensionOID.POLICY_MAPPINGS,
+        ExtensionOID.INHIBIT_ANY_POLICY,
     }
 )
+
+_Key = tuple[bytes | Purpose, ...]
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
     """A path that was found, and while all of its certificates are in force."""
 
-    chain: tuple[x509.Certificate, ...]
+    chain: ways.Chain
     begins: datetime
     ends: datetime
 
 
 @dataclass(frozen=True, slots=True)
+class _Refused:
+    """What was refused at `at`, and why: code, place, detail. Remembered briefly, so that asking again costs nothing."""
+
+    why: tuple[str, str, str]
+    at: datetime
+
+
+@dataclass(frozen=True)
 class Anchors:
     """Certificates trusted for one purpose. One of them may itself be the signer's: registered, it needs no path.
 
-    Paths found are remembered by the exact octets of the certificates and used while all of them are in force; what was refused
-    is never remembered. Another set of anchors is another value, so nothing has to be flushed.
-
-    `intermediates`: authorities below the anchors that are known here, as hints beside those that come along with a signature:
-    many signers enclose their own certificate alone. Not trusted themselves.
+    Paths found are remembered by the exact octets of the certificates and used while all of them are in force; refusals for a
+    minute, apart, so that they crowd out no paths. Another set of anchors is another value, so nothing has to be flushed.
     """
 
     certificates: tuple[x509.Certificate, ...]
-    intermediates: tuple[x509.Certificate, ...] = ()
-    _known: dict[tuple[bytes, ...], _Known] = field(default_factory=dict, repr=False, compare=False)
+    _known: dict[_Key, _Known] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _refused: dict[_Key, _Refused] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    @property
+    @cached_property
     def version(self) -> str:
         """The same for the same certificates in any order, in hexadecimal."""
         return hashlib.sha256(b"".join(sorted(one.fingerprint(SHA256()) for one in self.certificates))).hexdigest()
@@ -63,20 +81,57 @@ class Anchors:
         """Each file with one certificate or more. Raises ValueError."""
         return cls(tuple(one for octets in files for one in x509.load_pem_x509_certificates(octets)))
 
-    def path(self, signer: Signer, others: Iterable[Signer], at: datetime) -> Path:
+    def path(self, signer: Signer, others: Iterable[Signer], at: datetime, purpose: Purpose = Purpose.DOCUMENTS) -> Path:
         """`others`: certificates that came along, as a hint for the way. `at`: with a zone."""
-        key = (signer.der, *[one.der for one in others])
+        enclosed = tuple(others)
+        key: _Key = (purpose, signer.der, *[one.der for one in enclosed])
         known = self._known.get(key)
-        if known is None or not known.begins <= at <= known.ends:
+        if known is not None and known.begins <= at <= known.ends:
+            return Path(Trust.TRUSTED, at, known.chain)
+        try:
+            chain = self._recalled(key, at, partial(self._find, signer.certificate, enclosed, at, purpose))
+        except Refused as refused:
+            return Path(Trust.NOT_TRUSTED, at, refusal=Refusal(refused.rule, refused.place, refused.detail))
+        return Path(Trust.TRUSTED, at, chain)
+
+    def _recalled(self, key: _Key, at: datetime, find: Callable[[], ways.Chain]) -> ways.Chain:
+        """What is remembered, or else is found and then remembered. Raises Refused."""
+        known, refused = self._known.get(key), self._refused.get(key)
+        if known is not None and known.begins <= at <= known.ends:
+            return known.chain
+        if refused is not None and refused.at <= at <= refused.at + _REFUSED_FOR:
+            raise Refused(*refused.why)
+        try:
+            chain = find()
+        except Refused as found:
+            _remember(self._refused, key, _Refused((found.rule.code, found.place, found.detail), at), _REFUSALS_REMEMBERED)
+            raise
+        begins, ends = max(one.not_valid_before_utc for one in chain), min(one.not_valid_after_utc for one in chain)
+        _remember(self._known, key, _Known(chain, begins, ends), _REMEMBERED)
+        return chain
+
+    @cached_property
+    def _by_name(self) -> ways.ByName:
+        return ways.by_name(self.certificates)
+
+    def _find(self, leaf: x509.Certificate, enclosed: tuple[Signer, ...], at: datetime, purpose: Purpose) -> ways.Chain:
+        """Raises Refused `path.*`, `key.*`, or what `purposes` raises."""
+        _check_in_force(leaf, at)
+        check_end(leaf, purpose)
+        check_key(leaf.public_key())
+        if leaf in self.certificates:
+            return (leaf,)
+        if len(enclosed) > ways.MAX_OTHERS:
+            raise Refused("path.too_many", "", f"{len(enclosed)} certificates")
+        search, refused = ways.Search(leaf, [one.certificate for one in enclosed], self._by_name), None
+        for chain in search.ways():
+            # Remembered under its own name: whoever varies what else comes along gets no new judgement.
+            key: _Key = (purpose, *[one.public_bytes(Encoding.DER) for one in chain])
             try:
-                hints = [*(one.certificate for one in others), *self.intermediates]
-                known = _known(_chain(signer, hints, self.certificates, at))
-            except Refused as refused:
-                return Path(Trust.NOT_TRUSTED, at, refusal=Refusal(refused.rule, refused.place, refused.detail))
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            self._known[key] = known
-        return Path(Trust.TRUSTED, at, known.chain)
+                return self._recalled(key, at, partial(_judged, chain, at, purpose))
+            except Refused as found:
+                refused = found
+        raise refused or _no_way(search)
 
 
 NO_ANCHORS = Anchors(())
@@ -87,37 +142,45 @@ def unchecked(at: datetime) -> Path:
     return Path(Trust.NOT_CHECKED, at, refusal=Refusal(RULES["path.no_anchors"], "", ""))
 
 
-def _known(chain: tuple[x509.Certificate, ...]) -> _Known:
-    return _Known(chain, max(one.not_valid_before_utc for one in chain), min(one.not_valid_after_utc for one in chain))
+def _judged(chain: ways.Chain, at: datetime, purpose: Purpose) -> ways.Chain:
+    """The same, if the path holds. Raises Refused."""
+    for one in chain:
+        _check_in_force(one, at)
+    check_authorities(chain[1:-1], purpose)
+    if not _is_plain(chain) or not _holds_plainly(chain, at):
+        paths_full.check(chain, at)
+    return chain
 
 
-def _chain(
-    signer: Signer, others: list[x509.Certificate], anchors: tuple[x509.Certificate, ...], at: datetime
-) -> tuple[x509.Certificate, ...]:
-    """Raises Refused `path.*`."""
-    leaf = signer.certificate
-    if not leaf.not_valid_before_utc <= at <= leaf.not_valid_after_utc:
-        begins, ends = leaf.not_valid_before_utc, leaf.not_valid_after_utc
-        raise Refused("path.validity", "", f"in force {begins.isoformat()} to {ends.isoformat()}, checked at {at.isoformat()}")
-    _check_usage(leaf)
-    if leaf in anchors:
-        return (leaf,)
-    policy = PolicyBuilder().store(Store(list(anchors))).time(at).extension_policies(ca_policy=_CA, ee_policy=_SIGNER)
+def _is_plain(chain: ways.Chain) -> bool:
+    """Whether the first engine looks at all that constrains the path: it ignores of this what is not marked critical."""
+    return all(one.oid not in _CONSTRAINTS for certificate in chain[1:] for one in certificate.extensions)
+
+
+def _holds_plainly(chain: ways.Chain, at: datetime) -> bool:
+    leaf, *between, anchor = chain
+    policy = PolicyBuilder().store(Store([anchor])).time(at).extension_policies(ca_policy=_CA, ee_policy=_SIGNER)
     try:
-        return tuple(policy.build_client_verifier().verify(leaf, others).chain)
-    except VerificationError as error:
-        raise Refused("path.not_found", "", str(error)[:300]) from None
+        policy.build_client_verifier().verify(leaf, between)
+    except VerificationError:
+        return False
+    return True
 
 
-def _check_usage(leaf: x509.Certificate) -> None:
-    """RFC 5280, 4.2.1.3 and 4.2.1.12. An extension that is absent restricts nothing."""
-    for extension in leaf.extensions:
-        value = extension.value
-        if isinstance(value, x509.KeyUsage) and not (value.digital_signature or value.content_commitment):
-            raise Refused("path.usage", "keyUsage", "neither digitalSignature nor nonRepudiation")
-        if isinstance(value, x509.ExtendedKeyUsage) and _OTHER_PURPOSES.issuperset(value):
-            raise Refused("path.usage", "extendedKeyUsage", ", ".join(one.dotted_string for one in value))
+def _check_in_force(certificate: x509.Certificate, at: datetime) -> None:
+    begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if not begins <= at <= ends:
+        detail = f"in force {begins.isoformat()} to {ends.isoformat()}, checked at {at.isoformat()}"
+        raise Refused("path.validity", certificate.subject.rfc4514_string()[:200], detail)
 
 
-_SIGNER = ExtensionPolicy.permit_all()
-_CA = ExtensionPolicy.webpki_defaults_ca()
+def _no_way(search: ways.Search) -> Refused:
+    if search.weak:
+        return Refused("path.algorithm", "", search.weak)
+    return Refused("path.not_found", "", "no enclosed certificate and no anchor issued it")
+
+
+def _remember(memory: dict[_Key, _Value], key: _Key, value: _Value, limit: int) -> None:
+    if len(memory) >= limit:
+        memory.clear()
+    memory[key] = value

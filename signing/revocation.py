@@ -1,6 +1,7 @@
 """Whether a certificate of a path was revoked, by a snapshot of what issuers said. Nothing is fetched, nothing is verified again.
 
 - A revocation counts however old the evidence is: it cannot be undone. A hold can, so of it the newest fresh evidence speaks.
+  Half a list (a delta, or one for some reasons) can revoke, never clear.
 - Not being listed counts while the evidence is fresh, by its own nextUpdate (and the stated grace) and by a maximum age of ours;
   and only up to the certificate's end: issuers may forget what has expired (RFC 5280, section 5; X.509 expiredCertsOnCRL).
 - A signature that a trusted time-stamp shows to be older than the revocation stays good (EN 319 102-1, 5.5.4). Where the key was
@@ -144,7 +145,7 @@ def _words(chain: Sequence[x509.Certificate], index: int, snapshot: RevocationSn
             if crl.points and not (names := names or _point_names(certificate)).intersection(crl.points):
                 continue
             revoked = crl.entry(certificate.serial_number)
-            if revoked is None and not _still_lists(crl, certificate):
+            if revoked is None and not (crl.complete and _still_lists(crl, certificate)):
                 continue
             oldest = crl.this_update + max_age
             yield _Word(

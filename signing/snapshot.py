@@ -49,13 +49,15 @@ class Revoked(msgspec.Struct, frozen=True):
 
 class CrlFacts(msgspec.Struct, frozen=True, kw_only=True):
     """A CRL that was verified. `issuer`: `names.issuer_id` of who signed it; `points`: `names.point_name` of the distribution
-    points it is confined to, none: to no one; `keeps_expired_since`: X.509 expiredCertsOnCRL; `entries`: from `pack`."""
+    points it is confined to, none: to no one; `complete`: whether not being listed means anything, not so with delta lists and
+    lists for some reasons; `keeps_expired_since`: X.509 expiredCertsOnCRL; `entries`: from `pack`."""
 
     issuer: bytes
     this_update: Time
     next_update: Time
     scope: Scope
     points: tuple[bytes, ...]
+    complete: bool
     keeps_expired_since: Time | None
     entries: bytes
     octets: bytes

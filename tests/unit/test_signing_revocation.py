@@ -264,6 +264,13 @@ class TestPath:
         assert check(facts(evidence.crl(authority(), extensions=[for_ca]))).state is Revocation.UNKNOWN
         assert check(facts(evidence.crl(authority(), extensions=[for_ends]))).state is Revocation.GOOD
 
+    def test_half_a_list_can_revoke_but_not_clear(self) -> None:
+        delta = [x509.DeltaCRLIndicator(1)]
+        assert check(facts(evidence.crl(authority(), extensions=delta))).state is Revocation.UNKNOWN
+        base = facts(evidence.crl(authority(), begins=AT - 2 * HOUR))
+        assert check(base, facts(evidence.crl(authority(), extensions=delta))).state is Revocation.GOOD
+        assert check(base, facts(evidence.crl(authority(), listed(), extensions=delta))).state is Revocation.REVOKED
+
     def test_a_list_of_one_distribution_point_is_for_its_certificates(self) -> None:
         def known(name: str) -> CrlFacts:
             names = [x509.UniformResourceIdentifier(f"http://crl.example.vn/{name}.crl")]

@@ -17,6 +17,7 @@ def facts(*revoked: tuple[int, Revoked], issuer: bytes = b"i" * 32, octets: byte
         next_update=AT + timedelta(days=1),
         scope=Scope.ALL,
         points=(),
+        complete=True,
         keeps_expired_since=None,
         entries=pack(revoked),
         octets=octets,

@@ -427,7 +427,7 @@ def test_an_exception_anywhere_means_not_verified(monkeypatch: pytest.MonkeyPatc
 def test_a_broken_path_engine_trusts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """The content is then not handed on either."""
     anchors = authority().anchors()
-    monkeypatch.setattr("signing.paths._chain", lambda *_: 1 / 0)
+    monkeypatch.setattr("signing.paths._judged", lambda *_: 1 / 0)
     checked = look(by_xmlsec(case_file(), agency()), anchors=anchors)
     assert checked.report.verdict is Verdict.NOT_VERIFIED and checked.content is None
 
