@@ -65,9 +65,13 @@ class Anchors:
 
     Paths found are remembered by the exact octets of the certificates and used while all of them are in force; refusals for a
     minute, apart, so that they crowd out no paths. Another set of anchors is another value, so nothing has to be flushed.
+
+    `intermediates`: authorities below the anchors that are known here, as hints beside those that come along with a signature:
+    many signers enclose their own certificate alone. Not trusted themselves.
     """
 
     certificates: tuple[x509.Certificate, ...]
+    intermediates: tuple[x509.Certificate, ...] = ()
     _known: dict[_Key, _Known] = field(default_factory=dict, init=False, repr=False, compare=False)
     _refused: dict[_Key, _Refused] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -111,8 +115,8 @@ class Anchors:
         return chain
 
     @cached_property
-    def _by_name(self) -> ways.ByName:
-        return ways.by_name(self.certificates)
+    def _by_name(self) -> tuple[ways.ByName, ways.ByName]:
+        return ways.by_name(self.certificates), ways.by_name(self.intermediates)
 
     def _find(self, leaf: x509.Certificate, enclosed: tuple[Signer, ...], at: datetime, purpose: Purpose) -> ways.Chain:
         """Raises Refused `path.*`, `key.*`, or what `purposes` raises."""
@@ -123,7 +127,7 @@ class Anchors:
             return (leaf,)
         if len(enclosed) > ways.MAX_OTHERS:
             raise Refused("path.too_many", "", f"{len(enclosed)} certificates")
-        search, refused = ways.Search(leaf, [one.certificate for one in enclosed], self._by_name), None
+        search, refused = ways.Search(leaf, [one.certificate for one in enclosed], *self._by_name), None
         for chain in search.ways():
             # Remembered under its own name: whoever varies what else comes along gets no new judgement.
             key: _Key = (purpose, *[one.public_bytes(Encoding.DER) for one in chain])

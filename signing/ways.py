@@ -36,18 +36,19 @@ def by_name(certificates: Sequence[x509.Certificate]) -> ByName:
 
 
 class Search:
-    """One search from `leaf`. `weak`: what was in the way of a signature that might have fitted: SHA-1, or too short a key."""
+    """One search from `leaf`. `enclosed`: of strangers; `known`: authorities on the way, from the operator, so they come first.
+    `weak`: what was in the way of a signature that might have fitted: SHA-1, or too short a key."""
 
-    def __init__(self, leaf: x509.Certificate, others: Sequence[x509.Certificate], anchors: ByName) -> None:
+    def __init__(self, leaf: x509.Certificate, enclosed: Sequence[x509.Certificate], anchors: ByName, known: ByName) -> None:
         self.weak = ""
         self._leaf = leaf
-        self._others = by_name(others)
+        self._between = (known, by_name(enclosed))
         self._anchors = anchors
         self._fits: dict[tuple[int, int], bool] = {}
         self._steps = 0
 
     def ways(self) -> Iterator[Chain]:
-        """From the leaf to an anchor, those that need fewer enclosed certificates first. At most MAX_WAYS."""
+        """From the leaf to an anchor, shorter ones first. At most MAX_WAYS."""
         return islice(self._ways(), MAX_WAYS)
 
     def _ways(self) -> Iterator[Chain]:
@@ -57,7 +58,7 @@ class Search:
             for way in waiting:
                 name = comparable(way[-1].issuer)
                 yield from ((*way, one) for one in self._anchors.get(name, ()) if self._is_signed(way[-1], one))
-                nearer = [one for one in self._others.get(name, ()) if one not in way]
+                nearer = [one for some in self._between for one in some.get(name, ()) if one not in way]
                 following += [(*way, one) for one in nearer if self._is_signed(way[-1], one)]
             waiting = following
 

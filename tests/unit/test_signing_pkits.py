@@ -1,7 +1,7 @@
 """NIST's PKITS: paths (4.1 to 4.3, 4.6, 4.8 to 4.13, 4.16) and CRLs (4.4, 4.5, 4.7, 4.14, 4.15), any policy as initial input.
 
-A case counts as accepted when the path is trusted and revocation is known to be good. What must not be accepted never is. What may
-be accepted and is not stands in a table, with the reason.
+A case counts as accepted when the path is trusted and revocation is known to be good. What must not be accepted never is. What
+may be accepted and is not stands in a table, with the reason.
 """
 
 from collections.abc import Mapping
