@@ -2,6 +2,9 @@
 
 Nothing is lost either way: an absent element is null or the default, an empty one is the empty text. The schema (`xsd`) is
 checked first, so a document is refused for the same reasons as JSON, and the mapping below may trust its shape.
+
+A signature as the last child of the root (XML Signature, enveloped) is none of the body: it is set aside before the schema is
+asked, as it is when the signature is verified.
 """
 
 import re
@@ -33,6 +36,7 @@ _REASONS = MappingProxyType(
         "SCHEMAV_CVC_ELT_1": "not the root element of this kind",
     }
 )
+_SIGNATURE = "{http://www.w3.org/2000/09/xmldsig#}Signature"
 _NAMESPACE_IN_MESSAGE = re.compile(r"\{[^}]*\}")
 
 
@@ -53,7 +57,7 @@ def to_xml(kind: Kind, model: msgspec.Struct) -> bytes:
 
 def from_xml(kind: Kind, octets: bytes) -> msgspec.Struct:
     """Raises ContractError "body.malformed" or "body.invalid", whose field is a path such as "/case.file/papers[2]/name"."""
-    root = parse(octets)
+    root = _without_signature(parse(octets))
     try:
         _schema(kind).assertValid(root)
     except etree.DocumentInvalid as error:
@@ -62,6 +66,13 @@ def from_xml(kind: Kind, octets: bytes) -> msgspec.Struct:
         return msgspec.convert(_read(root, kind.model), kind.model, strict=False)
     except msgspec.ValidationError as error:
         raise _refused(kind, error) from None
+
+
+def _without_signature(root: etree._Element) -> etree._Element:
+    last = root[-1] if len(root) else None
+    if last is not None and last.tag == _SIGNATURE and not (last.tail or "").strip():
+        root.remove(last)
+    return root
 
 
 @cache

@@ -25,6 +25,7 @@ from lgsp.flow.attempt import Attempts
 from lgsp.flow.bell import Bell
 from lgsp.flow.directory import DirectoryCache
 from lgsp.flow.dispatch import Dispatcher
+from lgsp.flow.examination import Examiner
 from lgsp.flow.holds import Holds
 from lgsp.flow.intake import Intake
 from lgsp.flow.mailbox import Mailbox
@@ -208,6 +209,7 @@ async def rig(
     broker: Any = None,
     capacity: int = 1000,
     run: bool = True,
+    examiner: Examiner | None = None,
 ) -> AsyncIterator[Rig]:
     """One process over the journal at `path`; leaving the block is a crash of everything but the journal's file.
 
@@ -251,8 +253,8 @@ async def rig(
         outbox=outbox,
         settler=settler,
         intake=Intake(
-            hub=HUB, journal=journal, records=journal, directory=directory, outbox=outbox, bell=bell, examiner=indifferent(clock),
-            recalls=recalls,
+            hub=HUB, journal=journal, records=journal, directory=directory, outbox=outbox, bell=bell,
+            examiner=examiner or indifferent(clock), recalls=recalls,
             maintenance=maintenance, limits=limits, clock=clock, ready_lease_s=LEASE_S, max_batch=50, capacity=capacity,
         ),
         mailbox=Mailbox(journal, journal, settler, notices, bell, clock, look_again_s=0.5),
