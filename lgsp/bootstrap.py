@@ -14,11 +14,13 @@ from lgsp.assembly import Hub, Role, assemble, utc_now
 from lgsp.core.key_set import Purpose
 from lgsp.core.signatures.policy import Policy, policy, read_overrides
 from lgsp.errors import SettingsError
-from lgsp.flow.examination import Examiner, FileReport
+from lgsp.flow.examination import Examiner
+from lgsp.flow.signed_files import FileChecks
 from lgsp.ports import Blobs, Broker, Store
 from lgsp.settings import Settings
 from lgsp.trust.key_files import KeyFiles, KeysUnusable
 from lgsp.trust.keys import HubKeys
+from lgsp.trust.isolated import PdfChecker
 from lgsp.trust.live import LiveTrust
 from lgsp.trust.places import SNAPSHOT, WANTED
 from lgsp.trust.store import TrustStore, TrustUnreadable
@@ -142,14 +144,13 @@ async def open_hub(
             stack.enter_context(_alone(settings))
         blobs = _open_blobs(settings)
         trust = live_trust(settings)
-        examiner = Examiner(signing_policy(settings), lambda: trust.current, _no_files, trust.urge, clock)
+        pdfs = PdfChecker()
+        stack.push_async_callback(pdfs.close)
+        files = FileChecks(blobs, pdfs.check_pdf)
+        examiner = Examiner(signing_policy(settings), lambda: trust.current, files, trust.urge, clock)
         yield await assemble(
             settings, frozenset(roles), store, broker, blobs, adapters, examiner, clock, random.random, further=(trust.run,)
         )
-
-
-async def _no_files(files: object, envelope: object, trust: object, at: object) -> list[FileReport]:
-    return []
 
 
 def signing_policy(settings: Settings) -> Policy:

@@ -8,6 +8,7 @@ import re
 import secrets
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime
 from io import FileIO
 from pathlib import Path
@@ -88,6 +89,12 @@ class DirectoryBlobs:
                 yield piece
         finally:
             file.close()
+
+    @asynccontextmanager
+    async def as_file(self, digest: str) -> AsyncIterator[Path]:
+        if await self.stat(digest) is None:
+            raise ContractError("attachment.unknown")
+        yield blob_path(self._root, digest)
 
     async def sweep_uploads(self, older_than: datetime) -> int:
         """Also takes away records of finished uploads and what crashes left behind; only unfinished uploads are counted."""

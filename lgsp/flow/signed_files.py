@@ -2,9 +2,10 @@
 
 import asyncio
 import hashlib
-from collections import OrderedDict
+import mmap
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from pathlib import Path
 
 from contracts.envelope import Attachment, Envelope
 from lgsp.core.signatures.places import SignedFile
@@ -17,71 +18,52 @@ from signing.report import Integrity, Refusal, SignatureReport
 from signing.rules import RULES
 from signing.trust import TrustBase
 
-MAX_BYTES = 64 * 2**20  # of a signed PDF, or of a CMS file: what is held in memory to be verified
-_AT_ONCE = 2  # files in memory
-_REMEMBERED = 10_000
-_MARK = b"/ByteRange"  # stands in clear in every signed PDF: what it names are offsets in the file (ISO 32000-2, 12.8.1)
+_AT_ONCE = 2  # CMS files in memory
+_MARK = b"/ByteRange"  # stands in clear in every signed PDF: it names offsets in the file (ISO 32000-2, 12.8.1)
 _HASHES = {SHA256: "sha256", SHA384: "sha384", SHA512: "sha512"}
 
-CheckPdf = Callable[[bytes, TrustBase, datetime], Awaitable[Sequence[SignatureReport]]]
+CheckPdf = Callable[[Path, TrustBase, datetime], Awaitable[Sequence[SignatureReport]]]
 
 
 class FileChecks:
-    """An `examination.CheckFiles`. `check_pdf`: verdicts on every signature of a PDF; raises Unavailable when it is full."""
+    """An `examination.CheckFiles`. `check_pdf`: one report for each signature of a PDF; bounds by itself how many it reads at
+    once."""
 
     def __init__(self, blobs: Blobs, check_pdf: CheckPdf) -> None:
         self._blobs = blobs
         self._check_pdf = check_pdf
         self._room = asyncio.Semaphore(_AT_ONCE)
-        self._unsigned: OrderedDict[str, None] = OrderedDict()  # PDFs without a signature, by digest
 
     async def __call__(
         self, files: Sequence[SignedFile], envelope: Envelope, trust: TrustBase, at: datetime
     ) -> Sequence[FileReport]:
-        """Raises Unavailable, or ContractError "attachment.unknown" for a file that is gone."""
+        """Raises ContractError "attachment.unknown" for a file that is gone, Unavailable when the store is."""
         found: list[FileReport] = []
         for file in files:
-            async with self._room:
-                reports = await self._reports(file, envelope, trust, at)
+            if file.form == "pdf":
+                reports = await self._of_pdf(file.attachment.digest, trust, at)
+            else:
+                async with self._room:
+                    reports = (await self._of_cms(file, envelope, trust, at),)
             found += [(file, report) for report in reports if report.integrity is not Integrity.ABSENT]
         return found
 
-    async def _reports(self, file: SignedFile, envelope: Envelope, trust: TrustBase, at: datetime) -> Sequence[SignatureReport]:
-        if file.form == "pdf":
-            return await self._of_pdf(file.attachment, trust, at)
-        if file.attachment.size_bytes > MAX_BYTES:
-            return (_too_large("cms.too_large", CMS.name, file.attachment),)
+    async def _of_pdf(self, digest: str, trust: TrustBase, at: datetime) -> Sequence[SignatureReport]:
+        """Whatever the file is and however large: where nothing is signed there is nothing to say."""
+        async with self._blobs.as_file(digest) as path:
+            return await self._check_pdf(path, trust, at) if await asyncio.to_thread(_bears_signature, path) else ()
+
+    async def _of_cms(self, file: SignedFile, envelope: Envelope, trust: TrustBase, at: datetime) -> SignatureReport:
+        size_bytes = file.attachment.size_bytes
+        if size_bytes > CMS.caps.octets:
+            refusal = Refusal(RULES["cms.too_large"], "", f"{size_bytes} bytes")
+            return SignatureReport(profile=CMS.name, integrity=Integrity.NOT_VERIFIABLE, refusal=refusal)
         octets = b"".join([chunk async for chunk in self._blobs.read(file.attachment.digest)])
         content = None if file.content is None else await self._digest(octets, envelope.attachments[file.content])
-        return ((await asyncio.to_thread(check_cms, octets, content, CMS, trust, at)).report,)
-
-    async def _of_pdf(self, file: Attachment, trust: TrustBase, at: datetime) -> Sequence[SignatureReport]:
-        if file.digest in self._unsigned:
-            return ()
-        octets = await self._signed_octets(file)
-        if octets is None:
-            self._unsigned[file.digest] = None
-            if len(self._unsigned) > _REMEMBERED:
-                self._unsigned.popitem(last=False)
-            return ()
-        if len(octets) < file.size_bytes:
-            return (_too_large("pdf.too_large", "pades/1", file),)
-        return await self._check_pdf(octets, trust, at)
-
-    async def _signed_octets(self, file: Attachment) -> bytes | None:
-        """The file, cut where it becomes too large; None: there is no signature in it."""
-        kept, before, signed = bytearray(), b"", False
-        async for chunk in self._blobs.read(file.digest):
-            signed = signed or _MARK in before + chunk
-            before = chunk[-len(_MARK) :]
-            if len(kept) + len(chunk) <= MAX_BYTES:
-                kept += chunk
-            elif signed:
-                break
-        return bytes(kept) if signed else None
+        return (await asyncio.to_thread(check_cms, octets, content, CMS, trust, at)).report
 
     async def _digest(self, octets: bytes, content: Attachment) -> Content:
-        """What stands for a file that is too large to be held. Its SHA-256 is its name."""
+        """What stands for a file of any size. Its SHA-256 is its name, which the store has verified."""
         method = digest_method(octets, CMS) or SHA256
         if method == SHA256:
             return Digest(SHA256, bytes.fromhex(content.digest.partition(":")[2]), content.size_bytes)
@@ -91,6 +73,9 @@ class FileChecks:
         return Digest(method, running.digest(), content.size_bytes)
 
 
-def _too_large(code: str, profile: str, file: Attachment) -> SignatureReport:
-    refusal = Refusal(RULES[code], "", f"{file.size_bytes} bytes, {MAX_BYTES} are looked into")
-    return SignatureReport(profile=profile, integrity=Integrity.NOT_VERIFIABLE, refusal=refusal)
+def _bears_signature(path: Path) -> bool:
+    with path.open("rb") as file:
+        if path.stat().st_size == 0:
+            return False
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as octets:
+            return octets.find(_MARK) >= 0

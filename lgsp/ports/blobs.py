@@ -1,7 +1,9 @@
 """Where attachments are kept."""
 
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
+from pathlib import Path
 from typing import Literal, Protocol
 
 import msgspec
@@ -57,6 +59,13 @@ class Blobs(Protocol):
 
     def read(self, digest: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """Bytes start..end (end excluded) in chunks. Raises ContractError "attachment.unknown"."""
+        ...
+
+    def as_file(self, digest: str) -> AbstractAsyncContextManager[Path]:
+        """The blob as a file on this machine for as long as the block lasts, for programs that read files. Read only.
+
+        Raises ContractError "attachment.unknown".
+        """
         ...
 
     async def sweep_uploads(self, older_than: datetime) -> int:

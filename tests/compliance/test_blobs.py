@@ -347,6 +347,17 @@ async def test_foreign_digests_lead_nowhere(store: Blobs, digest: str) -> None:
         await content(store, digest)
 
 
+async def test_a_blob_is_lent_as_a_file(store: Blobs) -> None:
+    """For programs that read files; what was never stored, and paths above all, cannot be borrowed."""
+    info = await stored(store, b"a paper")
+    async with store.as_file(info.digest) as path:
+        assert path.read_bytes() == b"a paper"
+    for digest in ("sha256:../../../etc/passwd", digest_of(b"never stored")):
+        with refused("attachment.unknown"):
+            async with store.as_file(digest):
+                pass
+
+
 async def test_ids_cannot_be_guessed(store: Blobs) -> None:
     """Ids are different, long, and fit for an URL."""
     ids = {await new_upload(store, 1) for _ in range(50)}
