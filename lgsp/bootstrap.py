@@ -18,9 +18,9 @@ from lgsp.flow.examination import Examiner
 from lgsp.flow.signed_files import FileChecks
 from lgsp.ports import Blobs, Broker, Store
 from lgsp.settings import Settings
+from lgsp.trust.isolated import PdfChecker
 from lgsp.trust.key_files import KeyFiles, KeysUnusable
 from lgsp.trust.keys import HubKeys
-from lgsp.trust.isolated import PdfChecker
 from lgsp.trust.live import LiveTrust
 from lgsp.trust.places import SNAPSHOT, WANTED
 from lgsp.trust.store import TrustStore, TrustUnreadable
