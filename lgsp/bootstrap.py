@@ -6,8 +6,9 @@ import random
 import secrets
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from adapters.registry import REGISTRY
 from lgsp.assembly import Hub, Role, assemble, utc_now
@@ -18,7 +19,10 @@ from lgsp.flow.examination import Examiner
 from lgsp.flow.signed_files import FileChecks
 from lgsp.ports import Blobs, Broker, Store
 from lgsp.settings import Settings
+from lgsp.trust.fetching import Fetcher
+from lgsp.trust.hosts import Hosts
 from lgsp.trust.isolated import PdfChecker
+from lgsp.trust.keeper import Keeper, Rules
 from lgsp.trust.key_files import KeyFiles, KeysUnusable
 from lgsp.trust.keys import HubKeys
 from lgsp.trust.live import LiveTrust
@@ -80,11 +84,10 @@ def hub_keys(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Hub
 
 def live_trust(settings: Settings) -> LiveTrust:
     """What is trusted, read once; `LiveTrust.run` follows changes. Raises SettingsError."""
-    grace = Grace(
-        end_max_age_s=round(settings.revocation_max_age_h * 3600), after_next_update_s=round(settings.revocation_grace_h * 3600)
-    )
     folder = settings.revocation_path
-    live = LiveTrust(TrustStore(settings.trust_path), folder / SNAPSHOT, WantedFolder(folder / WANTED), grace)
+    live = LiveTrust(
+        TrustStore(settings.trust_path), folder / SNAPSHOT, WantedFolder(folder / WANTED), revocation_grace(settings)
+    )
     with named_by("data_dir"):
         try:
             live.refresh()
@@ -148,9 +151,37 @@ async def open_hub(
         stack.push_async_callback(pdfs.close)
         files = FileChecks(blobs, pdfs.check_pdf)
         examiner = Examiner(signing_policy(settings), lambda: trust.current, files, trust.urge, clock)
+        further = [trust.run]
+        if "gateway" in roles:
+            further.append((await stack.enter_async_context(open_keeper(settings, clock))).run)
         yield await assemble(
-            settings, frozenset(roles), store, broker, blobs, adapters, examiner, clock, random.random, further=(trust.run,)
+            settings, frozenset(roles), store, broker, blobs, adapters, examiner, clock, random.random, further=tuple(further)
         )
+
+
+@asynccontextmanager
+async def open_keeper(settings: Settings, clock: Callable[[], datetime] = utc_now) -> AsyncIterator[Keeper]:
+    """Who fetches evidence of revocation; not yet at work. Raises SettingsError."""
+    try:
+        named = [urlsplit(url).netloc.rpartition("@")[2] for url in settings.crl_urls]
+        hosts = Hosts.of([*settings.revocation_hosts, *named])
+    except ValueError as error:
+        raise SettingsError([f"revocation_hosts: {error}"]) from None
+    rules = Rules(
+        refresh=timedelta(seconds=settings.revocation_refresh_s),
+        max_bytes=settings.revocation_max_bytes,
+        grace=revocation_grace(settings),
+        urls=settings.crl_urls,
+    )
+    store = TrustStore(settings.trust_path)
+    async with Fetcher.open(hosts, timeout_s=settings.revocation_timeout_s) as fetcher:
+        yield Keeper(settings.revocation_path, store, fetcher, rules, clock, random.random)
+
+
+def revocation_grace(settings: Settings) -> Grace:
+    """How old evidence may be."""
+    max_age_s, extra_s = round(settings.revocation_max_age_h * 3600), round(settings.revocation_grace_h * 3600)
+    return Grace(end_max_age_s=max_age_s, after_next_update_s=extra_s)
 
 
 def signing_policy(settings: Settings) -> Policy:

@@ -77,6 +77,7 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "message_id": "the sender's id of the envelope",
         "message_ids": "message_id of each envelope newly accepted",
         "method": "HTTP method",
+        "next_update": "when its authority promises a newer one, RFC 3339",
         "open": "units of work still under way",
         "operator": "login name of the person at the hub's machine",
         "path": "route of the HTTP request as a template (/v1/mailbox/{delivery_id}), never with its query",
@@ -238,6 +239,19 @@ _TABLE: tuple[LogEvent, ...] = (
     _event("keys.unusable", "error", "the changed set of signing keys cannot be used; the one before stays in use", "detail"),
     _event("key.unusable", "error", "a signing key cannot be used; another one of its purpose goes on", "key detail"),
     _event("token.lost", "error", "the PKCS#11 token did not sign; who asked is told 503", "key detail"),
+    _event(
+        "revocation.fetched",
+        "info",
+        "a CRL or OCSP answer was fetched and verified; size_bytes 0: nothing is new",
+        "kind host took_ms size_bytes wait_s next_update",
+    ),
+    _event(
+        "revocation.failed",
+        "warning",
+        "a CRL or OCSP answer could not be had, or was refused; what is known serves on",
+        "kind host code wait_s",
+        "detail took_ms attempt",
+    ),
     _event("directory.loaded", "info", "a new version of the directory is in use", "version agencies", "took_ms"),
 )
 

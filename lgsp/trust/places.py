@@ -5,3 +5,4 @@ WANTED = "wanted"  # certificates somebody asks about
 PROGRESS = "progress.json"  # how fetching goes, source by source
 INBOX = "inbox"  # CRLs brought by hand
 LOCK = "lock"  # held by the one process that fetches
+ALL = "fetch-all"  # an operator wants everything asked now

@@ -1,12 +1,11 @@
 """Certificates about which somebody needs to know whether they were revoked: how gateways tell the one process that fetches.
 
-A folder with a file for each certificate: its path in PEM, from itself to the anchor. When a file changed last is when it was
-asked for last. Only certificates with a path to an anchor come here, so strangers cannot fill it.
+A folder with a file for each certificate: its path in PEM, from itself to the anchor, written anew whenever it is asked for. Only
+certificates with a path to an anchor come here, so strangers cannot fill it.
 """
 
-import os
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
@@ -16,14 +15,9 @@ from lgsp.durable import make_folder, replace_file
 from lgsp.trust.store import fingerprint
 
 MOST = 10_000
+_CLOCK_STEP_S = 2.0  # of file systems' time stamps, with some to spare
 
-
-@dataclass(frozen=True, slots=True)
-class Want:
-    """`chain`: from the certificate to its anchor. `asked_at_s`: Unix time."""
-
-    chain: tuple[x509.Certificate, ...]
-    asked_at_s: float
+Chain = tuple[x509.Certificate, ...]
 
 
 class WantedFolder:
@@ -31,28 +25,40 @@ class WantedFolder:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._folder_changed_s = 0.0
+        self._known: dict[Path, int] = {}
 
     def ask(self, chain: Sequence[x509.Certificate]) -> None:
         """Raises OSError."""
+        make_folder(self._folder.absolute())
         path = self._folder / f"{fingerprint(chain[0])}.pem"
-        try:
-            os.utime(path)
-        except FileNotFoundError:
-            make_folder(self._folder.absolute())
-            replace_file(path, b"".join(one.public_bytes(Encoding.PEM) for one in chain))
+        replace_file(path, b"".join(one.public_bytes(Encoding.PEM) for one in chain))
 
-    def asked_since(self, time_s: float) -> list[Want]:
-        """In the order in which they were asked for. The oldest beyond MOST are forgotten. Raises OSError."""
-        files = sorted((path.stat().st_mtime, path) for path in self._folder.glob("[!.]*.pem"))
+    def news(self) -> list[Chain]:
+        """What was asked for, or asked for again, since the last call; the first time everything, in the order of asking. The
+        oldest beyond MOST are forgotten. Costs one look at the folder when there is nothing. Raises OSError."""
+        try:
+            changed_s = self._folder.stat().st_mtime
+        except FileNotFoundError:
+            return []
+        if changed_s == self._folder_changed_s and time.time() - changed_s > _CLOCK_STEP_S:
+            return []
+        self._folder_changed_s = changed_s
+        files = sorted((path.stat().st_mtime_ns, path) for path in self._folder.glob("[!.]*.pem"))
         for _, path in files[:-MOST]:
             path.unlink(missing_ok=True)
-        return [
-            want for asked_at_s, path in files[-MOST:] if asked_at_s > time_s and (want := _read(path, asked_at_s)) is not None
-        ]
+        new = [(path, changed_ns) for changed_ns, path in files[-MOST:] if self._known.get(path) != changed_ns]
+        self._known = {path: changed_ns for changed_ns, path in files[-MOST:]}
+        return [chain for path, _ in new if (chain := _read(path))]
+
+    def forget(self, certificate: x509.Certificate) -> None:
+        """Nobody needs to know any more. Raises OSError."""
+        (self._folder / f"{fingerprint(certificate)}.pem").unlink(missing_ok=True)
 
 
-def _read(path: Path, asked_at_s: float) -> Want | None:
+def _read(path: Path) -> Chain:
+    """Empty for what is none: whoever needs it asks again."""
     try:
-        return Want(tuple(x509.load_pem_x509_certificates(path.read_bytes())), asked_at_s)
-    except (FileNotFoundError, ValueError):  # not ours to judge: whoever needs it asks again
-        return None
+        return tuple(x509.load_pem_x509_certificates(path.read_bytes()))
+    except (FileNotFoundError, ValueError):
+        return ()

@@ -1,6 +1,5 @@
 """Anchors as files, and what every process makes of them while it runs."""
 
-import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -169,22 +168,24 @@ def test_what_is_wanted_is_written_once_in_half_a_minute(live: LiveTrust, pki: D
     live.want(())
     live.want((pki.document_anchor,))
     live._once()
-    (want,) = WantedFolder(tmp_path / "wanted").asked_since(0)
-    assert want.chain == chain
+    wanted = WantedFolder(tmp_path / "wanted")
+    assert wanted.news() == [chain]
     live.want(chain)
     live._once()
-    assert WantedFolder(tmp_path / "wanted").asked_since(want.asked_at_s) == []
+    assert wanted.news() == []
 
 
-def test_asking_again_later_is_seen_as_new(pki: DemoPki, tmp_path: Path) -> None:
-    """By the time of the file; what is no certificate is skipped."""
-    folder = WantedFolder(tmp_path / "wanted")
-    seal = pki.seal(CODE)
-    folder.ask((seal.certificate, pki.document_anchor))
-    (path,) = (tmp_path / "wanted").glob("*.pem")
-    os.utime(path, (1000, 1000))
-    assert folder.asked_since(1000) == []
-    folder.ask((seal.certificate, pki.document_anchor))
-    assert len(folder.asked_since(1000)) == 1
+def test_asking_again_is_news_and_damaged_files_are_none(pki: DemoPki, tmp_path: Path) -> None:
+    """Whoever looks for the first time gets everything, in the order of asking."""
+    folder, chain = WantedFolder(tmp_path / "wanted"), (pki.seal(CODE).certificate, pki.document_anchor)
+    assert folder.news() == []
+    folder.ask(chain)
+    assert folder.news() == [chain] and folder.news() == []
+    folder.ask(chain)
     (tmp_path / "wanted/x.pem").write_text("x")
-    assert len(folder.asked_since(0)) == 1
+    assert folder.news() == [chain]
+    other = (pki.person(CODE).certificate, pki.document_anchor)
+    folder.ask(other)
+    assert WantedFolder(tmp_path / "wanted").news() == [chain, other]
+    folder.forget(chain[0])
+    assert WantedFolder(tmp_path / "wanted").news() == [other]
