@@ -40,11 +40,15 @@ def read_list(octets: bytes, candidates: Sequence[x509.Certificate], at: datetim
 
 def with_list(known: RevocationSnapshot, new: CrlFacts, at: datetime) -> tuple[RevocationSnapshot, CrlFacts]:
     """And the one of its kind that is in it: who serves an older list than before, or is made to, changes nothing."""
-    same = [one for one in known.crls if (one.issuer, one.scope, one.points) == (new.issuer, new.scope, new.points)]
+    same = [one for one in known.crls if _kind(one) == _kind(new)]
     newest = max((*same, new), key=lambda one: one.this_update)
     if newest in same:
         return known, newest
     return replace(known, made_at=at, crls=(*[one for one in known.crls if one not in same], new)), new
+
+
+def _kind(one: CrlFacts) -> tuple[object, ...]:
+    return one.issuer, one.scope, one.points, one.complete
 
 
 def with_answer(known: RevocationSnapshot, new: OcspFacts, at: datetime) -> tuple[RevocationSnapshot, OcspFacts]:

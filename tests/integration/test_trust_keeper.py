@@ -359,8 +359,8 @@ from lgsp.trust.memory import write_snapshot
 from signing.snapshot import CrlFacts, RevocationSnapshot, Scope
 at = datetime(2026, 11, 28, tzinfo=UTC)
 def facts(number):
-    return CrlFacts(issuer=bytes(32), this_update=at, next_update=at, scope=Scope.ALL, points=(), keeps_expired_since=None,
-                    entries=b"", octets=number.to_bytes(4) * 250_000)
+    return CrlFacts(issuer=bytes(32), this_update=at, next_update=at, scope=Scope.ALL, points=(), complete=True,
+                    keeps_expired_since=None, entries=b"", octets=number.to_bytes(4) * 250_000)
 number = 0
 while True:
     number += 1

@@ -40,6 +40,7 @@ def snapshot(pki: DemoPki, at: datetime = AT) -> bytes:
         next_update=at + timedelta(days=1),
         scope=Scope.ALL,
         points=(),
+        complete=True,
         keeps_expired_since=None,
         entries=b"",
         octets=at.isoformat().encode(),
