@@ -89,7 +89,8 @@ def _verify(octets: bytes, content: Content | None, profile: CmsProfile, at: dat
         raise Refused("cms.type", "eContentType", cms_parts.name_of(parts.content_type))
     found = _content(parts, content)
     signer = parts.signer.signer
-    check_key(signer.key)
+    if not parts.signer.sound:
+        check_key(signer.key)  # says why not
     verify(parts.method, parts.algorithms[1], signer.key, parts.value, parts.signed)
     expected, properties = cms_attributes.read(parts, profile, at)
     value, size = (found.value, found.octets) if isinstance(found, Digest) else (digest(parts.digest, found), len(found))

@@ -5,6 +5,7 @@ They are read once the signature over them is verified. Each stands there once, 
 
 import re
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from signing.algorithms import digest
 from signing.cms_algorithms import digest_of
@@ -63,12 +64,12 @@ def _by_type(signed: bytes, profile: CmsProfile) -> tuple[Attributes, tuple[str,
     found: Attributes = {}
     skipped: list[str] = []
     attributes, last = Reader(signed).enter(SET), b""
-    while attributes.next_tag != NOTHING:
-        octets = attributes.whole(SEQUENCE)
+    while (start := attributes.at) < attributes.end:
+        attribute = attributes.enter(SEQUENCE)
+        octets = signed[start : attributes.at]
         if octets <= last:
             raise Refused("cms.not_der", "signedAttrs", "not in the order of DER, or one of them twice")
         last = octets
-        attribute = Reader(octets).enter(SEQUENCE)
         kind = attribute.whole(OID)
         values = attribute.enter(SET)
         attribute.close()
@@ -123,14 +124,18 @@ def _first_named(value: bytes) -> Reader:
 
 def _check_named(named: Reader, method: str, signer: Enclosed) -> str:
     """The rest of an ESSCertID(v2): the digest, and issuer and number if they are given. The method again."""
-    if named.value(OCTET_STRING) != digest(method, signer.signer.der):
+    if named.value(OCTET_STRING) != _fingerprint(method, signer.signer.der):
         raise Refused("cms.certificate", "certHash")
-    if named.next_tag != NOTHING:
-        issuer = written(SEQUENCE, written(context(4), signer.issuer))
-        if named.whole(SEQUENCE) != written(SEQUENCE, issuer, signer.number):
-            raise Refused("cms.certificate", "issuerSerial", "another issuer or number")
+    if named.next_tag != NOTHING and named.whole(SEQUENCE) != signer.issuer_serial:
+        raise Refused("cms.certificate", "issuerSerial", "another issuer or number")
     named.close()
     return method
+
+
+@lru_cache(maxsize=1024)
+def _fingerprint(method: str, der: bytes) -> bytes:
+    """An agency signs with the same certificate each time."""
+    return digest(method, der)
 
 
 def _signing_time(value: bytes, profile: CmsProfile, at: datetime) -> datetime:

@@ -5,6 +5,7 @@ from functools import lru_cache
 
 from cryptography import x509
 
+from signing.algorithms import check_key
 from signing.certificates import signer_of
 from signing.cms_algorithms import DIGEST_BY_IDENTIFIER, digest_of, method_of
 from signing.cms_profiles import CmsProfile
@@ -25,13 +26,14 @@ _KEY_ID = context(0, primitive=True)
 
 @dataclass(frozen=True, slots=True)
 class Enclosed:
-    """A certificate of the message. `name`: issuer and number, `issuer`, `number`: each as encoded in the certificate."""
+    """A certificate of the message. `name`, `issuer_serial`: issuer and number, as SignerInfo and as the signed attributes would
+    name them (RFC 5652, 10.2.4; RFC 5035, 5), in the very encoding of the certificate. `sound`: its key passes `check_key`."""
 
     signer: Signer
     name: bytes
-    issuer: bytes
-    number: bytes
+    issuer_serial: bytes
     key_id: bytes | None
+    sound: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +174,16 @@ def _certificate(der: bytes) -> Enclosed:
     number = body.whole(INTEGER)
     body.enter(SEQUENCE)
     issuer = body.whole(SEQUENCE)
-    return Enclosed(signer, written(SEQUENCE, issuer, number), issuer, number, _key_id(signer.certificate))
+    name, general = written(SEQUENCE, issuer, number), written(SEQUENCE, written(context(4), issuer))
+    return Enclosed(signer, name, written(SEQUENCE, general, number), _key_id(signer.certificate), _sound(signer))
+
+
+def _sound(signer: Signer) -> bool:
+    try:
+        check_key(signer.key)
+    except Refused:
+        return False
+    return True
 
 
 def _key_id(certificate: x509.Certificate) -> bytes | None:

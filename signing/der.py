@@ -22,10 +22,10 @@ class Reader:
 
     __slots__ = ("at", "end", "octets")
 
-    def __init__(self, octets: bytes, at: int = 0, end: int | None = None) -> None:
+    def __init__(self, octets: bytes, at: int = 0, end: int = -1) -> None:
         self.octets = octets
         self.at = at
-        self.end = len(octets) if end is None else end
+        self.end = len(octets) if end < 0 else end
 
     @property
     def next_tag(self) -> int:
@@ -65,27 +65,22 @@ class Reader:
 
     def _pass(self, tag: int) -> int:
         """Moves behind what follows; where its content begins."""
-        octets, start = self.octets, self.at
+        octets, start, end = self.octets, self.at, self.end
         begin = start + 2
-        if begin > self.end or octets[start] != tag:
+        if begin > end or octets[start] != tag:
             raise Refused("cms.shape", f"octet {start}", f"tag {self.next_tag:#04x} instead of {tag:#04x}")
         length = octets[start + 1]
         if length > 0x7F:
             begin += length & 0x7F
-            length = self._long_length(start + 2, begin)
-        self.at = begin + length
-        if self.at > self.end:
+            if not start + 2 < begin <= start + 2 + _LENGTH_OCTETS or begin > end:
+                raise Refused("cms.not_der", f"octet {start}", "indefinite or impossible length")
+            length = int.from_bytes(octets[start + 2 : begin])
+            if length < 0x80 or not octets[start + 2]:
+                raise Refused("cms.not_der", f"octet {start}", "length not as short as can be")
+        self.at = at = begin + length
+        if at > end:
             raise Refused("cms.not_der", f"octet {start}", "longer than what is there")
         return begin
-
-    def _long_length(self, at: int, begin: int) -> int:
-        """Definite, and as short as can be (X.690, 10.1)."""
-        if not at < begin <= min(at + _LENGTH_OCTETS, self.end):
-            raise Refused("cms.not_der", f"octet {at}", "indefinite or impossible length")
-        length = int.from_bytes(self.octets[at:begin])
-        if length < 0x80 or self.octets[at] == 0:
-            raise Refused("cms.not_der", f"octet {at}", "length not as short as can be")
-        return length
 
 
 def natural(content: bytes) -> int:
