@@ -1,4 +1,4 @@
-"""What verifying a detached CMS signature (CAdES-B) costs, beside its floor (SHA-256, one RSA verification) and beside pyHanko."""
+"""What verifying a detached CMS signature (CAdES-B) costs, beside its floor (SHA-256, one RSA verification) and pyHanko."""
 
 import asyncio
 import hashlib

@@ -20,7 +20,7 @@ from signing.report import Verdict
 from signing.trust import TrustBase
 from signing.verify import check
 from tests import signatures
-from tests.bench import jws, report
+from tests.bench import cms, jws, report
 from tests.bench.report import Row
 from tests.signatures import AT, PLAIN, WITH_XADES, Recipe
 
@@ -56,7 +56,8 @@ def measure(rounds: int) -> list[Row]:
     """Microseconds of each candidate, and how it stands to the floor of the same rounds."""
     rows: list[Row] = []
     named = [(case.name, _candidates(case), _FLOOR) for case in CASES]
-    for case_name, candidates, floor in (*named, (jws.NAME, jws.candidates(), jws.FLOOR)):
+    others = [(one.NAME, one.candidates(), one.FLOOR) for one in (jws, cms)]
+    for case_name, candidates, floor in (*named, *others):
         samples: dict[str, list[float]] = {name: [] for name in candidates}
         for _ in range(rounds):
             for name, act in candidates.items():
@@ -78,8 +79,8 @@ def show(console: Console, rows: Sequence[Row]) -> None:
             f"(goal {case.ahead[0]:.1f}), xmlsec {others[1]:.1f} times (goal {case.ahead[1]:.1f})",
             highlight=False,
         )
-    ours = by_key["signature", jws.NAME, "ours"]
-    console.print(f"{jws.NAME}: {ours.ratio:.2f} (goal {jws.GOAL})", highlight=False)
+    for one in (jws, cms):
+        console.print(f"{one.NAME}: {by_key['signature', one.NAME, 'ours'].ratio:.2f} (goal {one.GOAL})", highlight=False)
 
 
 def document(size: int) -> bytes:
