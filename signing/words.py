@@ -72,6 +72,12 @@ STATES: Mapping[StrEnum, Words] = MappingProxyType(
 PARTS: Mapping[str, Words] = MappingProxyType(
     {
         "document": Words("toàn văn bản, trừ chính chữ ký", "the whole document but the signature itself"),
+        "content": Words("toàn bộ nội dung", "the whole content"),
+        "file": Words("toàn bộ tệp PDF, trừ chính giá trị chữ ký", "the whole PDF but the signature value itself"),
+        "revision": Words(
+            "phiên bản của tệp PDF tại thời điểm ký, không phải phần thêm vào sau",
+            "the PDF as it was when signed, not what was added since",
+        ),
         "payload": Words("toàn bộ nội dung của JWS", "the whole payload of the JWS"),
         "signed_properties": Words("thuộc tính ký XAdES", "the XAdES signed properties"),
     }

@@ -1,12 +1,20 @@
 """`lgsp signature check`: a report for people and for programs, and an exit status for scripts."""
 
+import base64
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from joserfc import jws
+from joserfc.jwk import RSAKey
 
 from lgsp.cli import cli
+from tests.cms_signers import CONTENT, CmsRecipe
+from tests.cms_signers import sign as sign_cms
+from tests.pdf_signers import document
+from tests.pdf_signers import sign as sign_pdf
 from tests.signatures import AT, WITH_XADES, Recipe, agency, authority, by_xmlsec, case_file, issue, packet, rsa_key, stranger
 
 
@@ -66,13 +74,13 @@ def test_the_named_profile_decides(folder: Path) -> None:
 def test_programs_get_codes(folder: Path) -> None:
     """The same exit status, every state by its name."""
     result = check(folder, "xades.xml", "--json")
-    said = json.loads(result.output)
+    (said,) = json.loads(result.output)["signatures"]
     assert result.exit_code == 0
     assert (said["verdict"], said["revocation"], said["time_evidence"]) == ("verified_revocation_unknown", "unknown", "claimed")
     assert [one["what"] for one in said["covered"]] == ["signed_properties", "document"]
     broken = check(folder, "changed.xml", "--json")
     assert broken.exit_code == 1
-    assert json.loads(broken.output)["refusal"]["code"] == "signature.digest"
+    assert json.loads(broken.output)["signatures"][0]["refusal"]["code"] == "signature.digest"
 
 
 @pytest.mark.parametrize(("option", "value"), [("--at", "yesterday"), ("--at", "2026-11-18T08:00:00"), ("--profile", "any")])
@@ -95,3 +103,85 @@ def test_a_stranger_cannot_write_lines_into_the_report(folder: Path) -> None:
     output = check(folder, "liar.xml").output
     assert "\nĐÃ XÁC MINH" not in output
     assert "\x1b[2J" not in output and "\u202e" not in output
+
+
+@pytest.fixture
+def files(folder: Path) -> Path:
+    """Signed in other ways."""
+    (folder / "content.bin").write_bytes(CONTENT)
+    (folder / "detached.p7s").write_bytes(sign_cms())
+    (folder / "detached.pem").write_bytes(b"-----BEGIN CMS-----\n" + base64.encodebytes(sign_cms()) + b"-----END CMS-----\n")
+    (folder / "attached.p7m").write_bytes(sign_cms(recipe=CmsRecipe(attached=True)))
+    (folder / "plain.p7s").write_bytes(sign_cms(recipe=CmsRecipe(bound="none", digest="sha512")))
+    (folder / "unbound.p7m").write_bytes(sign_cms(recipe=CmsRecipe(bound="none", attached=True)))
+    (folder / "old.p7s").write_bytes(sign_cms(recipe=CmsRecipe(bound="none", digest="sha1")))
+    (folder / "one.pdf").write_bytes(sign_pdf(document()))
+    (folder / "two.pdf").write_bytes(sign_pdf(sign_pdf(document()), "Second", stranger()))
+    (folder / "unsigned.pdf").write_bytes(document())
+    chain = [base64.b64encode(agency().der).decode()]
+    header = {"alg": "RS256", "typ": "any+jws", "x5c": chain}
+    token = jws.serialize_compact(header, b"{}", RSAKey.import_key(agency().key_pem), algorithms=["RS256"])
+    (folder / "statement.jws").write_text(token + "\n")
+    return folder
+
+
+def look(files: Path, name: str, *more: str) -> Result:
+    """At a time to come: pyHanko signs by the clock."""
+    anchor = ["--anchor", str(files / "ca.pem"), "--at", (datetime.now(UTC) + timedelta(minutes=1)).isoformat()]
+    return CliRunner().invoke(cli, ["signature", "check", str(files / name), *anchor, *more])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "profile"),
+    [
+        ("detached.p7s", True, "cades/1"),
+        ("detached.pem", True, "cades/1"),
+        ("attached.p7m", False, "cades/1"),
+        ("plain.p7s", True, "cms/1"),
+        ("one.pdf", False, "pades/1"),
+        ("statement.jws", False, "jws"),
+        ("plain.xml", False, "envelope/1"),
+    ],
+)
+def test_the_kind_of_file_is_found_by_its_octets(files: Path, name: str, content: bool, profile: str) -> None:
+    """For people and for programs, with the same status."""
+    more = ["--content", str(files / "content.bin")] if content else []
+    people, programs = look(files, name, *more), look(files, name, "--json", *more)
+    assert (people.exit_code, programs.exit_code) == (0, 0), people.output
+    assert people.output.startswith("ĐÃ XÁC MINH")
+    (said,) = json.loads(programs.output)["signatures"]
+    assert (said["profile"], said["verdict"]) == (profile, "verified_revocation_unknown")
+
+
+def test_each_signature_of_a_pdf_has_its_verdict(files: Path) -> None:
+    """One that is not valid makes the whole status 1."""
+    result = look(files, "two.pdf")
+    assert result.exit_code == 1
+    assert "[1] CHƯA XÁC MINH ĐƯỢC" in result.output and "[2] NGUYÊN VẸN NHƯNG CHƯA TIN CẬY ĐƯỢC" in result.output
+    assert "pdf.later_signature" in result.output
+    said = json.loads(look(files, "two.pdf", "--json").output)["signatures"]
+    assert [one["covered"][0]["what"] for one in said] == ["revision", "file"]
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "code"),
+    [
+        ("detached.p7s", [], "cms.content_missing"),
+        ("unbound.p7m", ["--profile", "cades"], "cms.not_bound"),
+        ("old.p7s", [], "signature.digest_method"),
+        ("unsigned.pdf", [], "signature.absent"),
+        ("ca.pem", ["--profile", "pdf"], "pdf.type"),
+    ],
+)
+def test_what_is_missing_is_said_with_its_remedy(files: Path, name: str, more: list[str], code: str) -> None:
+    """By its code."""
+    result = look(files, name, *more)
+    assert result.exit_code == 1
+    assert code in result.output and "→ " in result.output
+
+
+def test_sha1_has_to_be_asked_for(files: Path) -> None:
+    """And is called by its name."""
+    result = look(files, "old.p7s", "--profile", "cms-legacy", "--content", str(files / "content.bin"))
+    assert result.exit_code == 0
+    assert "CHỈ ĐỂ TRA CỨU" in result.output
