@@ -26,9 +26,7 @@ def signature() -> None:
 @signature.command()
 @json_option
 @click.argument("file")
-@click.option(
-    "--content", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="What a detached signature is over."
-)
+@click.option("--content", type=_FILE, help="The file that a detached signature (.p7s) is over.")
 @click.option("--anchor", "anchors", multiple=True, help="Certificate(s) to be trusted, in PEM (repeatable).")
 @click.option("--profile", "name", type=click.Choice(NAMES), help="What the signature must look like; default: by the octets.")
 @click.option("--at", "time", help="Time of the check, such as 2026-11-18T08:00:00+07:00; default: now.")
