@@ -30,7 +30,10 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The hub did not take the envelope over and nothing of it was stored: why, where, and how to mend it."""
+    """The hub did not take the envelope over and nothing of it was stored: why, where, and how to mend it.
+
+    The last three stand in what the hub signs: of what, from whom (`sender`: the agency that called) and when.
+    """
 
     code: str
     status: int
@@ -43,6 +46,9 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     detail: str = ""
     message_id: str | None = None
     sender: str | None = None
+    hub: str | None = None
+    received_digest: str | None = None  # "sha256:" + hex of the octets that were refused, as they came; of a batch, of the line
+    refused_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
 
     @classmethod
     def of(

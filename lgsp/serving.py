@@ -20,6 +20,7 @@ from lgsp.errors import CannotListen
 from lgsp.http.app import make_app, make_health_app
 from lgsp.http.server import make_runner, tls_context
 from lgsp.http.services import Services
+from lgsp.http.signed import Signed
 from lgsp.log import get_logger
 from lgsp.settings import Settings
 
@@ -30,6 +31,7 @@ _LAST_ANSWERS_S = 5.0  # for answers still being written after everything was dr
 
 def services_of(hub: Hub) -> Services:
     """What the HTTP surface is given."""
+    keys = hub_keys(hub.settings)
     return Services(
         settings=hub.settings,
         journal=hub.store,
@@ -42,7 +44,8 @@ def services_of(hub: Hub) -> Services:
         blobs=hub.blobs,
         readiness=hub.readiness,
         token_key=token_key(hub.settings),
-        keys=hub_keys(hub.settings),
+        keys=keys,
+        signed=Signed(keys, hub.settings.hub_code, utc_now),
         clock=utc_now,
     )
 

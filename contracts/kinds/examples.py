@@ -404,7 +404,14 @@ RECEIPT = (
 REFUSAL = (
     Example(
         "invalid-body",
-        Refusal.of("body.invalid", "/body/applicant/name", "Expected `str` of length >= 1", message_id=_MESSAGE, sender=COMMUNE),
+        msgspec.structs.replace(
+            Refusal.of(
+                "body.invalid", "/body/applicant/name", "Expected `str` of length >= 1", message_id=_MESSAGE, sender=COMMUNE
+            ),
+            hub=HUB,
+            received_digest="sha256:" + "5e" * 32,
+            refused_at=datetime(2026, 11, 18, 1, 12, 5, 250000, tzinfo=UTC),
+        ),
     ),
 )
 

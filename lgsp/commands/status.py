@@ -70,7 +70,8 @@ async def _ask(profile: Profile, sender: str, message_id: str, verify: bool, key
 
 async def _verified(hub: HubClient, path: str, message_id: str, keys: bytes | None) -> dict[str, Any]:
     """What the hub signed, with `signature` beside it: the key and the signed form, to be kept as evidence."""
-    from lgsp.http.overall import KEYS_PATH, STATUS_TYPE
+    from lgsp.http.overall import STATUS_TYPE
+    from lgsp.http.signed import KEYS_PATH
     from signing.jws import keys_of, verify
 
     token = (await hub.exchange("GET", path, {"Accept": "application/jose"})).octets.decode("ascii", "replace")

@@ -4,6 +4,7 @@ import time
 
 from aiohttp import web
 
+from contracts.receipt import Refusal
 from lgsp.errors import Unavailable
 from lgsp.http import problems
 from lgsp.http.access_token import AccessTokens
@@ -22,12 +23,14 @@ from lgsp.http.health import HealthRoutes
 from lgsp.http.mailbox import Mailboxes
 from lgsp.http.openapi import openapi_route
 from lgsp.http.overall import OverallStatuses
+from lgsp.http.reading import RECEIVED
 from lgsp.http.recall import RecallRoute
 from lgsp.http.replays import Replays
 from lgsp.http.request_metrics import observe
 from lgsp.http.routes import AgencyHandler, Handler, Route
 from lgsp.http.services import Services
 from lgsp.http.signatures import SignatureReports
+from lgsp.http.signed import Signed
 from lgsp.http.status import Statuses
 from lgsp.http.token import TokenEndpoint
 from lgsp.http.trace import NOTES, TRACE, trace_of
@@ -37,6 +40,7 @@ from lgsp.log import get_logger, trace_id
 log = get_logger()
 
 CALLER = web.RequestKey("caller", str)
+SIGNED = web.AppKey("signed", Signed)
 ROUTES = web.AppKey("routes", tuple[Route, ...])
 
 _CLIENT_GONE = 499  # nginx's number for the log; nobody is there to read it
@@ -51,6 +55,7 @@ def make_app(services: Services) -> web.Application:
     settings = services.settings
     routes = (*routes, openapi_route(routes, settings.hub_name, settings.base_url))
     app = _application(routes, authenticator)
+    app[SIGNED] = services.signed
     app.on_shutdown.append(mailboxes.close)
     return app
 
@@ -119,7 +124,7 @@ async def handled(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         response = await handler(request)
     except Exception as error:  # noqa: BLE001 - the one place that must answer whatever happens; bugs are logged there
-        response, code = _answer_to(error, request, trace.trace_id)
+        response, code = await _answer_to(error, request, trace.trace_id)
     if not response.prepared:
         response.headers["traceresponse"] = trace.traceparent
         response.headers["Server"] = SERVER
@@ -127,8 +132,8 @@ async def handled(request: web.Request, handler: Handler) -> web.StreamResponse:
     return response
 
 
-def _answer_to(error: Exception, request: web.Request, trace: str) -> tuple[web.StreamResponse, str]:
-    """The problem document and its code. A bug is logged loudly and answered without details."""
+async def _answer_to(error: Exception, request: web.Request, trace: str) -> tuple[web.StreamResponse, str]:
+    """The problem document and its code, signed for a caller that is known. A bug is logged, and answered without details."""
     if isinstance(error, ConnectionError):
         return _hung_up(request), ""
     message_id = request.get(problems.MESSAGE_ID)
@@ -138,13 +143,22 @@ def _answer_to(error: Exception, request: web.Request, trace: str) -> tuple[web.
         refusal = problems.unforeseen(message_id)
     if request.writer.output_size > 0:  # an answer was under way: a second one would be read as part of it
         return _hung_up(request), refusal.code
-    response = problems.problem_response(refusal, trace)
+    signed = await _signed(refusal, request)
+    response = problems.problem_response(refusal, trace, signed)
     response.headers.update(request.get(problems.ANSWER_HEADERS, {}))
     if isinstance(error, Unavailable):
         response.headers["Retry-After"] = str(error.retry_after_s)
     elif isinstance(error, web.HTTPMethodNotAllowed):
         response.headers["Allow"] = ", ".join(sorted(error.allowed_methods))
     return response, refusal.code
+
+
+async def _signed(refusal: Refusal, request: web.Request) -> str | None:
+    """Nothing is signed for strangers: they were promised nothing."""
+    caller, signed = request.get(CALLER), request.app.get(SIGNED)
+    if caller is None or signed is None:
+        return None
+    return (await signed.refusal(refusal, caller, request.get(RECEIVED)))[1]
 
 
 def _hung_up(request: web.Request) -> web.StreamResponse:

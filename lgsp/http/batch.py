@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 import msgspec
 from aiohttp import web
@@ -32,17 +33,23 @@ _PATIENCE_S = 10.0  # of a batch that waits for its turn
 _SPELLINGS = (NDJSON, "application/ndjson", "application/jsonl", "application/x-jsonlines")
 
 
-Line = Envelope | Exception  # what stands in a line, or why it cannot be read
+class Line(NamedTuple):
+    """What stands in a line, or why it cannot be read; and the line itself, whose digest stands in what a refusal says."""
+
+    read: Envelope | Exception
+    octets: bytes | None = None
 
 
 class BatchLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One line of the answer: exactly one of the first two. `duplicate`: these bytes were accepted before. `retry_after_s`: this
-    line and those behind it were not taken over; the same bytes may come again after so many seconds."""
+    line and those behind it were not taken over; the same bytes may come again after so many seconds. `signed`: the refusal as
+    the hub signed it, a compact JWS."""
 
     receipt: Receipt | None = None
     refusal: Refusal | None = None
     duplicate: bool = False
     retry_after_s: int | None = None
+    signed: str | None = None
 
 
 class Batches:
@@ -59,6 +66,7 @@ class Batches:
     def __init__(self, services: Services) -> None:
         settings = services.settings
         self._intake: Intake = services.intake
+        self._signed = services.signed
         self._line_bytes = envelope_limit_bytes(settings.max_body_bytes)
         self._max_bytes = settings.max_batch_bytes
         self._max_lines = settings.max_batch_envelopes
@@ -131,7 +139,7 @@ class Batches:
                     raise ContractError("request.too_large", "", f"more than {self._max_lines} lines")
                 await lines.put(_read_line(octets, trace))
         except (ContractError, web.RequestPayloadError) as error:
-            await lines.put(error)
+            await lines.put(Line(error))
         except ConnectionError:
             pass  # the caller is gone; what it sent in whole lines is taken over, and a resend gets the same receipts
         await lines.put(None)
@@ -153,7 +161,7 @@ class Batches:
                 left -= _cost(chunk[-1])
             more = chunk[-1] is not None
             outcomes = await self._outcomes([line for line in chunk if line is not None], caller, failure)
-            answers.put_nowait(b"".join(_answer(line, outcome) for line, outcome in outcomes))
+            answers.put_nowait(b"".join([await self._answer(line, outcome, caller) for line, outcome in outcomes]))
             if failure is None and (failure := _first_failure(outcomes)) is not None:
                 notes["code"] = (refusal_of(failure) or unforeseen()).code
             _report(caller, [outcome for _, outcome in outcomes])
@@ -163,9 +171,20 @@ class Batches:
 
     async def _outcomes(self, lines: list[Line], caller: Agency, failure: Exception | None) -> list[tuple[Line, Outcome]]:
         """`failure`: why an earlier line was not taken over; then none of these is."""
-        envelopes = [line for line in lines if isinstance(line, Envelope)]
+        envelopes = [line.read for line in lines if isinstance(line.read, Envelope)]
         taken = iter([failure] * len(envelopes) if failure is not None else await self._intake.submit_many(envelopes, caller))
-        return [(line, next(taken) if isinstance(line, Envelope) else line) for line in lines]
+        return [(line, next(taken) if isinstance(line.read, Envelope) else line.read) for line in lines]
+
+    async def _answer(self, line: Line, outcome: Outcome, caller: Agency) -> bytes:
+        """The line of the answer: what goes wrong with one line is said in its line."""
+        if not isinstance(outcome, Exception):
+            return encode(BatchLine(receipt=outcome.receipt, duplicate=not outcome.fresh)) + b"\n"
+        message_id, sender = (line.read.message_id, line.read.sender) if isinstance(line.read, Envelope) else (None, None)
+        refusal = refusal_of(outcome, message_id, sender) or unforeseen(message_id, sender)
+        if isinstance(outcome, Unavailable):
+            return encode(BatchLine(refusal=refusal, retry_after_s=outcome.retry_after_s)) + b"\n"
+        refusal, signed = await self._signed.refusal(refusal, caller.code, line.octets)
+        return encode(BatchLine(refusal=refusal, signed=signed)) + b"\n"
 
     async def _lines(self, request: web.Request) -> AsyncIterator[bytes]:
         """Lines without their ends; empty ones are skipped. Raises ContractError "request.too_large" or "request.timeout"."""
@@ -189,24 +208,24 @@ class Batches:
 
 
 def _cost(line: Line | None) -> int:
-    return cost_of(line) if isinstance(line, Envelope) else 1
+    return cost_of(line.read) if line is not None and isinstance(line.read, Envelope) else 1
 
 
 def _read_line(octets: bytes, trace: Trace) -> Line:
     try:
-        return from_json(octets, trace)
+        return Line(from_json(octets, trace), octets)
     except Exception as error:  # one line must not end the others
         if refusal_of(error) is None:
             log.error("error.unexpected", component="batch", exc_info=error)
-        return error
+        return Line(error, octets)
 
 
 def _first_failure(outcomes: list[tuple[Line, Outcome]]) -> Exception | None:
     """Why lines were not taken over though nothing is wrong with them. A bug is logged here, once for all of them."""
     for line, outcome in outcomes:
-        if isinstance(line, Envelope) and isinstance(outcome, Exception) and not isinstance(outcome, ContractError):
+        if isinstance(line.read, Envelope) and isinstance(outcome, Exception) and not isinstance(outcome, ContractError):
             if refusal_of(outcome) is None:
-                log.error("error.unexpected", component="batch", message_id=line.message_id, exc_info=outcome)
+                log.error("error.unexpected", component="batch", message_id=line.read.message_id, exc_info=outcome)
             return outcome
     return None
 
@@ -225,16 +244,6 @@ def _report(caller: Agency, outcomes: list[Outcome]) -> None:
             resent=resent,
             refused=len(outcomes) - len(receipts) - resent,
         )
-
-
-def _answer(line: Line, outcome: Outcome) -> bytes:
-    """The line of the answer: what goes wrong with one line is said in its line."""
-    if not isinstance(outcome, Exception):
-        return encode(BatchLine(receipt=outcome.receipt, duplicate=not outcome.fresh)) + b"\n"
-    message_id, sender = (line.message_id, line.sender) if isinstance(line, Envelope) else (None, None)
-    refusal = refusal_of(outcome, message_id, sender) or unforeseen(message_id, sender)
-    retry_after_s = outcome.retry_after_s if isinstance(outcome, Unavailable) else None
-    return encode(BatchLine(refusal=refusal, retry_after_s=retry_after_s)) + b"\n"
 
 
 async def _write(response: web.StreamResponse, answers: "asyncio.Queue[bytes | None]") -> None:

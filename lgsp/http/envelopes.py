@@ -14,11 +14,11 @@ from contracts.errors import ContractError
 from contracts.receipt import Receipt
 from lgsp.core.directory import Agency
 from lgsp.http import addressing
-from lgsp.http.answers import json_response
 from lgsp.http.problems import MESSAGE_ID
 from lgsp.http.reading import read_body
 from lgsp.http.routes import JSON, Answer, Body, Header, Route
 from lgsp.http.services import Services
+from lgsp.http.signed import KEYS_PATH, RECEIPT_FORMS, RECEIPT_TYPE
 from lgsp.http.trace import NOTES, TRACE, Trace
 
 # Forms that HTML and curl send by default: nobody means them as the body of an envelope.
@@ -105,6 +105,7 @@ def from_json(octets: bytes, trace: Trace) -> Envelope:
 class Envelopes:
     def __init__(self, services: Services) -> None:
         self._intake = services.intake
+        self._signed = services.signed
         self._limit_bytes = envelope_limit_bytes(services.settings.max_body_bytes)
 
     def routes(self) -> tuple[Route, ...]:
@@ -115,23 +116,26 @@ class Envelopes:
                 name="sendEnvelope",
                 tag="Sending",
                 summary="Hand one envelope over to the hub",
-                description="A receipt means: on disk, and the hub answers for it. The same bytes again get the same receipt.",
+                description="A receipt means: on disk, and the hub answers for it. The same bytes again get the same receipt."
+                f" With `Accept: application/jose` it comes as a compact JWS with `typ` {RECEIPT_TYPE},"
+                f" by a key of {KEYS_PATH}. Refusals carry such a JWS as `signed`.",
                 agency=self.post,
                 headers=RAW_HEADERS,
                 body=ENVELOPE_BODY,
                 answers={
-                    202: Answer(description="Accepted", media={JSON: Receipt}, headers={"Location": "where its status is"}),
+                    202: Answer(description="Accepted", media=RECEIPT_FORMS, headers={"Location": "where its status is"}),
                     200: Answer(
                         description="These bytes were accepted before: the receipt of then",
-                        media={JSON: Receipt},
+                        media=RECEIPT_FORMS,
                         headers={"Location": "where its status is", "Lgsp-Duplicate": "true"},
                     ),
                 },
-                refusals=(*ENVELOPE_REFUSALS, "envelope.id_reused", "quota.exceeded"),
+                refusals=(*ENVELOPE_REFUSALS, "envelope.id_reused", "quota.exceeded", "hub.signing_unavailable"),
             ),
         )
 
     async def post(self, request: web.Request, caller: Agency) -> web.Response:
+        form = self._signed.form(request)
         octets = await read_body(request, self._limit_bytes)
         envelope = envelope_of(request, octets)
         notes = request[NOTES]
@@ -140,9 +144,9 @@ class Envelopes:
         notes["sequence"] = answer.receipt.sequence
         headers = {"Location": location(answer.receipt)}
         if answer.fresh:
-            return json_response(answer.receipt, 202, headers)
+            return await self._signed.receipt(answer.receipt, form, 202, headers)
         headers["Lgsp-Duplicate"] = "true"
-        return json_response(answer.receipt, 200, headers)
+        return await self._signed.receipt(answer.receipt, form, 200, headers)
 
 
 def location(receipt: Receipt) -> str:

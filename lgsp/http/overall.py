@@ -11,18 +11,17 @@ from contracts.problems import CATALOGUE
 from lgsp.core.directory import Agency
 from lgsp.core.labels import LABELS
 from lgsp.core.overall import Overall, overall_of
-from lgsp.http.answers import encode, json_response
+from lgsp.http.answers import accept_of, encode, json_response, preferred
 from lgsp.http.lookup import PATH, PATHS, Lookup
-from lgsp.http.routes import JSON, Answer, Route
+from lgsp.http.routes import JOSE, JSON, Answer, Route
 from lgsp.http.services import Services
+from lgsp.http.signed import KEYS_PATH
 from lgsp.http.status import StateLabel
 from lgsp.ports import DeliveryRecord, EnvelopeRecord
 from signing.jose import JwkSet
 
-JOSE = "application/jose"
 JWK_SET = "application/jwk-set+json"
 STATUS_TYPE = "lgsp-status+jws"  # `typ` of its header
-KEYS_PATH = "/.well-known/jwks.json"
 
 
 class DeliveryStanding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -88,7 +87,7 @@ class OverallStatuses:
         record = await self._lookup.of_sender(request, caller)
         status = overall_status(record, self._hub, self._clock())
         headers = {"Vary": "Accept", "Cache-Control": "no-store"}
-        if prefers_json(",".join(request.headers.getall("Accept", ()))):
+        if preferred(accept_of(request), (JOSE, JSON)) == JSON:
             return json_response(status, headers=headers)
         token = await self._keys.statement(encode(status), STATUS_TYPE)
         return web.Response(body=token.encode(), headers={"Content-Type": JOSE, **headers})
@@ -126,22 +125,3 @@ def _standing(one: DeliveryRecord) -> DeliveryStanding:
         ended_at=one.ended_at,
         reason=one.reason,
     )
-
-
-def prefers_json(accept: str) -> bool:
-    """Whether a request's Accept (RFC 9110, 12.5.1) ranks JSON above the signed form; without one it does not."""
-    weights = dict(_range(one) for one in accept.split(","))
-
-    def weight(media_type: str) -> float:
-        return next((weights[name] for name in (media_type, "application/*", "*/*") if name in weights), 0.0)
-
-    return weight(JSON) > weight(JOSE)
-
-
-def _range(text: str) -> tuple[str, float]:
-    name, *parameters = (part.strip().lower() for part in text.split(";"))
-    wish = next((one.removeprefix("q=") for one in parameters if one.startswith("q=")), "1")
-    try:
-        return name, float(wish)
-    except ValueError:
-        return name, 1.0

@@ -10,6 +10,7 @@ from contracts.errors import ContractError
 from contracts.problems import CATALOGUE
 from contracts.receipt import Refusal
 from lgsp.errors import QuotaExceeded, Unavailable
+from lgsp.http.signed import REFUSAL_TYPE
 
 PROBLEM_TYPE = "application/problem+json"
 
@@ -32,12 +33,16 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     retryable: Annotated[bool, Meta(description="The same bytes may succeed later without anybody changing anything")]
     instance: Annotated[str, Meta(description="urn:lgsp:trace:<trace id>, for the operator")]
     message_id: str | UnsetType = UNSET
+    signed: Annotated[
+        str | UnsetType,
+        Meta(description=f"The refusal as the hub signed it: a compact JWS with `typ` {REFUSAL_TYPE}, over a body of refusal/1"),
+    ] = UNSET
 
 
 _encode = msgspec.json.Encoder().encode
 
 
-def problem_response(refusal: Refusal, trace_id: str) -> web.Response:
+def problem_response(refusal: Refusal, trace_id: str, signed: str | None = None) -> web.Response:
     """The answer for one refusal; headers that a status calls for are added by who knows them."""
     problem = Problem(
         type=f"urn:lgsp:problem:{refusal.code}",
@@ -52,6 +57,7 @@ def problem_response(refusal: Refusal, trace_id: str) -> web.Response:
         retryable=refusal.retryable,
         instance=f"urn:lgsp:trace:{trace_id}",
         message_id=UNSET if refusal.message_id is None else refusal.message_id,
+        signed=UNSET if signed is None else signed,
     )
     headers = {"Content-Type": PROBLEM_TYPE, "Content-Language": "en, vi", "Cache-Control": "no-store"}
     if refusal.status == 401:

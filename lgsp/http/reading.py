@@ -14,6 +14,8 @@ from contracts.errors import ContractError, what_and_where
 _GRACE_S = 30.0
 _MIN_BYTES_PER_S = 8 * 1024
 
+RECEIVED = web.RequestKey("received", bytes)  # the whole body of this request, once it was read
+
 MAX_ID = 2**63 - 1  # of the journal's integers
 PLAIN_TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"  # control characters but tab and line ends: what journals cannot keep
 
@@ -57,6 +59,7 @@ async def read_body(request: web.Request, limit_bytes: int) -> bytes:
         octets: bytes = payload.read_nowait()
         if len(octets) > limit_bytes:
             raise _too_large(len(octets), limit_bytes)
+        request[RECEIVED] = octets
         return octets
     chunks: list[bytes] = []
     total = 0
@@ -65,7 +68,8 @@ async def read_body(request: web.Request, limit_bytes: int) -> bytes:
         if total > limit_bytes:
             raise _too_large(total, limit_bytes)
         chunks.append(chunk)
-    return b"".join(chunks)
+    octets = request[RECEIVED] = b"".join(chunks)
+    return octets
 
 
 async def paced(request: web.Request) -> AsyncIterator[bytes]:

@@ -12,7 +12,7 @@ from lgsp.http.reading import Query
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 AgencyHandler = Callable[[web.Request, Agency], Awaitable[web.StreamResponse]]
 
-JSON = "application/json"
+JSON, JOSE, XML = "application/json", "application/jose", "application/xml"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from lgsp.flow.health import Readiness
 from lgsp.flow.intake import Intake
 from lgsp.flow.mailbox import Mailbox
 from lgsp.flow.recalls import Recalls
+from lgsp.http.signed import Signed
 from lgsp.ports import Blobs, DirectoryStore, Journal, Records
 from lgsp.settings import Settings
 from lgsp.trust.keys import HubKeys
@@ -30,4 +31,5 @@ class Services:
     readiness: Readiness
     token_key: bytes = field(repr=False)
     keys: HubKeys
+    signed: Signed
     clock: Callable[[], datetime]

@@ -8,7 +8,6 @@ from aiohttp import web
 from msgspec import Meta
 
 from contracts.envelope import Attachment, Identifier
-from contracts.receipt import Receipt
 from lgsp.core.directory import Agency
 from lgsp.core.lifecycle import State
 from lgsp.http.answers import json_response
@@ -16,6 +15,7 @@ from lgsp.http.lookup import PATH, PATHS, Lookup
 from lgsp.http.parties import visible_deliveries, visible_events
 from lgsp.http.routes import JSON, Answer, Route
 from lgsp.http.services import Services
+from lgsp.http.signed import RECEIPT_FORMS
 from lgsp.ports import DeliveryRecord, EnvelopeRecord, Event
 
 StateLabel = Annotated[str, Meta(description="lgsp.core.lifecycle", extra_json_schema={"enum": [state.label for state in State]})]
@@ -76,6 +76,7 @@ class Statuses:
     def __init__(self, services: Services) -> None:
         self._records = services.records
         self._intake = services.intake
+        self._signed = services.signed
         self._directory = services.directory
         self._lookup = Lookup(services)
 
@@ -98,11 +99,11 @@ class Statuses:
                 path=PATH + "/receipt",
                 name="getReceipt",
                 tag="Following",
-                summary="The receipt again, for its sender",
+                summary="The receipt again, for its sender; signed with `Accept: application/jose`",
                 agency=self.receipt,
                 paths=PATHS,
-                answers={200: Answer(description="The same receipt as when it was accepted", media={JSON: Receipt})},
-                refusals=refusals,
+                answers={200: Answer(description="The same receipt as when it was accepted", media=RECEIPT_FORMS)},
+                refusals=(*refusals, "hub.signing_unavailable"),
             ),
             Route(
                 method="GET",
@@ -123,7 +124,8 @@ class Statuses:
 
     async def receipt(self, request: web.Request, caller: Agency) -> web.Response:
         record = await self._lookup.of_sender(request, caller)
-        return json_response(self._intake.receipt_of_record(record))
+        receipt = self._intake.receipt_of_record(record)
+        return await self._signed.receipt(receipt, self._signed.form(request), 200, {"Vary": "Accept"})
 
     async def timeline(self, request: web.Request, caller: Agency) -> web.Response:
         record = await self._lookup.of_party(request, caller)

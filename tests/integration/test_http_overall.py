@@ -17,7 +17,8 @@ from joserfc.jwk import KeySet
 from contracts.agency import AgencyCode
 from contracts.envelope import MAX_RECIPIENTS, Envelope
 from lgsp.core.lifecycle import State
-from lgsp.http.overall import STATUS_TYPE, overall_status, prefers_json
+from lgsp.http.answers import preferred
+from lgsp.http.overall import STATUS_TYPE, overall_status
 from lgsp.ports import DeliveryRecord, EnvelopeRecord
 from lgsp.serving import services_of
 from signing.jws import MAX_PAYLOAD_BYTES
@@ -165,7 +166,7 @@ async def test_the_key_is_the_same_for_every_gateway(hub: HttpHub) -> None:
 )
 def test_json_is_given_to_whoever_prefers_it(accept: str, json_wanted: bool) -> None:
     """By the weights of RFC 9110; in doubt the signed form."""
-    assert prefers_json(accept) is json_wanted
+    assert (preferred(accept, ("application/jose", "application/json")) == "application/json") is json_wanted
 
 
 def test_the_status_of_the_largest_envelope_can_be_signed() -> None:
