@@ -1,6 +1,7 @@
 """Opens what the settings name: the only place that names concrete classes. Settings in, a hub out, opened and not yet moving."""
 
 import fcntl
+import functools
 import os
 import random
 import secrets
@@ -9,6 +10,8 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, supp
 from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from cryptography import x509
 
 from adapters.registry import REGISTRY
 from lgsp.assembly import Hub, Role, assemble, utc_now
@@ -175,7 +178,18 @@ async def open_keeper(settings: Settings, clock: Callable[[], datetime] = utc_no
     )
     store = TrustStore(settings.trust_path)
     async with Fetcher.open(hosts, timeout_s=settings.revocation_timeout_s) as fetcher:
-        yield Keeper(settings.revocation_path, store, fetcher, rules, clock, random.random)
+        own = functools.partial(own_certificates, settings)
+        yield Keeper(settings.revocation_path, store, fetcher, rules, clock, random.random, own)
+
+
+def own_certificates(settings: Settings) -> Iterator[x509.Certificate]:
+    """Of TLS and of the keys that sign: whose end the hub has to care for itself. What cannot be read is said elsewhere."""
+    if settings.tls_cert_file is not None:
+        with suppress(OSError, ValueError):
+            yield from x509.load_pem_x509_certificates(settings.tls_cert_file.read_bytes())
+    with suppress(OSError, KeysUnusable):
+        for record in KeyFiles(settings.keys_path).read().keys:
+            yield from (x509.load_der_x509_certificate(der) for der in record.certificates)
 
 
 def revocation_grace(settings: Settings) -> Grace:

@@ -14,6 +14,7 @@ from lgsp.commands.compose import read_file
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
+    from structlog.typing import FilteringBoundLogger
 
     from lgsp.settings import Settings
     from lgsp.trust.store import Kept, Purpose, Trusted
@@ -70,7 +71,7 @@ def add(settings: "Settings", file: str, purpose: "Purpose", sha256: str | None,
 @with_settings
 def list_(settings: "Settings", as_json: bool) -> None:
     """Danh sách · List everything that is trusted, and the authorities known below."""
-    kept = _load(settings).kept
+    kept = load_trusted(settings).kept
     if as_json:
         print_json([_form(one) for one in kept])
         return
@@ -94,7 +95,7 @@ def list_(settings: "Settings", as_json: bool) -> None:
 @with_settings
 def show(settings: "Settings", sha256: str, as_json: bool) -> None:
     """Xem · Show one of them, by the beginning of its SHA-256."""
-    one = _found(_load(settings), sha256)
+    one = _found(load_trusted(settings), sha256)
     if as_json:
         print_json(_form(one))
         return
@@ -113,7 +114,7 @@ def show(settings: "Settings", sha256: str, as_json: bool) -> None:
 @with_settings
 def remove(settings: "Settings", sha256: str, yes: bool, as_json: bool) -> None:
     """Bỏ tin cậy · Trust it no more, by the beginning of its SHA-256. Verdicts already given stay as they are."""
-    one = _found(_load(settings), sha256)
+    one = _found(load_trusted(settings), sha256)
     if not yes:
         if as_json or not sys.stdin.isatty():
             raise Failed("Nothing was removed: nobody is there to be asked.", "give --yes")
@@ -136,7 +137,7 @@ def _store(settings: "Settings") -> Any:
     return TrustStore(settings.trust_path)
 
 
-def _load(settings: "Settings") -> "Trusted":
+def load_trusted(settings: "Settings") -> "Trusted":
     from lgsp.trust.store import TrustUnreadable
 
     quiet_log()
@@ -202,13 +203,19 @@ def _confirm(certificate: "Certificate", purpose: str, sha256: str | None, as_js
     click.confirm("Đã đối chiếu SHA-256 với nguồn khác? · Have you compared its SHA-256 with another source?", abort=True)
 
 
-def _note(certificate: "Certificate", purpose: str, state: str, note: str) -> None:
-    """The line that audits look for."""
+def audit_log() -> "FilteringBoundLogger":
+    """For what somebody at the hub's machine did, on standard error."""
     from lgsp import log
-    from lgsp.trust.store import fingerprint
 
     log.configure("auto", "info", stream=sys.stderr)
-    log.get_logger().info(
+    return log.get_logger()
+
+
+def _note(certificate: "Certificate", purpose: str, state: str, note: str) -> None:
+    """The line that audits look for."""
+    from lgsp.trust.store import fingerprint
+
+    audit_log().info(
         "trust.changed",
         state=state,
         purpose=purpose,

@@ -88,6 +88,16 @@ class Inputs:
         return is_there
 
 
+def met(folder: Path) -> list[Chain]:
+    """Paths of all certificates that were asked about. Raises OSError."""
+    return WantedFolder(folder / WANTED).news()
+
+
+def known_authorities(folder: Path, store: TrustStore) -> tuple[x509.Certificate, ...]:
+    """Everybody who may sign a list. Raises TrustUnreadable, OSError."""
+    return _authorities(store.load(), met(folder))
+
+
 def _authorities(trusted: Trusted, chains: Sequence[Chain]) -> tuple[x509.Certificate, ...]:
     return tuple(dict.fromkeys((*trusted.authorities, *(one for chain in chains for one in chain[1:]))))
 

@@ -5,13 +5,14 @@ verified before it counts, and the file is replaced as a whole: whenever this pr
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
+from cryptography import x509
 
 from lgsp import metrics
 from lgsp.durable import make_folder
@@ -19,6 +20,7 @@ from lgsp.log import get_logger
 from lgsp.trust import memory, timetable
 from lgsp.trust.asking import Asker, Came
 from lgsp.trust.evidence import with_answer, with_list
+from lgsp.trust.expiry import endings
 from lgsp.trust.fetching import Fetcher, FetchFailed
 from lgsp.trust.inputs import Inputs, News
 from lgsp.trust.sources import ListSource, Source, answer_sources, list_sources, plan
@@ -34,6 +36,7 @@ _AT_ONCE = 4
 _PLAN_AGAIN = timedelta(minutes=1)  # what is known goes stale by itself
 _WRITTEN_BYTES_PER_S = 20 * 1024 * 1024
 _LOOK_FOR_LOCK_S = 5.0
+_REMIND_EVERY, _REMIND_BEFORE = timedelta(days=1), timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ class Keeper:
         rules: Rules,
         clock: Callable[[], datetime],
         draw: Callable[[], float],
+        own_certificates: Callable[[], Iterable[x509.Certificate]] = tuple,
     ) -> None:
         self.snapshot: RevocationSnapshot = NO_SNAPSHOT
         self.progress: dict[str, Progress] = {}
@@ -66,6 +70,7 @@ class Keeper:
         self._rules = rules
         self._clock = clock
         self._draw = draw
+        self._own_certificates = own_certificates
         self._sources: dict[str, Source] = {}
         self._planned_by: tuple[CrlFacts, ...] | None = None
         self._plan_at = clock()
@@ -76,6 +81,7 @@ class Keeper:
         self._write_after_s = 0.0
         self._told: dict[str, Progress] = {}
         self._complete_at: datetime | None = None
+        self._reminded_at: datetime | None = None
 
     async def open(self) -> None:
         """Takes over what another process left. Raises OSError."""
@@ -110,6 +116,11 @@ class Keeper:
             await self._report()
         await self._write()
 
+    async def take_in(self) -> None:
+        """Lists brought by hand, without asking anybody. Raises TrustUnreadable, OSError."""
+        await self._look()
+        await self._write(at_once=True)
+
     async def settled(self) -> None:
         """Everything that was begun has ended and is on disk. Raises OSError."""
         while self._running:
@@ -128,9 +139,20 @@ class Keeper:
         try:
             while True:
                 await self.step()
+                await self._remind()
                 await asyncio.sleep(every_s)
         finally:
             await self.close()
+
+    async def _remind(self) -> None:
+        """Once a day."""
+        at, inputs = self._clock(), self._inputs
+        if self._reminded_at is not None and at - self._reminded_at < _REMIND_EVERY:
+            return
+        self._reminded_at = at
+        own = await asyncio.to_thread(lambda: tuple(self._own_certificates()))
+        for one in endings(inputs.trusted, tuple(inputs.chains.values()), own, (), at, _REMIND_BEFORE):
+            log.warning("trust.expiring", kind=one.what, subject=one.name, ends=one.ends.isoformat(), certificate=one.sha256)
 
     async def _look(self) -> News:
         at, is_first = self._clock(), self._planned_by is None

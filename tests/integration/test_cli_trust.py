@@ -1,7 +1,7 @@
 """`lgsp trust`: nothing is trusted that nobody confirmed, and every change leaves a line."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 from lgsp.cli import cli
 from lgsp.trust.demo_pki import DemoPki
 from lgsp.trust.store import fingerprint
+from tests.integration.cli_hub import Hub
 
 CODE = "H01.101"
 
@@ -86,3 +87,86 @@ def test_a_damaged_folder_is_named(lgsp: Lgsp, tmp_path: Path) -> None:
     (tmp_path / "var/trust/anchors/documents/x.pem").write_text("x")
     refused = lgsp("list")
     assert refused.exit_code == 1 and "x.pem" in refused.stderr
+
+
+def trusted(lgsp: Lgsp, folder: Path, pki: DemoPki) -> None:
+    added = lgsp("add", folder / "anchors/documents.pem", "--purpose", "documents", "--sha256", fingerprint(pki.document_anchor))
+    assert added.exit_code == 0
+
+
+def test_check_says_where_a_certificate_stands_and_asks_for_what_is_missing(lgsp: Lgsp, folder: Path, pki: DemoPki) -> None:
+    """Trusted is not enough: exit status 0 only when it is known not to be revoked."""
+    seal = folder / f"agencies/{CODE}/seal.pem"
+    assert json.loads(lgsp("check", seal, "--json").output)["trust"] == "not_checked"
+    trusted(lgsp, folder, pki)
+    unknown = lgsp("check", seal, "--ask", "--json")
+    said = json.loads(unknown.output)
+    assert unknown.exit_code == 1
+    assert (said["trust"], said["revocation"], said["revocation_refusal"]["code"]) == (
+        "trusted",
+        "unknown",
+        "revocation.no_evidence",
+    )
+    for issuer in ("root", "agencies"):
+        brought = lgsp("crl", folder / f"crl/{issuer}.crl")
+        assert brought.exit_code == 0
+        assert json.loads(brought.stderr)["event"] == "revocation.imported"
+    assert lgsp("check", seal).exit_code == 0
+    revoked = lgsp("check", folder / "examples/revoked.pem", "--json")
+    assert revoked.exit_code == 1
+    assert json.loads(revoked.output)["reason"] == "keyCompromise"
+
+
+def test_a_list_that_is_none_or_of_nobody_known_is_refused(lgsp: Lgsp, folder: Path, pki: DemoPki) -> None:
+    """With a code and what to do; nothing is taken over."""
+    unknown = lgsp("crl", folder / "crl/root.crl", "--json")
+    assert json.loads(unknown.stdout)["code"] == "fetch.unknown_issuer"
+    trusted(lgsp, folder, pki)
+    garbage = lgsp("crl", folder / "pki.json")
+    assert garbage.exit_code == 1 and "crl.malformed" not in garbage.stderr and "→ " in garbage.stderr
+    (folder / "old.crl").write_bytes(pki.crl("root", datetime.now(UTC) - timedelta(days=40)))
+    assert json.loads(lgsp("crl", folder / "old.crl", "--json").stdout)["code"] == "fetch.late"
+    assert json.loads(lgsp("status", "--json").output)["snapshot"]["crls"] == 0
+
+
+def test_fetch_and_status_say_what_fails_and_how_to_mend_it(lgsp: Lgsp, folder: Path, pki: DemoPki) -> None:
+    """Nobody is asked who is not listed; exit status 1."""
+    trusted(lgsp, folder, pki)
+    lgsp("check", folder / f"agencies/{CODE}/seal.pem", "--ask")
+    failing = lgsp("fetch")
+    assert failing.exit_code == 1
+    assert "revocation_hosts" in failing.output
+    said = json.loads(lgsp("status", "--json").output)
+    assert not said["well"]
+    assert {one["code"] for one in said["sources"]} == {"fetch.not_listed"}
+    assert {one["kind"] for one in said["sources"]} == {"crl", "ocsp"}
+
+
+def test_expiring_lists_anchors_signers_and_registrations(lgsp: Lgsp, folder: Path, pki: DemoPki, tmp_path: Path) -> None:
+    """The first first; exit status 1 only when something has ended."""
+    trusted(lgsp, folder, pki)
+    lgsp("check", folder / f"agencies/{CODE}/seal.pem", "--ask")
+    assert lgsp("expiring").exit_code == 0
+    far = lgsp("expiring", "--within", "20y", "--json")
+    assert [one["what"] for one in json.loads(far.output)] == ["signer", "documents", "authority"]
+    assert not (tmp_path / "var/journal.db").exists()
+    runner = CliRunner(env={"LGSP_DATA_DIR": str(tmp_path / "var")})
+    seal = str(folder / f"agencies/{CODE}/seal.pem")
+    assert runner.invoke(cli, ["agency", "add", CODE, "--name", "UBND xã"]).exit_code == 0
+    assert runner.invoke(cli, ["agency", "signer", "add", CODE, "--certificate", seal, "--as", "seal"]).exit_code == 0
+    assert "registration" in [one["what"] for one in json.loads(lgsp("expiring", "--within", "20y", "--json").output)]
+    assert lgsp("expiring", "--within", "soon").exit_code == 2
+
+
+def test_a_running_hub_fetches_when_asked_to_and_takes_lists_over(folder: Path, pki: DemoPki, tmp_path: Path) -> None:
+    """The command line leaves it to who holds the lock, and waits for it."""
+    hub = Hub(tmp_path, {"LGSP_REVOCATION_HOSTS": "crl.example"})
+    digest = fingerprint(pki.document_anchor)
+    assert hub.run("trust", "add", folder / "anchors/documents.pem", "--purpose", "documents", "--sha256", digest).exit_code == 0
+    with hub.serving("run"):
+        assert hub.run("trust", "check", folder / f"agencies/{CODE}/seal.pem", "--ask").exit_code == 1
+        fetched = hub.run("trust", "fetch", "--json")
+        assert {one["code"] for one in json.loads(fetched.stdout)["sources"]} == {"fetch.not_listed"}
+        for issuer in ("root", "agencies"):
+            assert hub.run("trust", "crl", folder / f"crl/{issuer}.crl").exit_code == 0
+        assert hub.run("trust", "check", folder / f"agencies/{CODE}/seal.pem").exit_code == 0
