@@ -23,6 +23,7 @@ from lgsp.commands.listen import listen
 from lgsp.commands.mailbox import mailbox
 from lgsp.commands.maintenance import drain, maintenance
 from lgsp.commands.recall import recall
+from lgsp.commands.receipt import receipt
 from lgsp.commands.republish import republish
 from lgsp.commands.send import send
 from lgsp.commands.serve import gateway, run_hub, worker
@@ -38,6 +39,7 @@ COMMANDS = (
     worker,
     demo,
     send,
+    receipt,
     recall,
     mailbox,
     listen,

@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from msgspec.json import encode as json_encode
 
 from adapters.webhook.mapping import keys_of, signature_of
 from contracts import wire
 from lgsp.http.overall import STATUS_TYPE
 from signing import jws
+from signing.jose import JwkSet
+from signing.keys import Algorithm
+from signing.local_key import LocalKey
 from tests.integration.cli_hub import ROOT, Hub, answers
 from tests.servers.ports import free_port
 from tests.servers.process import log_tail, wait_until
@@ -328,12 +329,62 @@ def test_one_status_over_all_recipients_verified(sandbox: Hub, tmp_path: Path) -
     assert "1 trong hộp thư · in the mailbox, 1 đã giao · delivered" in shown
     assert f"kid {signature['kid']}" in shown
 
-    other = jws.SigningKey.of_pem(Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    keys.write_bytes(json_encode(jws.key_set([other.public])))
-    for no_keys in (keys.read_bytes(), b"junk"):
+    for no_keys in (other_keys(tmp_path).read_bytes(), b"junk"):
         keys.write_bytes(no_keys)
         result = sandbox.run("status", envelope, "--verify", "--keys", keys, "--json", "--as", DESK)
         assert (result.exit_code, json.loads(result.stdout)["code"]) == (1, "status.not_verified")
+
+
+def test_a_receipt_is_verified_kept_and_verified_again_without_the_hub(sandbox: Hub, tmp_path: Path, office: str) -> None:
+    """By the hub's public keys alone; changed, or by keys of another, it says nothing."""
+    sent = told(sandbox, "send", "case.file", "--example", "--as", DESK, "--to", office)
+    envelope = f"{DESK}/{sent['message_id']}"
+    assert told(sandbox, "receipt", envelope, "--as", DESK) == sent
+    keys, kept = published_keys(sandbox, tmp_path), tmp_path / "receipt.jws"
+    found = told(sandbox, "receipt", envelope, "--verify", "--keys", keys, "--out", kept, "--as", DESK)
+    signature = found.pop("signature")
+    assert (found, kept.read_text().strip()) == (sent, signature["jws"])
+    assert told(sandbox, "receipt", "--from", kept, "--keys", keys) == {**sent, "signature": signature}
+    assert signature["kid"] in sandbox.run("receipt", "--from", kept, "--keys", keys).stdout
+    header, payload, value = signature["jws"].split(".")
+    kept.write_text(f"{header}.{payload[:-4]}AAAA.{value}")
+    for arguments in (("--from", kept, "--keys", keys), (envelope, "--verify", "--keys", other_keys(tmp_path), "--as", DESK)):
+        result = sandbox.run("receipt", *arguments, "--json")
+        assert (result.exit_code, json.loads(result.stdout)["code"]) == (1, "receipt.not_verified")
+
+
+def test_a_refusal_is_kept_and_verified_too(sandbox: Hub, tmp_path: Path) -> None:
+    """What `lgsp send --json` prints of a refusal holds the signed form."""
+    result = sandbox.run("send", "case.file", "--example", "--as", DESK, "--to", "H99.999", "--json")
+    problem = json.loads(result.stdout)
+    assert (result.exit_code, problem["code"]) == (1, "route.unknown_recipient")
+    keys, kept = published_keys(sandbox, tmp_path), tmp_path / "refusal.jws"
+    kept.write_text(problem["signed"] + "\n")
+    said = told(sandbox, "receipt", "--from", kept, "--keys", keys)
+    assert (said["code"], said["sender"], said["message_id"]) == (problem["code"], DESK, problem["message_id"])
+    assert "Bị từ chối" in sandbox.run("receipt", "--from", kept, "--keys", keys).stdout
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("H01.101",), ("H01.101/m", "--out", "x"), ("--from", "README.md"), ("H01.101/m", "--from", "README.md")]
+)
+def test_a_command_line_for_a_receipt_that_makes_no_sense(sandbox: Hub, arguments: tuple[str, ...]) -> None:
+    """Exit status 2."""
+    assert sandbox.run("receipt", *arguments, "--as", DESK).exit_code == 2
+
+
+def published_keys(hub: Hub, folder: Path) -> Path:
+    path = folder / "jwks.json"
+    with urllib.request.urlopen(f"http://127.0.0.1:{hub.port}/.well-known/jwks.json", timeout=10) as answer:
+        path.write_bytes(answer.read())
+    return path
+
+
+def other_keys(folder: Path) -> Path:
+    path = folder / "other.json"
+    key = LocalKey.new(Algorithm.ED25519)
+    path.write_bytes(json_encode(JwkSet(keys=[jws.published(key.public(), key.algorithm)])))
+    return path
 
 
 def test_an_overall_status_is_the_senders_and_the_operators(sandbox: Hub, office: str) -> None:
