@@ -132,13 +132,15 @@ class RevocationCheck:
 
 @dataclass(frozen=True, slots=True)
 class TimeStamp:
-    """A time-stamp that was verified (RFC 3161). `at`: genTime; `policy`: dotted; `path`: the authority's, to its anchors."""
+    """A time-stamp that was verified (RFC 3161). `at`: genTime; `policy`: dotted; `path`: the authority's, to its anchors;
+    `revocation_check`: of that path, good or unknown."""
 
     at: datetime
     policy: str
     serial_number: int
     path: Path
     token: bytes = field(repr=False)
+    revocation_check: RevocationCheck | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,7 @@ class SignatureReport:
     """What was checked. Fields that were not reached are None or empty.
 
     `refusal`: the first rule of the signature that was broken; None exactly when intact. `path` carries its own refusal.
+    `stamp_refusal`: why a time-stamp that is there is no evidence; the signature then counts as one without.
     `registered_key`: name of the key that verified it, where a registered one did instead of a certificate's.
     `weak`: URIs of accepted algorithms that are too weak for anything new (legacy profiles only).
     """
@@ -161,6 +164,7 @@ class SignatureReport:
     path: Path | None = None
     revocation_check: RevocationCheck | None = None
     stamp: TimeStamp | None = None
+    stamp_refusal: Refusal | None = None
     weak: tuple[str, ...] = ()
     registered_key: str = ""
 

@@ -1,11 +1,11 @@
 """What a verification trusts, for which purpose, and what it knows of revocation: one frozen value, replaced as a whole."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from signing.paths import NO_ANCHORS, Anchors, unchecked
-from signing.report import Path, RevocationCheck, Signer, TimeStamp, Trust
+from signing.report import Path, Revocation, RevocationCheck, Signer, TimeStamp, Trust
 from signing.revocation import DEFAULT_GRACE, Grace, look_up
 from signing.snapshot import NO_SNAPSHOT, RevocationSnapshot
 
@@ -33,7 +33,8 @@ class _Known:
 @dataclass(frozen=True, slots=True)
 class TrustBase:
     """`documents`: anchors for those who sign; `time_stamps`: anchors for time-stamp authorities, which sign nothing else;
-    `snapshot`: what is known of revocation; `grace`: how old that may be.
+    `stamp_policies`: under which they have to issue, dotted, any when empty; `snapshot`: what is known of revocation; `grace`:
+    how old that may be.
 
     Standings are remembered as long as the same look would say the same. Another snapshot makes another value, which remembers
     nothing yet: `dataclasses.replace`.
@@ -41,6 +42,7 @@ class TrustBase:
 
     documents: Anchors = NO_ANCHORS
     time_stamps: Anchors = NO_ANCHORS
+    stamp_policies: frozenset[str] = frozenset()
     snapshot: RevocationSnapshot = field(default=NO_SNAPSHOT, repr=False)
     grace: Grace = DEFAULT_GRACE
     _known: dict[tuple[bytes, ...], _Known] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -48,7 +50,7 @@ class TrustBase:
     @property
     def version(self) -> str:
         """Of anchors and policy, in hexadecimal: what a verdict was given by. The evidence has a version of its own."""
-        stated = repr((self.documents.version, self.time_stamps.version, self.grace))
+        stated = repr((self.documents.version, self.time_stamps.version, sorted(self.stamp_policies), self.grace))
         return hashlib.sha256(stated.encode()).hexdigest()
 
     def standing(self, signer: Signer, others: tuple[Signer, ...], at: datetime, stamp: TimeStamp | None = None) -> Standing:
@@ -69,11 +71,23 @@ class TrustBase:
         return Standing(path, found.check)
 
     def _at_stamp(self, signer: Signer, others: tuple[Signer, ...], at: datetime, stamp: TimeStamp) -> Standing:
-        """A path has to hold when the signature is known to have existed, whatever became of it since."""
+        """A path has to hold when the signature is known to have existed, whatever became of it since.
+
+        The stamp is as good as its authority: while nobody knows whether that was revoked, the stamp adds nothing to what can be
+        said without it.
+        """
         path = self._path(signer, others, stamp.at)
         if path.trust is not Trust.TRUSTED:
             return Standing(path)
-        return Standing(path, look_up(path.chain, self.snapshot, at, self.grace, stamp.at).check)
+        found, of_stamp = look_up(path.chain, self.snapshot, at, self.grace, stamp.at).check, stamp.revocation_check
+        if found.state is not Revocation.GOOD:
+            return Standing(path, found)
+        if of_stamp is not None and of_stamp.state is Revocation.GOOD:
+            return Standing(path, replace(found, evidence=(*found.evidence, *of_stamp.evidence)))
+        without = self.standing(signer, others, at)
+        if without.revocation is not None and without.revocation.state is Revocation.GOOD:
+            return without
+        return Standing(path, RevocationCheck(Revocation.UNKNOWN, refusal=None if of_stamp is None else of_stamp.refusal))
 
     def _path(self, signer: Signer, others: tuple[Signer, ...], at: datetime) -> Path:
         return self.documents.path(signer, others, at) if self.documents.certificates else unchecked(at)

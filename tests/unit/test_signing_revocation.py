@@ -331,7 +331,7 @@ class TestStanding:
         assert found.state is Revocation.REVOKED
 
     def test_a_stamp_decides_at_which_time_the_path_has_to_hold(self) -> None:
-        stamp = TimeStamp(AT - 2 * DAY, "1.2", 1, Path(Trust.TRUSTED, AT), b"")
+        stamp = TimeStamp(AT - 2 * DAY, "1.2", 1, Path(Trust.TRUSTED, AT), b"", RevocationCheck(Revocation.GOOD))
         trust = _trust(facts(evidence.crl(authority(), listed(_SUPERSEDED))))
         found = trust.standing(_signer(), (), AT, stamp)
         assert found.path.at == stamp.at
