@@ -37,6 +37,7 @@ class Profile:
     client_secret: str = field(repr=False)
     agency: str | None
     tls: ssl.SSLContext | None = None
+    seal: Path | None = None  # files of the agency's seal in a sandbox, without their ending
 
 
 def client_options(command: Callable[..., R]) -> Callable[..., R]:
@@ -140,6 +141,7 @@ def _from_sandbox(invocation: Invocation, code: str, url: str | None, tls: ssl.S
         client_secret=members[code]["client_secret"],
         agency=code,
         tls=tls,
+        seal=Path(folder) / "agencies" / code / "seal" if (folder := sandbox.get("pki")) else None,
     )
 
 

@@ -3,12 +3,14 @@
 import asyncio
 import os
 import socket
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
 from contracts.agency import AgencyCode
 from lgsp.commands.client import sandbox_file
+from lgsp.commands.demo_seals import open_demo_pki, signers_of
 from lgsp.core.directory import Agency
 from lgsp.demo.sandbox import Sandbox, demo_agencies, make_sandbox
 from lgsp.http.client_secret import check_secret, hash_secret
@@ -22,9 +24,10 @@ async def seed_demo(store: DirectoryStore, settings: Settings) -> Sandbox:
     """Idempotent: secrets of an earlier run stay valid, agencies are brought up to date. The hub sees them within a second."""
     path = sandbox_file(settings.data_dir)
     earlier = read_sandbox(path)
-    sandbox = make_sandbox(settings.base_url, _free_port(earlier), earlier)
+    sandbox = make_sandbox(settings.base_url, _free_port(earlier), settings.data_dir, earlier)
+    pki = await asyncio.to_thread(open_demo_pki, settings, datetime.now(UTC))
     # Agencies first, as credentials belong to them; and only what differs, as every change makes a new version of the directory.
-    if agencies := await _changed_agencies(sandbox, store):
+    if agencies := await _changed_agencies(demo_agencies(sandbox, signers_of(pki)), store):
         await store.save_agencies(agencies)
     if credentials := await _new_credentials(sandbox, store):
         await store.save_credentials(credentials)
@@ -51,9 +54,9 @@ async def _new_credentials(sandbox: Sandbox, store: DirectoryStore) -> list[Cred
     return found
 
 
-async def _changed_agencies(sandbox: Sandbox, store: DirectoryStore) -> list[Agency]:
+async def _changed_agencies(agencies: list[Agency], store: DirectoryStore) -> list[Agency]:
     known = (await store.directory()).agencies
-    return [agency for agency in demo_agencies(sandbox) if known.get(agency.code) != agency]
+    return [agency for agency in agencies if known.get(agency.code) != agency]
 
 
 def _free_port(earlier: Sandbox | None) -> int:

@@ -7,18 +7,20 @@ import click
 from lgsp.commands.client import Profile, client_options, open_client
 from lgsp.commands.common import Refused, json_option, print_json, print_table, run, say
 from lgsp.commands.compose import Draft, draft_options
+from lgsp.commands.sealing import Sealing, sealing_options
 
 
 @click.command(short_help="Thử mà không gửi · What would the hub do with this?")
 @json_option
 @draft_options
 @client_options
-def explain(profile: Profile, draft: Draft, as_json: bool) -> None:
+@sealing_options
+def explain(profile: Profile, sealing: Sealing, draft: Draft, as_json: bool) -> None:
     """Thử mà không gửi · Ask the hub, check by check, what it would do with an envelope; takes what `send` takes.
 
     Exit status 1 when the envelope would be refused.
     """
-    told = run(_explain(profile, draft.octets(profile)))
+    told = run(_explain(profile, sealing.sealed(draft.octets(profile), profile)))
     if not as_json:
         _show(told)
     elif told["accepted"]:

@@ -11,6 +11,7 @@ from lgsp.commands.client import HubClient, Profile, client_options, open_client
 from lgsp.commands.common import json_option, print_json, program, run, say
 from lgsp.commands.compose import Draft, draft_options
 from lgsp.commands.labels import clock
+from lgsp.commands.sealing import Sealing, sealing_options
 
 
 @click.command(short_help="Gửi một thông điệp · Send one envelope.")
@@ -25,16 +26,19 @@ from lgsp.commands.labels import clock
 )
 @draft_options
 @client_options
-def send(profile: Profile, draft: Draft, attached: tuple[Path, ...], as_json: bool) -> None:
+@sealing_options
+def send(profile: Profile, sealing: Sealing, draft: Draft, attached: tuple[Path, ...], as_json: bool) -> None:
     """Gửi một thông điệp · Send one envelope and print the receipt, or the refusal and its remedy.
 
     \b
       lgsp send case.file --example --as H01.101 --to H01.102
       lgsp send hoso.json --kind case.file/1 --to H01.15 --sender H01.101
       lgsp send envelope.json
-      lgsp send hoso.json --kind case.file/1 --to H01.15 --sender H01.101 --attach banve.pdf
+      lgsp send hoso.json --kind case.file/1 --to H01.15 --sender H01.101 --attach banve.pdf --sign con-dau.key
+
+    An agency of the sandbox signs with its seal unless --unsigned says otherwise.
     """
-    receipt, fresh = run(_send(profile, draft.octets(profile), attached))
+    receipt, fresh = run(_send(profile, sealing, draft.octets(profile), attached))
     if as_json:
         print_json(receipt)
         return
@@ -52,14 +56,14 @@ def send(profile: Profile, draft: Draft, attached: tuple[Path, ...], as_json: bo
     say(f"Theo dõi · Follow it: {program()} trace {receipt.sender}/{receipt.message_id}")
 
 
-async def _send(profile: Profile, octets: bytes, attached: tuple[Path, ...]) -> tuple[Receipt, bool]:
+async def _send(profile: Profile, sealing: Sealing, octets: bytes, attached: tuple[Path, ...]) -> tuple[Receipt, bool]:
     """The receipt, and whether it is a new one."""
     import msgspec
 
     async with open_client(profile) as hub:
         if attached:
             octets = await _with_files(hub, octets, attached)
-        answer = await hub.exchange("POST", "/v1/envelopes", {}, data=octets)
+        answer = await hub.exchange("POST", "/v1/envelopes", {}, data=sealing.sealed(octets, profile))
     return msgspec.json.decode(answer.octets, type=Receipt), "Lgsp-Duplicate" not in answer.headers
 
 

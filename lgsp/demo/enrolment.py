@@ -5,6 +5,7 @@ from datetime import timedelta
 from contracts.adapter import Endpoint
 from contracts.agency import AgencyCode
 from lgsp.core.directory import Agency, Alias, Grant
+from lgsp.core.signers import Signer
 from lgsp.demo.province import DemoAgency
 
 # What each level may send; deciding is for departments, parcels are for communes and the post. Closed agencies may send nothing.
@@ -15,7 +16,7 @@ _GRANTS = {
 }
 
 
-def directory_entry(agency: DemoAgency, endpoint: Endpoint | None = None) -> Agency:
+def directory_entry(agency: DemoAgency, endpoint: Endpoint | None = None, signers: tuple[Signer, ...] = ()) -> Agency:
     """`endpoint` None: deliveries wait in the mailbox. A directory marks an agency closed by the first day without it."""
     return Agency(
         code=AgencyCode(agency.code),
@@ -30,4 +31,5 @@ def directory_entry(agency: DemoAgency, endpoint: Endpoint | None = None) -> Age
         successors=tuple(AgencyCode(code) for code in agency.successors),
         grants=() if agency.closed else _GRANTS.get(agency.level, ()),
         endpoint=endpoint,
+        signers=signers,
     )

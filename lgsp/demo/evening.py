@@ -27,7 +27,7 @@ async def leave_something(systems: Systems, sandbox: Sandbox, province: Province
     await systems.pullers.leave(commune)
     receipts = []
     for message in evening_case(province, commune, day):
-        reply = await systems.hubs[message.sender].send(octets_of(message, datetime.now(UTC)))
+        reply = await systems.hubs[message.sender].send(octets_of(message, datetime.now(UTC), systems.seals))
         if isinstance(reply, Receipt):  # a hub that refuses has been found out by the checks of the day
             receipts.append(reply)
     return receipts

@@ -2,12 +2,14 @@
 
 import secrets
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 import msgspec
 
 from contracts.adapter import Endpoint
 from lgsp.core.directory import Agency
+from lgsp.core.signers import Signer
 from lgsp.demo.enrolment import directory_entry
 from lgsp.demo.province import DemoAgency, Province, load_province
 
@@ -36,6 +38,7 @@ class Sandbox(msgspec.Struct, frozen=True, kw_only=True):
     hub_url: str
     listen_port: int
     takeover_token: str
+    pki: str  # folder of the demo PKI with the agencies' seals
     members: dict[str, Member]
 
     def __repr__(self) -> str:
@@ -46,19 +49,31 @@ class Sandbox(msgspec.Struct, frozen=True, kw_only=True):
         return f"http://127.0.0.1:{self.listen_port}"
 
 
-def make_sandbox(hub_url: str, listen_port: int, earlier: Sandbox | None = None) -> Sandbox:
+def pki_folder(data_dir: Path) -> Path:
+    return data_dir / "pki"
+
+
+def make_sandbox(hub_url: str, listen_port: int, data_dir: Path, earlier: Sandbox | None = None) -> Sandbox:
     """Secrets of an earlier sandbox are kept, so that what was handed out stays valid."""
     known = {} if earlier is None else earlier.members
     members = {agency.code: known.get(agency.code) or _member(agency, pushes) for agency, pushes in _members(load_province())}
     token = secrets.token_urlsafe(32) if earlier is None else earlier.takeover_token
-    return Sandbox(hub_url=hub_url, listen_port=listen_port, takeover_token=token, members=members)
+    pki = str(pki_folder(data_dir).absolute())
+    return Sandbox(hub_url=hub_url, listen_port=listen_port, takeover_token=token, pki=pki, members=members)
 
 
-def demo_agencies(sandbox: Sandbox) -> list[Agency]:
+def demo_agencies(sandbox: Sandbox, signers: Mapping[str, tuple[Signer, ...]]) -> list[Agency]:
     """The directory of the demo: every agency of the province of today and of before, but not the hub itself."""
     return [
-        directory_entry(agency, _endpoint(agency.code, sandbox)) for agency in load_province().agencies if agency.level != "hub"
+        directory_entry(agency, _endpoint(agency.code, sandbox), signers.get(agency.code, ()))
+        for agency in load_province().agencies
+        if agency.level != "hub"
     ]
+
+
+def members_by_name() -> dict[str, str]:
+    """Names of those who take part, by code."""
+    return {agency.code: agency.names[0] for agency, _ in _members(load_province())}
 
 
 def _members(province: Province) -> Iterator[tuple[DemoAgency, bool]]:

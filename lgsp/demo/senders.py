@@ -16,6 +16,7 @@ from lgsp.demo.hub_client import HubClient, HubUnreachable
 from lgsp.demo.ledger import Ledger
 from lgsp.demo.lessons import Lesson
 from lgsp.demo.scans import Scan
+from lgsp.demo.seals import Seals
 
 _AT_ONCE = 4  # requests of one commune
 _BATCH_LINES = 100
@@ -24,26 +25,45 @@ _COLLECT_S = 0.05  # a batch takes along what comes up while it waits so long
 _encode = msgspec.json.Encoder().encode
 
 
-def octets_of(message: PlannedMessage, created_at: datetime) -> bytes:
-    """The envelope as it travels. All messages of a case share one trace, so that a tracing tool shows its whole way."""
+def octets_of(message: PlannedMessage, created_at: datetime, seals: Seals) -> bytes:
+    """The envelope as it travels, sealed by its sender."""
+    return wire.render(seals.sealed(envelope_of(message, created_at)))
+
+
+def envelope_of(message: PlannedMessage, created_at: datetime) -> Envelope:
+    """All messages of a case share one trace, so that a tracing tool shows its whole way."""
     trace = blake2b(message.order_key.encode(), digest_size=16).hexdigest()
     span = blake2b(message.message_id.encode(), digest_size=8).hexdigest()
-    return wire.render(
-        Envelope(
-            message_id=message.message_id,
-            sender=AgencyCode(message.sender),
-            recipients=tuple(map(AgencyCode, message.recipients)),
-            kind=message.kind,
-            created_at=created_at,
-            body=_encode(message.body),
-            order_key=message.order_key,
-            priority=message.priority,
-            identifiers=tuple(Identifier(scheme, value) for scheme, value in message.identifiers),
-            correlation_id=message.after[0] if len(message.after) == 1 else None,
-            traceparent=f"00-{trace}-{span}-01",
-            attachments=() if message.scan is None else (_attachment(message.scan),),
-        )
+    return Envelope(
+        message_id=message.message_id,
+        sender=AgencyCode(message.sender),
+        recipients=tuple(map(AgencyCode, message.recipients)),
+        kind=message.kind,
+        created_at=created_at,
+        body=_encode(message.body),
+        order_key=message.order_key,
+        priority=message.priority,
+        identifiers=tuple(Identifier(scheme, value) for scheme, value in message.identifiers),
+        correlation_id=message.after[0] if len(message.after) == 1 else None,
+        traceparent=f"00-{trace}-{span}-01",
+        attachments=() if message.scan is None else (_attachment(message.scan),),
     )
+
+
+def lesson_octets(lesson: Lesson, model: bytes, created_at: datetime, seals: Seals) -> bytes:
+    """A resend repeats the octets of its model, everything else is written anew and signed as the lesson says."""
+    if lesson.name == "resent":
+        return model
+    envelope = envelope_of(lesson.message, created_at)
+    match lesson.signing:
+        case "own":
+            return wire.render(seals.sealed(envelope))
+        case "none":
+            return wire.render(envelope)
+        case "model":
+            return wire.render(msgspec.structs.replace(envelope, signature=wire.parse(model).signature))
+        case another:
+            return wire.render(seals.sealed(envelope, by=another))
 
 
 def _attachment(scan: Scan) -> Attachment:
@@ -59,11 +79,13 @@ class Senders:
         ledger: Ledger,
         lessons: Mapping[str, tuple[Lesson, ...]],
         batching: frozenset[str],
+        seals: Seals,
         tasks: asyncio.TaskGroup,
     ) -> None:
         self._hubs = hubs
         self._ledger = ledger
         self._lessons = lessons
+        self._seals = seals
         self._tasks = tasks
         self._slots = {code: asyncio.Semaphore(_AT_ONCE) for code in hubs}
         self._waiting: dict[str, list[PlannedMessage]] = {code: [] for code in batching}
@@ -98,7 +120,7 @@ class Senders:
             except HubUnreachable as error:
                 self._ledger.gave_up(message.message_id, str(error))
                 return
-        octets = octets_of(message, datetime.now(UTC))
+        octets = octets_of(message, datetime.now(UTC), self._seals)
         self._ledger.begins(message)
         async with self._slots[message.sender]:
             try:
@@ -125,7 +147,7 @@ class Senders:
         for message in batch:
             self._ledger.begins(message)
         try:
-            replies = await self._hubs[sender].send_batch([octets_of(message, now) for message in batch])
+            replies = await self._hubs[sender].send_batch([octets_of(message, now, self._seals) for message in batch])
         except HubUnreachable as error:
             for message in batch:
                 self._ledger.gave_up(message.message_id, str(error))
@@ -134,8 +156,7 @@ class Senders:
             self._ledger.answered(message, reply)
 
     async def _lesson(self, lesson: Lesson, model: bytes) -> None:
-        """A resend repeats the octets of its model, everything else is written anew."""
-        octets = model if lesson.name == "resent" else octets_of(lesson.message, datetime.now(UTC))
+        octets = lesson_octets(lesson, model, datetime.now(UTC), self._seals)
         try:
             self._ledger.learned(lesson, await self._hubs[lesson.caller].send(octets))
         except HubUnreachable as error:

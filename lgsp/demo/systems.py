@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import aiohttp
 from aiohttp import web
@@ -17,6 +18,7 @@ from lgsp.demo.ledger import Ledger
 from lgsp.demo.lessons import Lesson
 from lgsp.demo.recipients import Pullers, push_app
 from lgsp.demo.sandbox import Sandbox, pulling
+from lgsp.demo.seals import Seals
 from lgsp.demo.senders import Senders
 
 _TAKEOVER_S, _LISTEN_AGAIN_S = 5.0, 0.2
@@ -35,6 +37,7 @@ class Systems:
     senders: Senders
     pullers: Pullers
     files: Files
+    seals: Seals
     takeover: asyncio.Event
 
     async def balance(self) -> HubBalance | None:
@@ -75,7 +78,7 @@ async def open_systems(
 
     Raises HubUnreachable when the hub lets nobody in, PortTaken.
     """
-    takeover = asyncio.Event()
+    takeover, seals = asyncio.Event(), Seals(Path(sandbox.pki))
     # No limit: each long poll holds a connection, and what is sent is bounded by its sender.
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
         hubs = {code: HubClient(session, sandbox.hub_url, member, patience_s) for code, member in sandbox.members.items()}
@@ -89,8 +92,8 @@ async def open_systems(
                 files = Files(hubs, ledger.evidence, tasks)
                 ledger.collector = files.collect
                 pulls = tasks.create_task(pullers.run(code for code in pulling(sandbox) if code != unpolled))
-                senders = Senders(hubs, ledger, lessons, _batching(sandbox, ledger), tasks)
-                yield Systems(hubs, senders, pullers, files, takeover)
+                senders = Senders(hubs, ledger, lessons, _batching(sandbox, ledger), seals, tasks)
+                yield Systems(hubs, senders, pullers, files, seals, takeover)
                 pulls.cancel()
                 await asyncio.wait({pulls})
         finally:

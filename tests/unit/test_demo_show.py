@@ -3,6 +3,7 @@
 import json
 from datetime import date
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -121,7 +122,7 @@ def test_a_quiet_screen_says_nothing(ledger: Ledger) -> None:
     screen.say("a", "b")
     with screen.following(ledger):
         screen.tick(ledger)
-    screen.summary(result_of(ledger, day=date(2025, 9, 15), seed=1), ledger, make_sandbox("http://hub.example", 1))
+    screen.summary(result_of(ledger, day=date(2025, 9, 15), seed=1), ledger, make_sandbox("http://hub.example", 1, Path()))
     assert said.getvalue() == ""
 
 
@@ -130,7 +131,9 @@ def test_the_summary_names_what_is_broken(ledger: Ledger) -> None:
     ledger.evidence.learned.append(Learned(lesson="resent", expected="same receipt", found="same receipt"))
     said = StringIO()
     result = result_of(ledger, day=date(2025, 9, 15), seed=1, trouble="nothing has happened for 60 s")
-    Screen(Console(file=said, width=140), program=".venv/bin/lgsp").summary(result, ledger, make_sandbox("http://hub.example", 1))
+    Screen(Console(file=said, width=140), program=".venv/bin/lgsp").summary(
+        result, ledger, make_sandbox("http://hub.example", 1, Path())
+    )
     shown = said.getvalue()
     assert result.exit_code == 1
     assert "✗" in shown and "nothing has happened for 60 s" in shown

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -27,9 +28,10 @@ from lgsp.demo.pace import Pace
 from lgsp.demo.province import load_province
 from lgsp.demo.recipients import arrival_of, signed_by
 from lgsp.demo.sandbox import demo_agencies, make_sandbox, visitors_mailbox
-from lgsp.demo.senders import octets_of
+from lgsp.demo.senders import envelope_of
 from lgsp.demo.systems import balance_in
 
+FOLDER = Path("sandbox")
 NOON = datetime(2025, 9, 15, 12, tzinfo=VIETNAM)
 LIMITS = Limits(max_body_bytes=1_000_000, default_life=timedelta(days=30), shards=8)
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # of the examples of Standard Webhooks
@@ -124,16 +126,18 @@ def test_what_the_same_sender_said_need_only_be_accepted(plan: DayPlan) -> None:
 
 
 def test_every_lesson_is_refused_as_it_says(plan: DayPlan) -> None:
-    """The hub's own admission gives each lesson the code that the demo expects; a resend and a used id are for the journal."""
+    """The hub's own admission gives each lesson the code that the demo expects; a resend and a used id are for the journal,
+    signatures for who verifies."""
     province = load_province()
-    directory = Directory(1, demo_agencies(make_sandbox("http://hub.example", 1)))
+    directory = Directory(1, demo_agencies(make_sandbox("http://hub.example", 1, FOLDER), {}))
     lessons = [lesson for many in plan_lessons(plan, province).values() for lesson in many]
     assert {lesson.name for lesson in lessons} == {
         "resent", "unknown_recipient", "split_recipient", "wrong_sender", "id_reused", "body_invalid", "kind_not_granted",
+        "unsigned", "borrowed_signature", "another_seal",
     }  # fmt: skip
     for lesson in lessons:
-        envelope = wire.parse(octets_of(lesson.message, NOON))
-        if lesson.name in ("resent", "id_reused"):
+        envelope = envelope_of(lesson.message, NOON)
+        if lesson.name in ("resent", "id_reused") or lesson.expected.startswith("signature."):
             admit(envelope, directory.agencies[lesson.caller], directory, LIMITS, NOON)
             continue
         with pytest.raises(ContractError) as refused:
@@ -149,7 +153,7 @@ def test_a_used_id_comes_with_other_bytes(plan: DayPlan) -> None:
     ]
     assert reused
     for message in reused:
-        digests = {wire.parse(octets_of(one, NOON)).digest() for one in (message, by_id[message.message_id])}
+        digests = {envelope_of(one, NOON).digest() for one in (message, by_id[message.message_id])}
         assert len(digests) == 2
 
 
@@ -161,7 +165,7 @@ def test_lessons_are_the_same_every_time(plan: DayPlan) -> None:
 def test_a_case_is_one_trace(plan: DayPlan) -> None:
     """All messages of a case share the trace id, each with a span of its own."""
     case = plan.cases[0].number
-    parents = [wire.parse(octets_of(m, NOON)).traceparent for m in plan.messages if m.order_key == case]
+    parents = [envelope_of(m, NOON).traceparent for m in plan.messages if m.order_key == case]
     assert len(parents) > 2
     assert len({parent.split("-")[1] for parent in parents if parent}) == 1
     assert len(set(parents)) == len(parents)
@@ -195,7 +199,7 @@ def test_a_delivery_is_read_as_far_as_the_check_needs_it(plan: DayPlan) -> None:
     order = next(message for message in plan.messages if message.kind == "postal.order/1")
     document = {
         "delivery": {"delivery_id": 7, "attempt": 1, "sequence": 3, "recipient": "VNPOST.AG", "addressed_as": "VNPOST.AG"},
-        "envelope": json.loads(octets_of(order, NOON)),
+        "envelope": json.loads(wire.render(envelope_of(order, NOON))),
     }
     found = arrival_of(msgspec.json.encode(document))
     assert (found.delivery_id, found.recipient, found.message_id) == (7, "VNPOST.AG", order.message_id)
@@ -273,7 +277,7 @@ def test_the_followed_case_is_told_to_its_end(ledger: Ledger) -> None:
 
 def test_what_is_left_for_visitors_is_a_case_of_their_commune(ledger: Ledger) -> None:
     """Several messages of it come to the commune, in one lane, from another agency; each run has ids of its own."""
-    commune = visitors_mailbox(make_sandbox("http://hub.example", 1))
+    commune = visitors_mailbox(make_sandbox("http://hub.example", 1, FOLDER))
     first, second = (evening_case(ledger.province, commune, NOON.date()) for _ in range(2))
     to_commune = [message for message in first if message.recipients == (commune,)]
     assert len(to_commune) >= 2 and to_commune[-1].kind == "case.result/1"
@@ -304,8 +308,8 @@ def test_the_hubs_balance_is_read_from_its_metrics() -> None:
 
 def test_secrets_of_an_earlier_sandbox_stay() -> None:
     """What was handed out stays valid; the addresses follow the hub and the port of today."""
-    first = make_sandbox("http://one.example", 4000)
-    second = make_sandbox("http://two.example", 4001, first)
+    first = make_sandbox("http://one.example", 4000, FOLDER)
+    second = make_sandbox("http://two.example", 4001, FOLDER, first)
     assert (second.members, second.takeover_token) == (first.members, first.takeover_token)
     assert second.push_base_url == "http://127.0.0.1:4001"
     assert len({member.client_secret for member in first.members.values()}) == len(first.members)
@@ -313,7 +317,7 @@ def test_secrets_of_an_earlier_sandbox_stay() -> None:
 
 def test_secrets_do_not_show() -> None:
     """A sandbox printed by accident gives nothing away."""
-    sandbox = make_sandbox("http://one.example", 4000)
+    sandbox = make_sandbox("http://one.example", 4000, FOLDER)
     shown = repr(sandbox) + "".join(map(repr, sandbox.members.values()))
     assert sandbox.takeover_token not in shown
     assert not any(m.client_secret in shown or (m.push_secret and m.push_secret in shown) for m in sandbox.members.values())
@@ -321,8 +325,8 @@ def test_secrets_do_not_show() -> None:
 
 def test_departments_and_the_post_run_servers_and_half_of_the_communes() -> None:
     """Who has an endpoint has a secret for it, and the other way round; the hub itself is no agency of the demo."""
-    sandbox = make_sandbox("http://one.example", 4000)
-    agencies = {agency.code: agency for agency in demo_agencies(sandbox)}
+    sandbox = make_sandbox("http://one.example", 4000, FOLDER)
+    agencies = {agency.code: agency for agency in demo_agencies(sandbox, {})}
     pushed = {code for code, agency in agencies.items() if agency.endpoint is not None}
     assert pushed == {code for code, member in sandbox.members.items() if member.push_secret}
     communes = {commune.code for commune in load_province().communes}
