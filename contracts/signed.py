@@ -5,6 +5,7 @@ authority and the organisation's seal); Decree 118/2025/NĐ-CP (results in elect
 Transactions 20/2023/QH15, articles 22 and 23.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import msgspec
@@ -57,3 +58,29 @@ DOCUMENT: Rules = (
 SETTLEMENT: Rules = (SigningRule(parts=("envelope", "body"), need="required", who="seal", revocation_unknown="refuse"),)
 # What the hub says it signs by its own keys.
 OWN: Rules = ()
+
+
+_VI = {
+    "envelope": "phong bì", "body": "nội dung", "attachments": "tệp đính kèm",
+    "required": "phải ký", "checked": "nếu ký thì phải hợp lệ", "recorded": "chỉ ghi nhận",
+    "seal": "con dấu của cơ quan gửi", "person": "người có thẩm quyền của cơ quan gửi",
+    "either": "con dấu hoặc người có thẩm quyền của cơ quan gửi", "anyone": "bất kỳ ai có chứng thư được tin cậy",
+    "refuse": "chưa rõ thu hồi: từ chối", "hold": "chưa rõ thu hồi: chờ", "pass": "chưa rõ thu hồi: vẫn nhận",
+}  # fmt: skip
+_EN = {
+    "envelope": "envelope", "body": "body", "attachments": "attachments",
+    "required": "must be signed", "checked": "if signed, in order", "recorded": "only recorded",
+    "seal": "the sender's seal", "person": "an official of the sender", "either": "the sender's seal or an official",
+    "anyone": "anybody with a trusted certificate",
+    "refuse": "revocation unknown: refused", "hold": "revocation unknown: held", "pass": "revocation unknown: taken",
+}  # fmt: skip
+
+
+def told(rule: SigningRule) -> tuple[str, str]:
+    """A rule in words, Vietnamese and English."""
+    return _sentence(rule, _VI, " hoặc "), _sentence(rule, _EN, " or ")
+
+
+def _sentence(rule: SigningRule, words: Mapping[str, str], between: str) -> str:
+    parts = between.join(words[part] for part in rule.parts)
+    return f"{parts}: {words[rule.need]}; {words[rule.who]}; {words[rule.revocation_unknown]}"

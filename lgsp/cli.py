@@ -8,7 +8,17 @@ import click
 
 from contracts.errors import ContractError
 from lgsp import __version__
-from lgsp.commands import access, endpoint, quota, replays, signers, subscription, trust_check, trust_evidence  # noqa: F401 - they add their commands to others  # noqa: F401 - as do these
+from lgsp.commands import (  # noqa: F401 - they add their commands to others
+    access,
+    endpoint,
+    quota,
+    replays,
+    signature_show,
+    signers,
+    subscription,
+    trust_check,
+    trust_evidence,
+)
 from lgsp.commands.agency import agency
 from lgsp.commands.balance import balance
 from lgsp.commands.common import Failed, Invocation, Refused, print_if_json

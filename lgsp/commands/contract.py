@@ -44,6 +44,7 @@ def show(kind: str, schema: str | None, example: bool, name: str | None, as_xml:
     """
     from contracts.kinds import named
     from contracts.kinds.publish import schemas_of
+    from contracts.signed import told
 
     found = named(kind)
     if schema is not None:
@@ -55,7 +56,9 @@ def show(kind: str, schema: str | None, example: bool, name: str | None, as_xml:
     elif as_json:
         print_json(_summary(found))
     else:
-        print_table("", ("", ""), ((label, _text(value)) for label, value in _summary(found).items()))
+        rows = [(label, _text(value)) for label, value in _summary(found).items() if label != "signed"]
+        rows += [("signed", " · ".join(told(rule))) for rule in found.signed]
+        print_table("", ("", ""), rows)
 
 
 @contract.command()
@@ -86,6 +89,7 @@ def _summary(kind: "Kind") -> dict[str, object]:
         "source": kind.source,
         "senders": kind.senders,
         "media_types": sorted(kind.media_types),
+        "signed": msgspec.to_builtins(kind.signed),
         "examples": [one.name for one in kind.examples],
     }
 

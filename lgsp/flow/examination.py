@@ -60,6 +60,10 @@ class Examiner:
         self._urge = urge
         self._clock = clock
 
+    @property
+    def policy(self) -> Policy:
+        return self._policy
+
     async def examine(self, envelope: Envelope, caller: Agency) -> Examined | None:
         """What is to be kept with the envelope, which is given as it was received; None: nothing is signed, and nothing has to
         be.

@@ -18,6 +18,7 @@ from lgsp.core.explain import Explanation, decide, explanation
 from lgsp.core.fairness import cost_of, room_for
 from lgsp.core.quota import NO_LIMIT, Quota
 from lgsp.core.receipts import delivery_ref, receipt_of
+from lgsp.core.signatures.policy import Policy
 from lgsp.errors import Overloaded, Unavailable
 from lgsp.flow.bell import Bell
 from lgsp.flow.directory import DirectoryCache
@@ -106,6 +107,11 @@ class Intake:
     def portion(self) -> int:
         """How many envelopes (by `cost_of`) one should bring at once: more would make others wait, or not fit in at all."""
         return self._portion
+
+    @property
+    def policy(self) -> Policy:
+        """Which signatures each kind demands here."""
+        return self._examiner.policy
 
     @property
     def under_way(self) -> int:

@@ -90,7 +90,7 @@ def _routes(services: Services, tokens: AccessTokens, mailboxes: Mailboxes) -> t
         *Replays(services).routes(),
         *BalanceRoute(services).routes(),
         *Agencies(services).routes(),
-        *Contracts().routes(),
+        *Contracts(services).routes(),
         *Explain(services).routes(),
         *HealthRoutes(services).routes(),
     )

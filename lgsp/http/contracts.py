@@ -3,14 +3,18 @@
 from collections.abc import Mapping
 from importlib.resources import files
 from types import MappingProxyType
+from typing import Annotated
 
 import msgspec
 from aiohttp import web
+from msgspec import Meta
 
 from contracts.errors import ContractError
 from contracts.kinds import KINDS, Kind
+from contracts.signed import Rules, SigningRule
 from lgsp.http.answers import json_response
 from lgsp.http.routes import JSON, Answer, Route
+from lgsp.http.services import Services
 
 _MEDIA_TYPES = {"json": JSON, "xsd": "application/xml", "xml": "application/xml"}
 _CACHED = {"Cache-Control": "public, max-age=300"}
@@ -35,6 +39,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     senders: str
     media_types: list[str]
+    signed: Annotated[tuple[SigningRule, ...], Meta(description="Which parts must be signed in this hub, and by whom")]
     links: ContractLinks
 
 
@@ -43,9 +48,10 @@ class ContractList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Contracts:
-    def __init__(self) -> None:
+    def __init__(self, services: Services) -> None:
+        policy = services.intake.policy
         self._files = {key: published_files(kind) for key, kind in KINDS.items()}
-        self._contracts = {key: _contract(kind, self._files[key]) for key, kind in KINDS.items()}
+        self._contracts = {key: _contract(kind, self._files[key], policy.of(key)) for key, kind in KINDS.items()}
 
     def routes(self) -> tuple[Route, ...]:
         paths = {"kind": "name of the kind, e.g. case.file", "version": "a number, e.g. 1"}
@@ -112,7 +118,7 @@ def published_files(kind: Kind) -> Mapping[str, bytes]:
     return MappingProxyType(dict(sorted(found.items())))
 
 
-def _contract(kind: Kind, published: Mapping[str, bytes]) -> Contract:
+def _contract(kind: Kind, published: Mapping[str, bytes], signed: Rules) -> Contract:
     base = f"/v1/contracts/{kind.key}/"
 
     def link(name: str) -> str | None:
@@ -127,6 +133,7 @@ def _contract(kind: Kind, published: Mapping[str, bytes]) -> Contract:
         source=kind.source,
         senders=kind.senders,
         media_types=sorted(kind.media_types),
+        signed=signed,
         links=ContractLinks(
             json_schema=link("schema.json"),
             xsd=link("schema.xsd"),
