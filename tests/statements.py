@@ -32,8 +32,9 @@ class HolderKey:
         return self.holder.key.sign(octets, ec.ECDSA(SHA256()))
 
 
-def signed_statement(envelope: dict[str, Any], holder: Holder, **other: Any) -> str:
-    """The signature for an envelope in its JSON form. `other`: members of the statement that say something else."""
-    said = statement.encode(statement.statement_of(wire.parse(json.dumps(envelope, ensure_ascii=False).encode())))
+def signed_statement(envelope: bytes, holder: Holder, **other: Any) -> str:
+    """The signature for an envelope in the JSON form that is sent, which may not have one yet. `other`: members of the statement
+    that say something else."""
+    said = statement.encode(statement.statement_of(wire.parse(envelope)))
     payload = json.dumps(json.loads(said) | other).encode() if other else said
     return sign_with_certificate(payload, HolderKey(holder), statement.TYPE)

@@ -83,7 +83,9 @@ async def _things(hub: HttpHub) -> dict[str, str]:
     begun = await hub.call("POST", "/v1/attachments", data=FILE, headers=tus | {"Upload-Length": "1000"})
     digest = "sha256:" + hashlib.sha256(FILE).hexdigest()
     envelope = hub.envelope(recipients=[COMMUNE], attachments=[{"digest": digest, "size_bytes": len(FILE)}])
-    envelope["signature"] = signed_statement(envelope, DemoPki.make({COMMUNE: "Xã"}, datetime.now(UTC)).seal(COMMUNE))
+    envelope["signature"] = signed_statement(
+        json.dumps(envelope, ensure_ascii=False).encode(), DemoPki.make({COMMUNE: "Xã"}, datetime.now(UTC)).seal(COMMUNE)
+    )
     sent = await hub.send(envelope)
     assert sent.status == 202, sent.octets
     found = await hub.call("GET", f"/v1/envelopes/{COMMUNE}/{envelope['message_id']}/signatures")
