@@ -72,7 +72,7 @@ class Settings:
     crl_urls: Names = ()
     time_stamp_urls: Names = ()
     time_stamp_timeout_s: Seconds = 10.0
-    signatures: Literal["enforce", "record"] = "record"
+    signatures: Literal["enforce", "record"] = "enforce"
     signature_policy_file: Path | None = None  # None: the catalogue's rules
     keys_dir: Path | None = None  # None: data_dir/keys
     pkcs11_module: Path | None = None  # None: no token

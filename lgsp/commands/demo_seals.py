@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from pathlib import Path
 
 from cryptography.x509.oid import NameOID
 
 from lgsp.core.signers import Signer
 from lgsp.demo.sandbox import members_by_name, pki_folder
+from lgsp.durable import make_folder, replace_file
 from lgsp.settings import Settings
 from lgsp.trust.demo_pki import DemoPki, Holder
 from lgsp.trust.demo_pki.pki import open_folder
+from lgsp.trust.places import INBOX
 from lgsp.trust.store import Purpose, TrustStore, fingerprint
 
 _NOTE = "demo"
@@ -21,6 +24,9 @@ def open_demo_pki(settings: Settings, at: datetime) -> DemoPki:
     store = TrustStore(settings.trust_path)
     _trust(store, "documents", pki.holders["authorities/root"], at)
     _trust(store, "time-stamps", pki.holders["authorities/time-stamp-root"], at)
+    for issuer in ("agencies", "persons"):
+        _trust(store, "intermediates", pki.holders[f"authorities/{issuer}"], at)
+    _bring_lists(settings.revocation_path / INBOX, pki, at)
     return pki
 
 
@@ -50,6 +56,13 @@ def _signer(holder: str, of: Holder, **stated: str) -> Signer:
 
 def _said(one: Holder, attribute: object) -> str:
     return str(one.certificate.subject.get_attributes_for_oid(attribute)[0].value)  # type: ignore[arg-type]
+
+
+def _bring_lists(inbox: Path, pki: DemoPki, at: datetime) -> None:
+    """As an operator brings lists to a hub that may not fetch: nobody serves them here."""
+    make_folder(inbox.absolute())
+    for issuer in ("root", "agencies", "persons"):
+        replace_file(inbox / f"{issuer}.crl", pki.crl(issuer, at))
 
 
 def _trust(store: TrustStore, purpose: Purpose, anchor: Holder, at: datetime) -> None:
