@@ -37,6 +37,7 @@ def verify(expected: Expectations, evidence: Evidence) -> tuple[Check, ...]:
         _delivered(expected, evidence, firsts),
         _as_promised(evidence, firsts),
         _once(firsts),
+        _sealed(firsts),
         _order(expected, firsts),
         _kinds(expected, firsts),
         _links(expected, firsts),
@@ -107,6 +108,18 @@ def _once(firsts: list[Arrival]) -> Check:
     times = Counter((arrival.recipient, arrival.message_id) for arrival in firsts)
     wrong = [f"{who}: {what}, {number} deliveries" for (who, what), number in times.items() if number > 1]
     return _counted("once", "Thông điệp giao hai lần", "Messages delivered twice", 0, len(wrong), wrong=wrong)
+
+
+def _sealed(firsts: list[Arrival]) -> Check:
+    wrong = [f"{arrival.recipient}: {arrival.message_id}" for arrival in firsts if not arrival.sealed]
+    return _counted(
+        "sealed",
+        "Con dấu bên gửi, nơi nhận tự kiểm tra",
+        "Senders' seals, verified by recipients themselves",
+        len(firsts),
+        len(firsts) - len(wrong),
+        wrong=wrong,
+    )
 
 
 def _order(expected: Expectations, firsts: list[Arrival]) -> Check:

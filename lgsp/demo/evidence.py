@@ -26,7 +26,8 @@ class TurnedAway:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
     """One copy of one delivery in a recipient's system. `took_s` from the sender's first attempt, None for what was sent by
-    somebody else; `direction` of a postal order or event: "collect" or "deliver"; `files`: digests of what is attached."""
+    somebody else; `sealed`: the recipient has verified its sender's seal; `direction` of a postal order or event: "collect" or
+    "deliver"; `files`: digests of what is attached."""
 
     delivery_id: int
     recipient: str
@@ -36,6 +37,7 @@ class Arrival:
     order_key: str | None
     direction: str | None = None
     files: tuple[str, ...] = ()
+    sealed: bool = False
     took_s: float | None = None
 
 

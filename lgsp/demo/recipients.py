@@ -9,10 +9,13 @@ from collections.abc import Iterable, Mapping
 import msgspec
 from aiohttp import web
 
+from contracts import wire
+from contracts.errors import ContractError
 from lgsp.demo.evidence import Arrival
 from lgsp.demo.hub_client import HubClient, HubUnreachable
 from lgsp.demo.ledger import Ledger
 from lgsp.demo.sandbox import Sandbox
+from lgsp.demo.seals import Seals
 
 _TOLERANCE_S = 300  # of the time a push was signed at (Standard Webhooks, "Verifying webhook authenticity")
 _MAX_PUSH_BYTES = 16 * 2**20
@@ -26,24 +29,11 @@ class _Delivery(msgspec.Struct, frozen=True):
     recipient: str
 
 
-class _File(msgspec.Struct, frozen=True):
-    digest: str
-
-
-class _Envelope(msgspec.Struct, frozen=True):
-    message_id: str
-    sender: str
-    kind: str
-    order_key: str | None = None
-    attachments: tuple[_File, ...] = ()
-    body: msgspec.Raw = msgspec.Raw(b"{}")
-
-
 class _Document(msgspec.Struct, frozen=True):
-    """What a push carries and a mailbox hands out, as much of it as the check needs."""
+    """What a push carries and a mailbox hands out."""
 
     delivery: _Delivery
-    envelope: _Envelope
+    envelope: msgspec.Raw
 
 
 class _Leg(msgspec.Struct, frozen=True):
@@ -54,10 +44,10 @@ _document = msgspec.json.Decoder(_Document)
 _leg = msgspec.json.Decoder(_Leg)
 
 
-def arrival_of(octets: bytes) -> Arrival:
-    """Raises msgspec.DecodeError for what is no delivery."""
+def arrival_of(octets: bytes, seals: Seals) -> Arrival:
+    """Raises msgspec.DecodeError or ContractError for what is no delivery."""
     document = _document.decode(octets)
-    delivery, envelope = document.delivery, document.envelope
+    delivery, envelope = document.delivery, wire.parse(bytes(document.envelope))
     return Arrival(
         delivery_id=delivery.delivery_id,
         recipient=delivery.recipient,
@@ -66,6 +56,7 @@ def arrival_of(octets: bytes) -> Arrival:
         kind=envelope.kind,
         order_key=envelope.order_key,
         files=tuple(file.digest for file in envelope.attachments),
+        sealed=seals.proves(envelope),
         direction=_leg.decode(envelope.body).direction if envelope.kind.startswith("postal.") else None,
     )
 
@@ -81,7 +72,7 @@ def signed_by(secret: str, headers: Mapping[str, str], octets: bytes, now_s: flo
     return any(hmac.compare_digest(expected, given) for given in headers.get("webhook-signature", "").split())
 
 
-def push_app(sandbox: Sandbox, ledger: Ledger, takeover: asyncio.Event) -> web.Application:
+def push_app(sandbox: Sandbox, ledger: Ledger, seals: Seals, takeover: asyncio.Event) -> web.Application:
     """POST /push/<code>: verify, write down, answer. What a system does with a message comes after its answer.
 
     POST /takeover sets `takeover`: another demo wants the port, which it gets unless a day is under way.
@@ -96,8 +87,8 @@ def push_app(sandbox: Sandbox, ledger: Ledger, takeover: asyncio.Event) -> web.A
         if not signed_by(member.push_secret, request.headers, octets, time.time()):
             return web.Response(status=401)
         try:
-            arrival = arrival_of(octets)
-        except msgspec.DecodeError:
+            arrival = arrival_of(octets, seals)
+        except (msgspec.DecodeError, ContractError):
             return web.Response(status=422)
         if arrival.recipient != code:
             return web.Response(status=422)
@@ -122,9 +113,10 @@ def push_app(sandbox: Sandbox, ledger: Ledger, takeover: asyncio.Event) -> web.A
 class Pullers:
     """One long poll for each system without a server; a poll that finds nothing costs nothing while it waits."""
 
-    def __init__(self, hubs: Mapping[str, HubClient], ledger: Ledger) -> None:
+    def __init__(self, hubs: Mapping[str, HubClient], ledger: Ledger, seals: Seals) -> None:
         self._hubs = hubs
         self._ledger = ledger
+        self._seals = seals
         self._fetches = asyncio.Semaphore(_FETCHES_AT_ONCE)
         self._polls: dict[str, asyncio.Task[None]] = {}
 
@@ -153,7 +145,7 @@ class Pullers:
         entries = await hub.mailbox(_PAGE, wait_s)
         documents = await asyncio.gather(*(self._fetch(hub, entry.delivery_id) for entry in entries))
         for document in documents:
-            self._ledger.arrived(arrival_of(document))
+            self._ledger.arrived(arrival_of(document, self._seals))
         if entries:
             await hub.acknowledge([entry.delivery_id for entry in entries])
 

@@ -82,13 +82,13 @@ async def open_systems(
     # No limit: each long poll holds a connection, and what is sent is bounded by its sender.
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
         hubs = {code: HubClient(session, sandbox.hub_url, member, patience_s) for code, member in sandbox.members.items()}
-        runner = web.AppRunner(push_app(sandbox, ledger, takeover), access_log=None)
+        runner = web.AppRunner(push_app(sandbox, ledger, seals, takeover), access_log=None)
         await runner.setup()
         try:
             await _listen(runner, sandbox, session, insist=insist)
             await asyncio.gather(*(hub.sign_in() for hub in hubs.values()))
             async with asyncio.TaskGroup() as tasks:
-                pullers = Pullers(hubs, ledger)
+                pullers = Pullers(hubs, ledger, seals)
                 files = Files(hubs, ledger.evidence, tasks)
                 ledger.collector = files.collect
                 pulls = tasks.create_task(pullers.run(code for code in pulling(sandbox) if code != unpolled))

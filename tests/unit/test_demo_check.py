@@ -32,6 +32,7 @@ def evidence(plan: DayPlan) -> Evidence:
                 kind=message.kind,
                 order_key=message.order_key,
                 direction=message.body.get("direction"),
+                sealed=True,
                 took_s=0.02,
             )
             for delivery_id, recipient in deliveries.items()
@@ -39,6 +40,11 @@ def evidence(plan: DayPlan) -> Evidence:
     found.fetched.extend(Fetched(recipient=who, message_id=what, digest=digest) for who, what, digest in plan.expectations.files)
     found.learned.append(Learned(lesson="unknown_recipient", expected="route.unknown_recipient", found="route.unknown_recipient"))
     return found
+
+
+def test_a_seal_that_a_recipient_cannot_verify_is_seen(plan: DayPlan, evidence: Evidence) -> None:
+    evidence.arrivals[0] = replace(evidence.arrivals[0], sealed=False)
+    assert broken(plan, evidence) == {"sealed"}
 
 
 def broken(plan: DayPlan, evidence: Evidence) -> set[str]:

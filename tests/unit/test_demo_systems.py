@@ -27,9 +27,11 @@ from lgsp.demo.lessons import SAME_RECEIPT, plan_lessons
 from lgsp.demo.pace import Pace
 from lgsp.demo.province import load_province
 from lgsp.demo.recipients import arrival_of, signed_by
-from lgsp.demo.sandbox import demo_agencies, make_sandbox, visitors_mailbox
+from lgsp.demo.sandbox import demo_agencies, make_sandbox, members_by_name, visitors_mailbox
+from lgsp.demo.seals import Seals
 from lgsp.demo.senders import envelope_of
 from lgsp.demo.systems import balance_in
+from lgsp.trust.demo_pki import DemoPki
 
 FOLDER = Path("sandbox")
 NOON = datetime(2025, 9, 15, 12, tzinfo=VIETNAM)
@@ -194,14 +196,31 @@ def test_signatures_cover_the_time() -> None:
     assert not signed_by(SECRET, headers, b"{}", 100)
 
 
-def test_a_delivery_is_read_as_far_as_the_check_needs_it(plan: DayPlan) -> None:
+@pytest.fixture(scope="module")
+def seals(tmp_path_factory: pytest.TempPathFactory) -> Seals:
+    folder, now = tmp_path_factory.mktemp("pki"), datetime.now(VIETNAM)
+    DemoPki.make(members_by_name(), now).save(folder, now)
+    return Seals(folder)
+
+
+def test_recipients_verify_seals_for_themselves(plan: DayPlan, seals: Seals) -> None:
+    """That of the sender, over exactly this envelope; no other will do."""
+    envelope = envelope_of(plan.messages[0], NOON)
+    sealed = seals.sealed(envelope)
+    assert seals.proves(sealed)
+    assert not seals.proves(envelope)
+    assert not seals.proves(msgspec.structs.replace(sealed, body=b"{}"))
+    assert not seals.proves(seals.sealed(envelope, by="VNPOST.AG"))
+
+
+def test_a_delivery_is_read_as_far_as_the_check_needs_it(plan: DayPlan, seals: Seals) -> None:
     """Ids, lane and, for the post, the direction of the leg; the envelope stands in the document as it was sent."""
     order = next(message for message in plan.messages if message.kind == "postal.order/1")
     document = {
         "delivery": {"delivery_id": 7, "attempt": 1, "sequence": 3, "recipient": "VNPOST.AG", "addressed_as": "VNPOST.AG"},
         "envelope": json.loads(wire.render(envelope_of(order, NOON))),
     }
-    found = arrival_of(msgspec.json.encode(document))
+    found = arrival_of(msgspec.json.encode(document), seals)
     assert (found.delivery_id, found.recipient, found.message_id) == (7, "VNPOST.AG", order.message_id)
     assert (found.order_key, found.direction) == (order.order_key, order.body["direction"])
 
