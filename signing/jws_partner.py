@@ -13,13 +13,13 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc import jws
 
 from signing.algorithms import check_key
+from signing.certificates import signer_of
 from signing.compact import Compact, encode, read
 from signing.jose import JoseKey, public_key
 from signing.profiles import SHA256
@@ -33,7 +33,6 @@ MAX_PAYLOAD_BYTES = 1024 * 1024
 _MAX_HEADER_CHARS = 32 * 1024
 _MAX_CERTIFICATES = 6
 _KEY_SOURCES = ("jwk", "jku", "x5u")
-_UNREADABLE = (ValueError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 _RSA_PKCS1, _RSA_PSS = frozenset({"RS256", "RS384", "RS512"}), frozenset({"PS256", "PS384", "PS512"})
 _CURVES = {"secp256r1": frozenset({"ES256"}), "secp384r1": frozenset({"ES384"})}
 _EDWARDS = frozenset({"Ed25519", "EdDSA"})  # RFC 9864 and, before it, RFC 8037
@@ -58,8 +57,11 @@ class RegisteredKey:
         key = public_key(octets if members is None else members)
         public: Any = key.public_key
         _check(public)
-        if algorithm not in algorithms_of(public) or (members or {}).get("alg", algorithm) != algorithm:
+        said = members or {}
+        if algorithm not in algorithms_of(public) or said.get("alg", algorithm) != algorithm:
             raise Refused("jws.algorithm", "alg", f"{algorithm[:20]} does not go with the key")
+        if said.get("use", "sig") != "sig" or "verify" not in said.get("key_ops", ["verify"]):
+            raise Refused("key.type", "use", "the JWK says that it is not for signatures")
         return cls(kid or key.thumbprint(), algorithm, key)
 
 
@@ -203,19 +205,14 @@ def _check_thumbprint(given: Any, signer: Signer) -> None:
 
 @lru_cache(maxsize=1024)
 def _signer(text: str) -> Signer:
-    """Facts of a certificate, not a verdict. All of it is read: `cryptography` reads most parts only when they are asked for."""
+    """Raises Refused `key.*`."""
     try:
         der = b64decode(text.encode("ascii"), validate=True)
-        certificate = x509.load_der_x509_certificate(der)
-        key = certificate.public_key()
-        _ = (certificate.subject, certificate.issuer, certificate.extensions, certificate.not_valid_before_utc)
-        _ = (certificate.not_valid_after_utc, certificate.serial_number)
-    except UnsupportedAlgorithm as error:
-        raise Refused("key.type", "x5c", type(error).__name__) from None
-    except _UNREADABLE as error:
-        raise Refused("key.certificate", "x5c", type(error).__name__) from None
-    _check(key)
-    return Signer(der, certificate, key)
+    except ValueError:
+        raise Refused("key.certificate", "x5c", "not base64") from None
+    signer = signer_of(der, "x5c")
+    _check(signer.key)
+    return signer
 
 
 @lru_cache(maxsize=1024)

@@ -404,6 +404,10 @@ def test_weak_and_odd_keys_are_neither_registered_nor_taken_from_certificates() 
             RegisteredKey.of(junk, "RS256")
     with pytest.raises(Refused, match=r"jws\.algorithm"):
         RegisteredKey.of(json.dumps({**BILBO, "alg": "PS256"}).encode(), "RS256")
+    assert RegisteredKey.of(json.dumps({**BILBO, "use": "sig", "key_ops": ["verify"], "alg": "RS256"}).encode(), "RS256")
+    for purpose in ({"use": "enc"}, {"key_ops": ["encrypt"]}, {"key_ops": []}):
+        with pytest.raises(Refused, match=r"key\.type"):
+            RegisteredKey.of(json.dumps({**BILBO, **purpose}).encode(), "RS256")
 
 
 def test_an_exception_anywhere_is_not_verified() -> None:
