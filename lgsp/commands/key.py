@@ -9,30 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from lgsp.commands.common import Failed, json_option, print_json, print_table, say, with_settings
-from lgsp.commands.labels import clock
+from lgsp.commands.common import Failed, json_option, print_json, say, with_settings
+from lgsp.commands.key_shown import form_of, show, show_all
 
 if TYPE_CHECKING:
-    from lgsp.core.key_set import KeyRecord, KeySet
+    from lgsp.core.key_set import KeyRecord
     from lgsp.settings import Settings
     from lgsp.trust.key_files import KeyFiles
     from signing.keys import Signer
 
 _PURPOSES = ("statements", "receipts")
-_STATES = {
-    "next": "công bố, chưa ký · published, does not sign yet",
-    "current": "đang ký · signs",
-    "retired": "thôi ký, còn công bố · signs no more, still published",
-    "withdrawn": "không công bố nữa · no longer published",
-}
-_COLUMNS = (
-    "Khóa · Key",
-    "Tình trạng · State",
-    "Thuật toán · Algorithm",
-    "Ký từ · Signs from",
-    "Công bố đến · Published until",
-    "kid",
-)
 _FOLLOWED = "Các tiến trình đang chạy tự theo trong một giây · Running processes follow within a second."
 
 
@@ -59,11 +45,11 @@ def list_(settings: "Settings", as_json: bool) -> None:
     files, now = _files(settings), datetime.now(UTC)
     with _explained():
         keys = files.read()
-    rows = [_form(keys, one, now) for one in keys.keys]
+    rows = [form_of(keys, one, now) for one in keys.keys]
     if as_json:
         print_json(rows)
         return
-    print_table("", _COLUMNS, map(_row, rows))
+    show_all(rows)
     if not rows:
         say("Khóa đầu tiên được tạo khi trục khởi động · The first key is made when the hub starts.")
 
@@ -255,42 +241,12 @@ def _signer(settings: "Settings", name: str) -> "Iterator[Signer]":
 def _told(settings: "Settings", name: str, as_json: bool) -> None:
     with _explained():
         keys = _files(settings).read()
-    form = _form(keys, keys.named(name), datetime.now(UTC))
+    form = form_of(keys, keys.named(name), datetime.now(UTC))
     if as_json:
         print_json(form)
         return
-    print_table("", ("", ""), ((label, _text(value)) for label, value in form.items() if value))
+    show(form)
     say(_FOLLOWED)
-
-
-def _row(form: dict[str, Any]) -> tuple[str, ...]:
-    times = clock(form["signs_from"]), clock(form["published_until"])
-    return form["name"], _STATES[form["state"]], form["algorithm"], *times, form["kid"]
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, datetime):
-        return clock(value) or ""
-    return _STATES.get(value, str(value)) if isinstance(value, str) else "\n".join(str(one) for one in value)
-
-
-def _form(keys: "KeySet", one: "KeyRecord", now: datetime) -> dict[str, Any]:
-    from cryptography import x509
-
-    from signing.jose import thumbprint
-
-    chain = [x509.load_der_x509_certificate(der) for der in one.certificates]
-    return {
-        "name": one.name,
-        "state": str(keys.state(one, now)),
-        "algorithm": str(one.algorithm),
-        "kid": thumbprint(one.public),
-        "made_at": one.made_at,
-        "signs_from": one.signs_from,
-        "published_until": keys.published_until(one, now),
-        "token_label": one.token_label,
-        "certificates": [f"{c.subject.rfc4514_string()}, until {c.not_valid_after_utc.isoformat()}" for c in chain],
-    }
 
 
 def _time(text: str, option: str) -> datetime:

@@ -57,6 +57,7 @@ def measure(rounds: int) -> list[Row]:
     rows: list[Row] = []
     named = [(case.name, _candidates(case), _FLOOR) for case in CASES]
     others = [(one.NAME, one.candidates(), one.FLOOR) for one in (jws, cms)]
+    others.append((jws.OWN_NAME, jws.own_candidates(), jws.OWN_FLOOR))
     for case_name, candidates, floor in (*named, *others):
         samples: dict[str, list[float]] = {name: [] for name in candidates}
         for _ in range(rounds):
