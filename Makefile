@@ -34,8 +34,10 @@ bench: .venv/.test-ready ## Measure what README.md says, or a part of it: make b
 sim: .venv/.test-ready ## Run the hub on virtual time, fault schedules drawn from seeds (ARGS="--seeds N --start S | --seed X --trace")
 	@$(BIN)/python -m tests.sim $(ARGS)
 
-soak: .venv/.test-ready ## Kill, stop and cut off everything for a while and judge what arrived (ARGS="--minutes N --seed S")
+soak: .venv/.test-ready ## Change signed files by the 100,000; then kill, stop and cut off everything and judge what arrived (ARGS="--minutes N --seed S")
 	@deploy/install/test-servers.sh
+	@$(BIN)/python -m tests.soak.signatures
+	@$(BIN)/python -m tests.soak.files
 	@$(BIN)/python -m tests.soak $(ARGS)
 
 lock: .venv/.test-ready ## Re-make both locks from pyproject.toml; newer versions: make lock UPGRADE=--upgrade

@@ -9,7 +9,20 @@ from signing.algorithms import check_key
 from signing.certificates import signer_of
 from signing.cms_algorithms import DIGEST_BY_IDENTIFIER, digest_of, method_of
 from signing.cms_profiles import CmsProfile
-from signing.der import INTEGER, NOTHING, OCTET_STRING, OID, SEQUENCE, SET, Reader, context, dotted, identifier, written
+from signing.der import (
+    BIT_STRING,
+    INTEGER,
+    NOTHING,
+    OCTET_STRING,
+    OID,
+    SEQUENCE,
+    SET,
+    Reader,
+    context,
+    dotted,
+    identifier,
+    written,
+)
 from signing.report import Signer
 from signing.rules import Refused
 
@@ -141,13 +154,13 @@ def _signer(info: Reader, certificates: tuple[Enclosed, ...]) -> Enclosed:
 
 
 def _check_announced(digests: Reader, algorithm: bytes, profile: CmsProfile) -> None:
-    """The signer's digest, which is a known one, stands among `digestAlgorithms` (5.1), by whichever of its encodings."""
+    """The signer's digest stands among `digestAlgorithms` (5.1), by whichever of its encodings, and beside it nothing unknown."""
     announced = []
     while digests.next_tag != NOTHING:
-        announced.append(digests.whole(SEQUENCE))
-        if len(announced) > profile.caps.certificates:
-            raise Refused("cms.shape", "digestAlgorithms", "too many")
-    if DIGEST_BY_IDENTIFIER[algorithm] not in map(DIGEST_BY_IDENTIFIER.get, announced):
+        announced.append(DIGEST_BY_IDENTIFIER.get(digests.whole(SEQUENCE)))
+        if announced[-1] is None or len(announced) > profile.caps.certificates:
+            raise Refused("cms.algorithms", "digestAlgorithms", "unknown, or too many")
+    if DIGEST_BY_IDENTIFIER[algorithm] not in announced:
         raise Refused("cms.algorithms", "digestAlgorithms", "without that of the signer")
 
 
@@ -167,13 +180,14 @@ def _enclosed(octets: bytes, cap: int) -> tuple[Enclosed, ...]:
 
 
 def _certificate(der: bytes) -> Enclosed:
-    """RFC 5280, 4.1: version, serialNumber, signature, issuer."""
+    """RFC 5280, 4.1. What stands outside of the part that is signed must say the same, or a certificate had many encodings."""
     signer = signer_of(der, "certificates")
-    body = Reader(der).enter(SEQUENCE).enter(SEQUENCE)
-    body.optional(context(0))
-    number = body.whole(INTEGER)
-    body.enter(SEQUENCE)
-    issuer = body.whole(SEQUENCE)
+    outer = Reader(der).enter(SEQUENCE)
+    body = outer.enter(SEQUENCE)
+    body.optional(context(0))  # version
+    number, algorithm, issuer = body.whole(INTEGER), body.whole(SEQUENCE), body.whole(SEQUENCE)
+    if outer.whole(SEQUENCE) != algorithm or outer.only(BIT_STRING)[:1] != b"\0":
+        raise Refused("key.certificate", "certificates", "signatureAlgorithm twice, and not the same")
     name, general = written(SEQUENCE, issuer, number), written(SEQUENCE, written(context(4), issuer))
     return Enclosed(signer, name, written(SEQUENCE, general, number), _key_id(signer.certificate), _sound(signer))
 

@@ -31,11 +31,11 @@ def mutants(octets: bytes, seed: int, count: int) -> Iterator[bytes]:
 
 def _once(octets: bytes, chance: Random) -> bytes:
     if chance.random() < 0.5:
-        return chance.choice(_OF_OCTETS)(octets, chance)
+        return chance.choice(OF_OCTETS)(octets, chance)
     try:
         root = etree.fromstring(octets)
     except etree.XMLSyntaxError:
-        return chance.choice(_OF_OCTETS)(octets, chance)
+        return chance.choice(OF_OCTETS)(octets, chance)
     try:
         chance.choice(_OF_TREES)(root, chance)
     except (ValueError, TypeError):  # what lxml does not let one write, or an element below itself
@@ -133,7 +133,7 @@ def _comment(root: etree._Element, chance: Random) -> None:
     to.insert(chance.randrange(len(to) + 1), chance.choice((etree.Comment("x"), etree.PI("x", "y"))))
 
 
-_OF_OCTETS: tuple[Callable[[bytes, Random], bytes], ...] = (_flip, _flip, _cut, _repeat, _insert, _insert, _swap)
+OF_OCTETS: tuple[Callable[[bytes, Random], bytes], ...] = (_flip, _flip, _cut, _repeat, _insert, _insert, _swap)
 _OF_TREES: tuple[Callable[[etree._Element, Random], None], ...] = (
     _remove, _double, _move, _copy, _rename, _text, _tail, _attribute, _forget, _comment,
 )  # fmt: skip

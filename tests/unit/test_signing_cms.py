@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 from signing import profiles
 from signing.cms import CheckedCms, Content, Digest, check_cms, digest_method
 from signing.cms_profiles import CADES, CMS, CMS_LEGACY, CmsCaps, CmsProfile
-from signing.der import INTEGER, OCTET_STRING, SEQUENCE, SET, written
+from signing.der import INTEGER, OCTET_STRING, SEQUENCE, SET, identifier, written
 from signing.report import Integrity, TimeEvidence, Trust, Verdict
 from signing.trust import TrustBase
 from tests.cms_signers import CONTENT, SIGNED_AT, Attributes, CmsRecipe, Values, openssl_says, pyhanko_says, sign
@@ -210,6 +210,17 @@ def test_two_certificates_of_one_name_are_refused() -> None:
     """Same issuer and number, another key: nobody can say which one was meant."""
     twin = issue("Sở Nông nghiệp và Môi trường", rsa_key(), authority(), number=agency().certificate.serial_number)
     assert refused(sign(recipe=CmsRecipe(others=(twin,)))) == "cms.signer_certificate"
+
+
+def test_a_certificate_has_one_encoding() -> None:
+    """RFC 5280, 4.1.1.2: the algorithm stands there twice, once outside of what its issuer signed."""
+    whole = asn1_x509.Certificate.load(agency().der)
+    without_null = written(SEQUENCE, identifier("1.2.840.113549.1.1.11"))
+    other = written(SEQUENCE, whole["tbs_certificate"].dump(), without_null, whole["signature_value"].dump())
+    for profile in (CADES, CMS):
+        assert (
+            refused(sign(recipe=change(certificates=[asn1_x509.Certificate.load(other)])), profile=profile) == "key.certificate"
+        )
 
 
 def test_content_of_another_type_is_refused() -> None:
