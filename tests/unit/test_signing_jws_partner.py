@@ -20,6 +20,7 @@ from signing.rules import Refused
 from signing.trust import NO_TRUST, TrustBase
 from tests import signatures
 from tests.signatures import AT
+from tests.soak import jws as soak
 
 TYP = "lgsp-test+jws"
 PAYLOAD = '{"aud":"HUB","nội dung":"Đã giao"}'.encode()
@@ -421,3 +422,9 @@ def test_an_exception_anywhere_is_not_verified() -> None:
     assert payload is None and report.refusal is not None and report.refusal.rule.code == "check.failed"
     assert check_jws(7, typ=TYP, keys=(), trust=NO_TRUST, at=AT).payload is None  # type: ignore[arg-type]
     assert report.revocation is Revocation.UNKNOWN
+
+
+@pytest.mark.parametrize("seed", [1, 100])
+def test_no_mutant_says_anything_else_than_was_signed(seed: int) -> None:
+    """Characters, parts and headers changed by chance; `python -m tests.soak.jws` goes on for longer."""
+    assert soak.judge(seed, 4_000) == []
