@@ -30,6 +30,7 @@ from lgsp.trust.key_files import KeyFiles, KeysUnusable
 from lgsp.trust.keys import HubKeys
 from lgsp.trust.live import LiveTrust
 from lgsp.trust.places import SNAPSHOT, WANTED
+from lgsp.trust.stamping import Stamper
 from lgsp.trust.store import TrustStore, TrustUnreadable
 from lgsp.trust.tokens import Token
 from lgsp.trust.wanted import WantedFolder
@@ -180,6 +181,13 @@ async def open_keeper(settings: Settings, clock: Callable[[], datetime] = utc_no
     async with Fetcher.open(hosts, timeout_s=settings.revocation_timeout_s) as fetcher:
         own = functools.partial(own_certificates, settings)
         yield Keeper(settings.revocation_path, store, fetcher, rules, clock, random.random, own)
+
+
+@asynccontextmanager
+async def open_stamper(settings: Settings, trust: LiveTrust, clock: Callable[[], datetime] = utc_now) -> AsyncIterator[Stamper]:
+    """Who asks for time-stamps, of nobody but the addresses in the settings."""
+    async with Fetcher.open(None, timeout_s=settings.time_stamp_timeout_s) as fetcher:
+        yield Stamper(fetcher, settings.time_stamp_urls, lambda: trust.current, clock, trust.want)
 
 
 def own_certificates(settings: Settings) -> Iterator[x509.Certificate]:

@@ -18,6 +18,7 @@ from lgsp.commands import (  # noqa: F401 - they add their commands to others
     subscription,
     trust_check,
     trust_evidence,
+    trust_stamp,
 )
 from lgsp.commands.agency import agency
 from lgsp.commands.balance import balance

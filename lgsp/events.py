@@ -261,6 +261,13 @@ _TABLE: tuple[LogEvent, ...] = (
         "certificate",
     ),
     _event(
+        "timestamp.failed",
+        "warning",
+        "a time-stamp authority gave no good time-stamp; the next one is asked",
+        "host code took_ms",
+        "detail",
+    ),
+    _event(
         "revocation.failed",
         "warning",
         "a CRL or OCSP answer could not be had, or was refused; what is known serves on",

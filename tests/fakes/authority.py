@@ -86,7 +86,7 @@ class FakeAuthority:
 
     def _answer(self, path: str, body: bytes, mood: Mood, request: web.Request) -> web.Response:
         at = self.clock() - 9 * DAY if mood == "stale" else self.clock() + 2 * DAY if mood == "from the future" else self.clock()
-        _, kind, name = path.split("/")
+        kind, _, name = path.removeprefix("/").partition("/")
         match kind:
             case "crl":
                 return self._list(name.removesuffix(".crl"), at, mood, request)
