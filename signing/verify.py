@@ -5,22 +5,22 @@ over SignedInfo, and only then canonical forms of what SignedInfo names. So stra
 The document is canonicalised once, from the same tree that is handed on.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from lxml import etree
 
-from signing import xades, xmldsig
+from signing import places, soap, xades, xmldsig
 from signing.algorithms import base64, check_key, digest, verify_value
-from signing.profiles import EXCLUSIVE_C14N, INCLUSIVE_C14N, Profile
+from signing.certificates import signer_of
+from signing.places import Located, Target
+from signing.profiles import EXCLUSIVE_C14N, INCLUSIVE_C14N, SIGNED_PROPERTIES, Profile
 from signing.report import Checked, Integrity, Properties, Refusal, SignatureReport, SignedPart, Signer
 from signing.rules import RULES, Refused
 from signing.trust import Standing, TrustBase
-from signing.xml import canonical, detach, parse
-from signing.xmldsig import Parts, Reference
+from signing.xml import canonical, detach, parse, parse_part
+from signing.xmldsig import Parts, Reference, weak_of
 
 _CANONICALIZATIONS = frozenset({EXCLUSIVE_C14N, INCLUSIVE_C14N})
 _INTEGRITY = {
@@ -28,10 +28,8 @@ _INTEGRITY = {
     "signature.value": Integrity.NOT_INTACT,
     "signature.digest": Integrity.NOT_INTACT,
 }
-_UNREADABLE = (x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
-_BY_ID = "//*[@Id = $id or @ID = $id or @id = $id or @xml:id = $id]"
 _WITH_VALUE = etree.XPath("count(//@*[. = $id])")
-_WITH_ID = etree.XPath(f"count({_BY_ID})")
+_WITH_ID = etree.XPath("count(//@*[. = $id and translate(local-name(), 'ID', 'id') = 'id'])")  # in any namespace: xml:id, wsu:Id
 
 
 @dataclass(slots=True)
@@ -40,7 +38,7 @@ class _Seen:
 
     parts: Parts | None = None
     signers: tuple[Signer, ...] = ()
-    covered: list[SignedPart] = field(default_factory=list)
+    covered: tuple[SignedPart, ...] = ()
     properties: Properties | None = None
 
 
@@ -49,9 +47,9 @@ def check(octets: bytes, profile: Profile, trust: TrustBase, at: datetime) -> Ch
     seen = _Seen()
     try:
         root = parse(octets, profile.caps)
-        _verify(root, profile, at, seen)
+        content = _verify(octets, root, profile, at, seen)
         standing = trust.standing(seen.signers[0], seen.signers[1:], at)
-        return Checked(_report(profile, Integrity.INTACT, seen, standing=standing), root)
+        return Checked(_report(profile, Integrity.INTACT, seen, standing=standing), content)
     except Refused as refused:
         refusal = Refusal(refused.rule, refused.place, refused.detail)
         return Checked(_report(profile, _INTEGRITY.get(refused.rule.code, Integrity.NOT_VERIFIABLE), seen, refusal))
@@ -68,97 +66,99 @@ def _report(
         profile=profile.name,
         integrity=integrity,
         refusal=refusal,
-        covered=tuple(seen.covered),
+        covered=seen.covered,
         canonicalization="" if parts is None else parts.canonicalization,
         method="" if parts is None else parts.method,
         signer=seen.signers[0] if seen.signers else None,
         properties=seen.properties,
         path=None if standing is None else standing.path,
         revocation_check=None if standing is None else standing.revocation,
-        weak=xmldsig.weak_of(parts) if profile.legacy and parts is not None else (),
+        weak=weak_of(parts) if profile.legacy and parts is not None else (),
     )
 
 
-def _verify(root: etree._Element, profile: Profile, at: datetime, seen: _Seen) -> None:
-    """Fills `seen` and leaves `root` without its signature. Raises Refused."""
-    signature = xmldsig.find(root, profile)
-    parts = seen.parts = xmldsig.read(signature, profile)
-    qualified = None if parts.object is None else xades.find(signature, parts.object)
-    document, properties = _by_target(parts.references, root, profile, qualified)
-    seen.signers = tuple([_signer(one) for one in parts.certificates])
+def _verify(octets: bytes, root: etree._Element, profile: Profile, at: datetime, seen: _Seen) -> etree._Element:
+    """Fills `seen`; the element that was verified: `root` without its signature, or the Body of a message. Raises Refused."""
+    located = places.document(root, profile) if profile.soap is None else soap.locate(root, profile.soap, profile)
+    parts = seen.parts = xmldsig.read(located.signature, profile)
+    qualified = xades.find(located.signature, profile)
+    if qualified is not None:
+        located = _with_properties(located, qualified, profile)
+    named = _named(parts.references, located)
+    for reference in parts.references:
+        if reference.uri:
+            _check_unique(octets, root, reference.uri[1:])
+    seen.signers = tuple(map(_signer, parts.certificates or (located.token,)))
     signer = seen.signers[0]
-    verify_value(parts.method, signer.key, parts.value, canonical(parts.signed_info, parts.canonicalization))
-    if qualified is not None and properties is not None:
-        _check_digest(properties, qualified.signed, "signed_properties", seen)
+    verify_value(parts.method, signer.key, parts.value, parts.signed)
+    whole, content = None, root
+    for reference, target in zip(parts.references, named, strict=True):
+        if target.element is root:
+            whole = reference, target  # last, since the signature leaves the document for it
+        elif target.what == soap.BODY:
+            content = parse_part(_check_digest(reference, target, seen), profile.caps)
+        else:
+            _check_digest(reference, target, seen)
+    if qualified is not None:
         seen.properties = xades.read(qualified, signer, profile, at)
-    detach(signature)
-    _check_digest(document, root, "document", seen)
+    if whole is not None:
+        detach(located.signature)
+        _check_digest(*whole, seen)
+    if profile.soap is not None:
+        soap.check_time(located, profile.soap, profile.clock_skew_s, at)
+    return content
 
 
-def _by_target(
-    references: tuple[Reference, ...], root: etree._Element, profile: Profile, qualified: xades.Qualified | None
-) -> tuple[Reference, Reference | None]:
-    """The reference to the document and the one to the signed properties: what they name is known by its place already.
+def _with_properties(located: Located, qualified: xades.Qualified, profile: Profile) -> Located:
+    uri, target = f"#{qualified.id}", Target(xades.SIGNED, qualified.signed, profile.property_transforms, SIGNED_PROPERTIES)
+    return located._replace(targets={**located.targets, uri: target}, required=(*located.required, target))
 
-    Raises Refused `signature.reference*`, `signature.transforms` or `signature.duplicate_id`.
+
+def _named(references: tuple[Reference, ...], located: Located) -> list[Target]:
+    """What each reference names, which is known by its place already: all that has to be signed, and nothing twice.
+
+    Raises Refused `signature.reference*` or `signature.transforms`.
     """
-    by_id = {} if qualified is None else {f"#{qualified.id}": qualified}
-    ours = [one for one in references if one.uri not in by_id]
-    theirs = [one for one in references if one.uri in by_id]
-    if len(ours) != 1 or len(theirs) != len(by_id):
-        raise Refused("signature.references", "SignedInfo", f"{len(ours)} to the document, {len(theirs)} to signed properties")
-    _check_document_reference(ours[0], root, profile)
-    if not theirs:
-        return ours[0], None
-    if theirs[0].type != xades.TYPE:
-        raise Refused("signature.reference_type", "Reference", "not the Type of SignedProperties")
-    if theirs[0].transforms not in profile.property_transforms:
-        raise Refused("signature.transforms", "Reference", " ".join(theirs[0].transforms)[:200])
-    _check_unique(root, theirs[0].uri[1:])
-    return ours[0], theirs[0]
+    named: list[Target] = []
+    for one in references:
+        target = located.targets.get(one.uri)
+        if target is None:
+            raise Refused("signature.reference_target", "Reference", one.uri[:100])
+        if one.type != target.type:
+            raise Refused("signature.reference_type", "Reference", target.what)
+        if one.transforms not in target.transforms:
+            raise Refused("signature.transforms", "Reference", " ".join(one.transforms)[:200])
+        if target in named:
+            raise Refused("signature.references", "SignedInfo", f"{target.what} twice")
+        named.append(target)
+    for target in located.required:
+        if target not in named:
+            raise Refused("signature.references", "SignedInfo", f"{target.what} is not signed")
+    return named
 
 
-def _check_document_reference(reference: Reference, root: etree._Element, profile: Profile) -> None:
-    if reference.type is not None:
-        raise Refused("signature.reference_type", "Reference", reference.type[:100])
-    if reference.uri:
-        if not root.get(profile.root_id) or reference.uri != "#" + root.get(profile.root_id, ""):
-            raise Refused("signature.reference_target", "Reference", "neither the document nor the Id of its root")
-        _check_unique(root, reference.uri[1:])
-    if reference.transforms not in profile.transforms:
-        raise Refused("signature.transforms", "Reference", " ".join(reference.transforms)[:200])
-
-
-def _check_unique(root: etree._Element, name: str) -> None:
-    """Places decide here, but other readers of the document may go by Id."""
+def _check_unique(octets: bytes, root: etree._Element, name: str) -> None:
+    """Places decide here, but other readers of the document may go by Id. Most documents bear the name twice, at the element and
+    in the reference; where it stands more often, or could stand there written in another way, the tree is asked."""
+    if b"&" not in octets and octets.count(name.encode()) == 2:
+        return
     if _WITH_VALUE(root, id=name) != 1 and _WITH_ID(root, id=name) != 1:
         raise Refused("signature.duplicate_id", "", "more than one element has the Id that is signed")
 
 
-def _check_digest(reference: Reference, element: etree._Element, what: str, seen: _Seen) -> None:
-    """Raises Refused `signature.digest`."""
+def _check_digest(reference: Reference, target: Target, seen: _Seen) -> bytes:
+    """The canonical octets of what is signed. Raises Refused `signature.digest`."""
     last = reference.transforms[-1]
-    octets = canonical(element, last if last in _CANONICALIZATIONS else INCLUSIVE_C14N)
+    octets = canonical(target.element, last if last in _CANONICALIZATIONS else INCLUSIVE_C14N, reference.prefixes)
     if digest(reference.digest_method, octets) != reference.digest:
-        raise Refused("signature.digest", what)
-    seen.covered.append(SignedPart(reference.uri, what, reference.digest_method, reference.digest, len(octets)))
+        raise Refused("signature.digest", target.what)
+    seen.covered += (SignedPart(reference.uri, target.what, reference.digest_method, reference.digest, len(octets)),)
+    return octets
 
 
 @lru_cache(maxsize=1024)
-def _signer(text: str) -> Signer:
-    """Facts of a certificate, not a verdict: what is remembered here is the same for everybody. Raises Refused `key.*`.
-
-    All of it is read, since `cryptography` reads most parts only when they are asked for.
-    """
-    der = base64(text, "X509Certificate", "key.certificate")
-    try:
-        certificate = x509.load_der_x509_certificate(der)
-        key = certificate.public_key()
-        _ = (certificate.subject, certificate.issuer, certificate.extensions, certificate.not_valid_before_utc)
-        _ = (certificate.not_valid_after_utc, certificate.serial_number)
-    except UnsupportedAlgorithm as error:
-        raise Refused("key.type", "X509Certificate", type(error).__name__) from None
-    except (ValueError, *_UNREADABLE) as error:
-        raise Refused("key.certificate", "X509Certificate", type(error).__name__) from None
-    check_key(key)
-    return Signer(der, certificate, key)
+def _signer(text: bytes) -> Signer:
+    """By the base64 text as it stands there: reading that again would cost as much as reading the certificate."""
+    signer = signer_of(base64(text, "X509Certificate", "key.certificate"), "X509Certificate")
+    check_key(signer.key)
+    return signer

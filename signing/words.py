@@ -79,6 +79,10 @@ PARTS: Mapping[str, Words] = MappingProxyType(
             "the PDF as it was when signed, not what was added since",
         ),
         "payload": Words("toàn bộ nội dung của JWS", "the whole payload of the JWS"),
+        "soap_body": Words("Body của thông điệp", "the Body of the message"),
+        "soap_timestamp": Words("Timestamp của thông điệp", "the Timestamp of the message"),
+        "soap_token": Words("chứng thư kèm theo thông điệp", "the certificate that came with the message"),
+        "soap_addressing": Words("một khối WS-Addressing của Header", "a WS-Addressing block of the Header"),
         "signed_properties": Words("thuộc tính ký XAdES", "the XAdES signed properties"),
     }
 )

@@ -1,19 +1,19 @@
 """XAdES-B signed properties (EN 319 132-1, clause 5): which certificate the signer committed to, and when it says it signed."""
 
-import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from lxml import etree
 
 from signing.algorithms import base64, digest
-from signing.profiles import DSIG, XADES, Profile
+from signing.profiles import DSIG, XADES, Presence, Profile
 from signing.report import Properties, Signer
 from signing.rules import Refused
+from signing.times import date_time
 from signing.xml import local_name
 
-TYPE = "http://uri.etsi.org/01903#SignedProperties"
-
+SIGNED = "signed_properties"
+_PARTS = 3  # SignedInfo, SignatureValue, KeyInfo
 _QUALIFYING, _SIGNED, _UNSIGNED = (
     f"{{{XADES}}}QualifyingProperties",
     f"{{{XADES}}}SignedProperties",
@@ -36,12 +36,9 @@ _CERT, _CERT_DIGEST = f"{{{XADES}}}Cert", f"{{{XADES}}}CertDigest"
 _SERIAL = {_CERTIFICATE_V1: f"{{{XADES}}}IssuerSerial", _CERTIFICATE_V2: f"{{{XADES}}}IssuerSerialV2"}
 _DIGEST_METHOD, _DIGEST_VALUE = f"{{{DSIG}}}DigestMethod", f"{{{DSIG}}}DigestValue"
 _SERIAL_NUMBER = f"{{{DSIG}}}X509SerialNumber"
-# XML Schema 2, 3.2.7; Python drops what is finer than a microsecond.
-_DATE_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)?", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Qualified:
+class Qualified(NamedTuple):
     """Where the parts stand; their content is read once their digest is verified. `id`: of SignedProperties."""
 
     id: str
@@ -49,8 +46,17 @@ class Qualified:
     unsigned: bool
 
 
-def find(signature: etree._Element, holder: etree._Element) -> Qualified:
-    """`holder`: the only ds:Object of `signature`. Raises Refused `xades.*`."""
+def find(signature: etree._Element, profile: Profile) -> Qualified | None:
+    """In the only ds:Object of `signature`, which is its fourth child. Raises Refused `xades.*` or `signature.shape`."""
+    if len(signature) == _PARTS or profile.properties is Presence.FORBIDDEN:
+        if profile.properties is Presence.REQUIRED:
+            raise Refused("xades.absent", "Signature")
+        if len(signature) > _PARTS:
+            raise Refused("signature.shape", "Signature/Object", "this profile has no Object")
+        return None
+    if len(signature) > _PARTS + 1:
+        raise Refused("signature.shape", "Signature/Object", "more than one")
+    holder = signature[_PARTS]
     if len(holder) != 1 or holder[0].tag != _QUALIFYING:
         raise Refused("xades.absent", "Object")
     qualifying = holder[0]
@@ -67,52 +73,45 @@ def find(signature: etree._Element, holder: etree._Element) -> Qualified:
 
 def read(found: Qualified, signer: Signer, profile: Profile, at: datetime) -> Properties:
     """Raises Refused `xades.*` or `signature.digest_method`."""
-    tags = [one.tag for one in found.signed]
-    if tags not in ([_OF_SIGNATURE], [_OF_SIGNATURE, _OF_DATA]):
+    of_signature, *of_data = found.signed
+    if of_signature.tag != _OF_SIGNATURE or [one.tag for one in of_data] not in ([], [_OF_DATA]):
         raise Refused("xades.shape", "SignedProperties")
-    by_tag = {one.tag: one for one in found.signed[0]}
-    certificates = by_tag.keys() & {_CERTIFICATE_V1, _CERTIFICATE_V2}
-    if len(by_tag) != len(found.signed[0]) or not by_tag.keys() <= {_TIME, *certificates, *_NOT_EVALUATED}:
+    time, certificate, *others = of_signature if len(of_signature) >= 2 else (of_signature, of_signature)
+    if time.tag != _TIME or certificate.tag not in _SERIAL:
+        raise Refused("xades.shape", "SignedSignatureProperties", "SigningTime and SigningCertificate(V2) come first")
+    tags = [one.tag for one in others]
+    if tags and (len(set(tags)) < len(tags) or not _NOT_EVALUATED.issuperset(tags)):
         raise Refused("xades.shape", "SignedSignatureProperties")
-    if len(certificates) != 1 or _TIME not in by_tag:
-        raise Refused("xades.shape", "SignedSignatureProperties", "SigningTime and one SigningCertificate(V2) are mandatory")
-    method = _check_certificate(by_tag[certificates.pop()], signer, profile)
-    skipped = [local_name(one) for one in (*found.signed[0], *found.signed) if one.tag in _NOT_EVALUATED or one.tag == _OF_DATA]
     return Properties(
-        signing_time=_signing_time(by_tag[_TIME], profile, at),
-        certificate_digest_method=method,
-        not_evaluated=(*skipped, *(("UnsignedProperties",) if found.unsigned else ())),
+        signing_time=_signing_time(time, profile, at),
+        certificate_digest_method=_check_certificate(certificate, signer, profile),
+        not_evaluated=(*map(local_name, (*others, *of_data)), *(("UnsignedProperties",) if found.unsigned else ())),
     )
 
 
 def _check_certificate(element: etree._Element, signer: Signer, profile: Profile) -> str:
     """The first Cert is the signer's (5.2.2); the digest method."""
     first = element[0] if len(element) else element
-    parts = list(first)
-    if first.tag != _CERT or [one.tag for one in parts] not in ([_CERT_DIGEST], [_CERT_DIGEST, _SERIAL[element.tag]]):
+    digested, *serial = first if first.tag == _CERT and len(first) else (element,)
+    if digested.tag != _CERT_DIGEST or [one.tag for one in serial] not in ([], [_SERIAL[element.tag]]):
         raise Refused("xades.shape", local_name(element))
-    if [one.tag for one in parts[0]] != [_DIGEST_METHOD, _DIGEST_VALUE]:
+    method, value = digested if len(digested) == 2 else (element, element)
+    if method.tag != _DIGEST_METHOD or value.tag != _DIGEST_VALUE:
         raise Refused("xades.shape", "CertDigest")
-    method = parts[0][0].get("Algorithm", "")
-    if method not in profile.digests:
-        raise Refused("signature.digest_method", "CertDigest", method[:100])
-    if base64(parts[0][1].text, "CertDigest") != digest(method, signer.der):
+    uri = method.get("Algorithm", "")
+    if uri not in profile.digests:
+        raise Refused("signature.digest_method", "CertDigest", uri[:100])
+    if base64(value.text, "CertDigest") != digest(uri, signer.der):
         raise Refused("xades.certificate", "CertDigest")
-    number = parts[1].findtext(_SERIAL_NUMBER) if len(parts) == 2 else None  # V2 is one DER value
+    number = serial[0].findtext(_SERIAL_NUMBER) if serial else None  # V2 is one DER value
     if number is not None and number.strip() != str(signer.certificate.serial_number):
         raise Refused("xades.certificate", "IssuerSerial", "another serial number")
-    return method
+    return uri
 
 
 def _signing_time(element: etree._Element, profile: Profile, at: datetime) -> datetime:
     """As claimed; without a zone when none is given, which is legal and then not compared with anything."""
-    written = _DATE_TIME.fullmatch((element.text or "").strip())
-    if written is None or len(element):
-        raise Refused("xades.signing_time", "SigningTime", "not an xsd:dateTime")
-    try:
-        claimed = datetime.fromisoformat(written[0])
-    except ValueError:
-        raise Refused("xades.signing_time", "SigningTime", "no such time") from None
+    claimed = date_time(element, "xades.signing_time")
     if claimed.tzinfo is not None and claimed > at + timedelta(seconds=profile.clock_skew_s):
         raise Refused("xades.signing_time", "SigningTime", f"{claimed.isoformat()} is after {at.isoformat()}")
     return claimed

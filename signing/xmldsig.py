@@ -1,199 +1,219 @@
-"""Where the signature stands and what it is made of (XMLDSig 1.1, section 4), read strictly by a profile.
+"""Signature (XMLDSig 1.1, section 4), read from its canonical octets.
 
-Nothing is computed here, and nothing is ever looked for by name or by Id in the document: every part is the child of a part that
-is known already.
+Canonical octets spell everything in one way, so the only Signature that is accepted can be written down as a grammar: its parts
+in order, each with the attributes it may have, white space between them and nothing else. A prefix stands for the namespace
+declared at the Signature, since no part may declare another. What is read of SignedInfo is, octet for octet, what is signed.
 """
 
+import re
 from functools import lru_cache
 from typing import NamedTuple
 
 from lxml import etree
 
 from signing.algorithms import DIGEST_OCTETS, base64
-from signing.profiles import LEGACY_SHA1, Presence, Profile
+from signing.profiles import EXCLUSIVE_C14N, LEGACY_SHA1, SIGNED_PROPERTIES, Profile
 from signing.rules import Refused
-from signing.xml import local_name, namespace
-
-_ID, _NONE = frozenset({"Id"}), frozenset[str]()
-_REFERENCE = frozenset({"Id", "URI", "Type"})
+from signing.xml import canonical
 
 
 class Reference(NamedTuple):
-    """`uri`: as written. `digest`: as claimed, of the right length."""
+    """`uri`: as canonical octets have it, that is, escaped. `prefixes`: of the exclusive C14N among the transforms. `digest`: as
+    claimed, of the right length."""
 
     uri: str
     type: str | None
     transforms: tuple[str, ...]
+    prefixes: tuple[str, ...]
     digest_method: str
     digest: bytes
 
 
 class Parts(NamedTuple):
-    """What a signature is made of; each algorithm is one the profile allows. `certificates`: base64, the signer's first."""
+    """What a signature is made of; each algorithm is one the profile allows. `signed`: the octets that `value` is of.
+    `certificates`: base64, the signer's first; none where KeyInfo points to a token."""
 
-    signed_info: etree._Element
+    signed: bytes
     canonicalization: str
     method: str
     references: tuple[Reference, ...]
     value: bytes
-    certificates: tuple[str, ...]
-    object: etree._Element | None
+    certificates: tuple[bytes, ...]
 
 
-class _Tags:
-    """Names of the parts, in the namespace of this signature."""
+class _Row(NamedTuple):
+    """A piece of the grammar, and the rule that is broken where it does not fit."""
 
-    def __init__(self, uri: str) -> None:
-        self.signature = f"{{{uri}}}Signature"
-        self.signed_info = f"{{{uri}}}SignedInfo"
-        self.value = f"{{{uri}}}SignatureValue"
-        self.key_info = f"{{{uri}}}KeyInfo"
-        self.object = f"{{{uri}}}Object"
-        self.canonicalization = f"{{{uri}}}CanonicalizationMethod"
-        self.method = f"{{{uri}}}SignatureMethod"
-        self.reference = f"{{{uri}}}Reference"
-        self.transforms = f"{{{uri}}}Transforms"
-        self.transform = f"{{{uri}}}Transform"
-        self.digest_method = f"{{{uri}}}DigestMethod"
-        self.digest_value = f"{{{uri}}}DigestValue"
-        self.x509_data = f"{{{uri}}}X509Data"
-        self.x509_certificate = f"{{{uri}}}X509Certificate"
+    piece: bytes
+    code: str
+    place: str
+    detail: str = "unexpected, missing or out of order"
 
 
-_tags = lru_cache(maxsize=8)(_Tags)
+_Rows = tuple[_Row, ...]
+_PARAMETERS = "has parameters"
+_LONG = 4096  # octets; longer ones say nothing that could be allowed, and would fill what is remembered
+_PREFIX_LIST = (  # Exclusive C14N, 4: those of other namespaces than their own were declared anew and would not fit
+    rb'(?:<(?:[^\s:<>"=/]+:)?InclusiveNamespaces xmlns(?::[^\s="]+)?="http://www\.w3\.org/2001/10/xml-exc-c14n#" PrefixList="%s">'
+    rb"</(?:[^\s:<>]+:)?InclusiveNamespaces>[ \t\n]*)?"
+)
 
-
-def find(root: etree._Element, profile: Profile) -> etree._Element:
-    """The only signature of the document, at the only place where it may stand; one walk over the document, in C.
-
-    Raises Refused `xml.comment_or_instruction`, `signature.absent`, `signature.several` or `signature.misplaced`.
-    """
-    signatures: list[etree._Element] = []
-    for one in root.iter(etree.Comment, etree.PI, "{*}Signature"):
-        if not isinstance(one.tag, str):
-            raise Refused("xml.comment_or_instruction", "/")
-        if namespace(one) in profile.signature_namespaces:
-            signatures.append(one)
-    if not signatures:
-        raise Refused("signature.absent", "/")
-    if len(signatures) > 1:
-        raise Refused("signature.several", "/", f"{len(signatures)} signatures")
-    for steps in profile.places:
-        parent = _descend(root, steps, profile)
-        if parent is not None and len(parent) and parent[-1] is signatures[0]:
-            return signatures[0]
-    raise Refused("signature.misplaced", "Signature")
-
-
-def _descend(root: etree._Element, steps: tuple[str, ...], profile: Profile) -> etree._Element | None:
-    """None where the root is another one, or a step is missing or ambiguous."""
-    if profile.roots and not (local_name(root) in profile.roots and namespace(root) in profile.namespaces):
-        return None
-    element = root
-    for step in steps:
-        found = [one for one in element if local_name(one) == step and namespace(one) in profile.namespaces]
-        if len(found) != 1:
-            return None
-        element = found[0]
-    return element
+_BEGINNING: _Rows = (
+    _Row(rb'<(?P<prefix>(?:([^\s:<>"=/]+):)?)Signature( xmlns(?(2):\2)="[^"]*")(?: Id="[^"]*")?>[ \t\n]*',
+         "signature.shape", "Signature"),
+    _Row(rb'<~SignedInfo(?P<named>)(?: Id="[^"]*")?>[ \t\n]*', "signature.shape", "SignedInfo"),
+    _Row(rb'<~CanonicalizationMethod Algorithm="([^"]*)">', "signature.shape", "CanonicalizationMethod"),
+    _Row(rb"[ \t\n]*" + _PREFIX_LIST % b'([^"]*)' + rb"</~CanonicalizationMethod>", "signature.canonicalization",
+         "CanonicalizationMethod", _PARAMETERS),
+    _Row(rb'[ \t\n]*<~SignatureMethod Algorithm="([^"]*)">', "signature.shape", "SignatureMethod"),
+    _Row(rb"[ \t\n]*</~SignatureMethod>[ \t\n]*", "signature.method", "SignatureMethod", _PARAMETERS),
+)  # fmt: skip
+_REFERENCE: _Rows = (
+    _Row(rb'<~Reference(?: Id="[^"]*")?(?: Type="([^"]*)")?', "signature.shape", "Reference"),
+    _Row(rb' URI="([^"]*)"', "signature.reference_target", "Reference", "no URI"),
+    _Row(rb">[ \t\n]*<~Transforms>[ \t\n]*", "signature.shape", "Transforms"),
+    _Row(rb'((?:<~Transform Algorithm="[^"]*">[ \t\n]*' + _PREFIX_LIST % b'[^"]*' + rb"</~Transform>[ \t\n]*)*)</~Transforms>",
+         "signature.transforms", "Transform", _PARAMETERS),
+    _Row(rb'[ \t\n]*<~DigestMethod Algorithm="([^"]*)">', "signature.shape", "DigestMethod"),
+    _Row(rb"[ \t\n]*</~DigestMethod>", "signature.digest_method", "DigestMethod", _PARAMETERS),
+    _Row(rb"[ \t\n]*<~DigestValue>([^<]*)</~DigestValue>", "signature.shape", "DigestValue"),
+    _Row(rb"[ \t\n]*</~Reference>[ \t\n]*", "signature.shape", "Reference"),
+)  # fmt: skip
+_GROUPS = 5  # of one reference
+_HINT = (
+    rb"<~X509SubjectName>[^<]*</~X509SubjectName>[ \t\n]*"
+    rb"|<~X509IssuerSerial>[ \t\n]*<~X509IssuerName>[^<]*</~X509IssuerName>[ \t\n]*"
+    rb"<~X509SerialNumber>[^<]*</~X509SerialNumber>[ \t\n]*</~X509IssuerSerial>[ \t\n]*"
+)
+_VALUE: _Rows = (
+    _Row(rb"</~SignedInfo>(?P<end>)[ \t\n]*", "signature.shape", "SignedInfo"),
+    _Row(rb'<~SignatureValue(?: Id="[^"]*")?>([^<]*)</~SignatureValue>[ \t\n]*', "signature.shape", "SignatureValue"),
+)
+_X509_DATA: _Rows = (
+    _Row(rb'<~KeyInfo(?: Id="[^"]*")?>[ \t\n]*<~X509Data>[ \t\n]*', "key.info", "KeyInfo", "not one X509Data"),
+    _Row(rb"((?:" + _HINT + rb")*)<~X509Certificate>([^<]*)</~X509Certificate>[ \t\n]*",
+         "key.info", "X509Data", "no certificate"),
+    _Row(rb"((?:" + _HINT + rb"|<~X509Certificate>[^<]*</~X509Certificate>[ \t\n]*)*)</~X509Data>", "key.info", "X509Data"),
+    _Row(rb"[ \t\n]*</~KeyInfo>[ \t\n]*", "key.info", "KeyInfo", "not one X509Data"),
+)  # fmt: skip
+_TOKEN: _Rows = (_Row(rb'<~KeyInfo(?: Id="[^"]*")?>()()().*</~KeyInfo>[ \t\n]*', "key.info", "KeyInfo"),)  # read in the tree
+_END: _Rows = (_Row(rb'(?:<~Object(?: Id="[^"]*")?>.*</~Object>[ \t\n]*)?</~Signature>\Z', "signature.shape", "Signature"),)
 
 
 def read(signature: etree._Element, profile: Profile) -> Parts:
-    """Raises Refused `signature.*` or `key.info`."""
-    tags = _tags(namespace(signature) or "")
-    children = list(signature)
-    if not 3 <= len(children) <= 4:
-        raise Refused("signature.shape", "Signature", f"{len(children)} children")
-    _require(signature, tags.signature, _ID)
-    signed_info, value, key_info, *objects = children
-    _require(signed_info, tags.signed_info, _ID)
-    _require_text(value, tags.value, _ID)
-    _require(key_info, tags.key_info, _ID)
-    if objects:
-        _require(objects[0], tags.object, _ID)
-    _check_presence(bool(objects), profile)
-    parts = list(signed_info)
-    if len(parts) != 3 + len(objects):
-        raise Refused("signature.references", "SignedInfo", f"{len(parts) - 2} references")
-    return Parts(
-        signed_info=signed_info,
-        canonicalization=_allowed(parts[0], tags.canonicalization, profile.canonicalizations, "signature.canonicalization"),
-        method=_allowed(parts[1], tags.method, profile.methods, "signature.method"),
-        references=tuple([_reference(one, tags, profile) for one in parts[2:]]),
-        value=base64(value.text, "SignatureValue"),
-        certificates=_certificates(key_info, tags, profile),
-        object=objects[0] if objects else None,
-    )
+    """Raises Refused `signature.*` or `key.info`. An Object is read elsewhere; how many there are is seen there."""
+    octets = canonical(signature, EXCLUSIVE_C14N)
+    count = len(signature[0]) - 2 if len(signature) else 0
+    if not 1 <= count <= profile.caps.references:
+        raise Refused("signature.references", "SignedInfo", f"{count} references")
+    token = profile.soap is not None
+    found = _grammar(count, token).fullmatch(octets)
+    if found is None:
+        raise _refused(octets, _rows(count, token))
+    prefix, _, declared, _, canonicalization, listed, method, *each, _, value, hints, certificate, others = found.groups()
+    how, prefixes, by = _methods(declared, canonicalization, listed, method, profile)
+    if how == EXCLUSIVE_C14N and not prefixes:  # the same octets, but for the declaration that the part inherits
+        signed = b"".join((b"<", prefix, b"SignedInfo", declared, octets[found.end("named") : found.start("end")]))
+    else:
+        signed = canonical(signature[0], how, prefixes)
+    references = []
+    for at in range(0, len(each), _GROUPS):
+        references.append(_reference(profile, *each[at : at + _GROUPS]))
+    certificates = () if token else _certificates(certificate, hints, others, profile)
+    return Parts(signed, how, by, tuple(references), base64(value, "SignatureValue"), certificates)
 
 
-def _check_presence(present: bool, profile: Profile) -> None:
-    if present and profile.properties is Presence.FORBIDDEN:
-        raise Refused("signature.shape", "Signature/Object", "this profile has no Object")
-    if not present and profile.properties is Presence.REQUIRED:
-        raise Refused("xades.absent", "Signature")
+@lru_cache(maxsize=32)
+def _grammar(references: int, token: bool) -> re.Pattern[bytes]:
+    return _pattern(_rows(references, token=token))
 
 
-def _reference(element: etree._Element, tags: _Tags, profile: Profile) -> Reference:
-    _require(element, tags.reference, _REFERENCE)
-    uri, parts = element.get("URI"), list(element)
-    if uri is None:
-        raise Refused("signature.reference_target", "Reference", "no URI")
-    if len(parts) != 3:
-        raise Refused("signature.shape", "Reference", f"{len(parts)} children")
-    transforms, method, value = parts
-    _require(transforms, tags.transforms, _NONE)
-    _require_text(value, tags.digest_value, _NONE)
-    digest_method = _allowed(method, tags.digest_method, profile.digests, "signature.digest_method")
-    digest = base64(value.text, "DigestValue")
-    if len(digest) != DIGEST_OCTETS[digest_method]:
-        raise Refused("signature.base64", "DigestValue", f"{len(digest)} octets")
-    names = tuple([_algorithm(one, tags.transform, "signature.transforms") for one in transforms])
-    return Reference(uri, element.get("Type"), names, digest_method, digest)
+def _rows(references: int, token: bool) -> _Rows:
+    return (*_BEGINNING, *_REFERENCE * references, *_VALUE, *(_TOKEN if token else _X509_DATA), *_END)
 
 
-def _certificates(key_info: etree._Element, tags: _Tags, profile: Profile) -> tuple[str, ...]:
+def _pattern(rows: _Rows) -> re.Pattern[bytes]:
+    """ "~" stands for the prefix."""
+    return re.compile(b"".join(row.piece for row in rows).replace(b"~", b"(?P=prefix)"), re.DOTALL)
+
+
+def _refused(octets: bytes, rows: _Rows) -> Refused:
+    """By the rule of the first piece that does not fit."""
+    row = next(row for end, row in enumerate(rows, 1) if _pattern(rows[:end]).match(octets) is None)
+    return Refused(row.code, row.place, row.detail)
+
+
+@lru_cache(maxsize=256)
+def _methods(
+    declared: bytes, canonicalization: bytes, listed: bytes | None, method: bytes, profile: Profile
+) -> tuple[str, tuple[str, ...], str]:
+    """Canonicalization, with prefixes, and signature method, which the profile allows."""
+    if declared.split(b'"')[1].decode() not in profile.signature_namespaces or len(declared) > _LONG:
+        raise Refused("signature.shape", "Signature", "another namespace")
+    how = _allowed(canonicalization, profile.canonicalizations, "signature.canonicalization", "CanonicalizationMethod")
+    lists = [] if listed is None else [listed]
+    if lists and (how != EXCLUSIVE_C14N or len(lists[0]) > _LONG):
+        raise Refused("signature.canonicalization", "CanonicalizationMethod", _PARAMETERS)
+    prefixes = _prefixes(lists, profile, "signature.canonicalization")
+    return how, prefixes, _allowed(method, profile.methods, "signature.method", "SignatureMethod")
+
+
+def _prefixes(lists: list[bytes], profile: Profile, code: str) -> tuple[str, ...]:
+    """Of InclusiveNamespaces. The default namespace cannot be named: lxml would pass over it."""
+    prefixes = tuple(b" ".join(lists).decode().split())
+    if lists and (not profile.prefix_lists or len(prefixes) > profile.caps.namespaces or "#default" in prefixes):
+        raise Refused(code, "InclusiveNamespaces", " ".join(prefixes)[:100])
+    return prefixes
+
+
+def _reference(
+    profile: Profile, type_: bytes | None, uri: bytes, transforms: bytes, digest_method: bytes, digest: bytes
+) -> Reference:
+    kind, names, prefixes, method, size = _kind(type_, transforms, digest_method, profile)
+    octets = base64(digest, "DigestValue")
+    if len(octets) != size:
+        raise Refused("signature.base64", "DigestValue", f"{len(octets)} octets")
+    return Reference(uri.decode(), kind, names, prefixes, method, octets)
+
+
+@lru_cache(maxsize=256)
+def _kind(
+    type_: bytes | None, transforms: bytes, digest_method: bytes, profile: Profile
+) -> tuple[str | None, tuple[str, ...], tuple[str, ...], str, int]:
+    """Type, transforms, prefixes and digest method of a reference, each of which the profile allows for one target or another,
+    and how many octets its digest has."""
+    kind = None if type_ is None else type_.decode()
+    if kind not in (None, SIGNED_PROPERTIES):
+        raise Refused("signature.reference_type", "Reference", str(kind)[:100])
+    names = tuple([one.decode() for one in re.findall(rb'Transform Algorithm="([^"]*)"', transforms)])
+    lists = re.findall(rb' PrefixList="([^"]*)"', transforms)
+    last = transforms.rpartition(b"Transform Algorithm=")[2]
+    strange = lists and (names[-1] != EXCLUSIVE_C14N or last.count(b" PrefixList=") != len(lists))
+    if names not in profile.transforms | profile.property_transforms or strange or len(transforms) > _LONG:
+        raise Refused("signature.transforms", "Reference", " ".join(names)[:200])
+    prefixes = _prefixes(lists, profile, "signature.transforms")
+    method = _allowed(digest_method, profile.digests, "signature.digest_method", "DigestMethod")
+    return kind, names, prefixes, method, DIGEST_OCTETS[method]
+
+
+def _certificates(first: bytes, hints: bytes, others: bytes, profile: Profile) -> tuple[bytes, ...]:
     """XMLDSig does not say which certificate is the signer's; here it is the first."""
-    if len(key_info) != 1 or key_info[0].tag != tags.x509_data or key_info[0].keys():
-        raise Refused("key.info", "KeyInfo", "not exactly one X509Data")
-    found: list[str] = []
-    for one in key_info[0]:
-        if one.tag == tags.x509_certificate:
-            if len(one) or one.keys():
-                raise Refused("key.info", "X509Certificate")
-            found.append(one.text or "")
-        elif local_name(one) not in profile.key_hints:
-            raise Refused("key.info", "X509Data", local_name(one)[:40])
-    if not 1 <= len(found) <= profile.caps.certificates or max(map(len, found)) > profile.caps.certificate_chars:
+    if not hints and not others and len(first) <= profile.caps.certificate_chars:
+        return (first,)
+    found = (first, *[one.partition(b"<")[0] for one in re.split(rb"<[^/:>]*:?X509Certificate>", others)[1:]])
+    for hint in re.findall(rb"<(?:[^/:>]+:)?(X509SubjectName|X509IssuerSerial)>", hints + others):
+        if hint.decode() not in profile.key_hints:
+            raise Refused("key.info", "X509Data", hint.decode())
+    if len(found) > profile.caps.certificates or max(map(len, found)) > profile.caps.certificate_chars:
         raise Refused("key.info", "X509Data", f"{len(found)} certificates, or one too long")
-    return tuple(found)
-
-
-def _require(element: etree._Element, tag: str, attributes: frozenset[str]) -> None:
-    if element.tag != tag or not attributes.issuperset(element.keys()):
-        raise Refused("signature.shape", local_name(element)[:40], f"expected {tag.rpartition('}')[2]}")
-
-
-def _require_text(element: etree._Element, tag: str, attributes: frozenset[str]) -> None:
-    _require(element, tag, attributes)
-    if len(element):
-        raise Refused("signature.shape", tag.rpartition("}")[2], "holds elements")
-
-
-def _algorithm(element: etree._Element, tag: str, code: str) -> str:
-    """A method without parameters: InclusiveNamespaces, HMACOutputLength, XPath and the like are refused, not ignored."""
-    attributes = element.items()
-    if element.tag != tag or len(attributes) != 1 or attributes[0][0] != "Algorithm":
-        raise Refused("signature.shape", local_name(element)[:40], f"expected {tag.rpartition('}')[2]}")
-    if len(element) or (element.text or "").strip():
-        raise Refused(code, tag.rpartition("}")[2], "has parameters")
-    return str(attributes[0][1])
-
-
-def _allowed(element: etree._Element, tag: str, allowed: frozenset[str], code: str) -> str:
-    found = _algorithm(element, tag, code)
-    if found not in allowed:
-        raise Refused(code, tag.rpartition("}")[2], found[:100])
     return found
+
+
+def _allowed(found: bytes, allowed: frozenset[str], code: str, place: str) -> str:
+    name = found.decode()
+    if name not in allowed:
+        raise Refused(code, place, name[:100])
+    return name
 
 
 def weak_of(parts: Parts) -> tuple[str, ...]:

@@ -22,8 +22,7 @@ from cryptography.x509.oid import NameOID, ObjectIdentifier
 from lxml import etree
 
 from signing.paths import Anchors
-from signing.profiles import DSIG, EXCLUSIVE_C14N, INCLUSIVE_C14N, XADES
-from signing.xades import TYPE
+from signing.profiles import DSIG, EXCLUSIVE_C14N, INCLUSIVE_C14N, SIGNED_PROPERTIES, XADES
 
 AT = datetime(2026, 11, 18, 8, tzinfo=UTC)
 SIGNED_AT = "2026-11-18T07:59:00Z"
@@ -182,7 +181,7 @@ def _reference(parent: etree._Element, uri: str, transforms: Sequence[str], dige
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How xmlsec shall sign. `header`: put it into the edXML header."""
+    """How xmlsec shall sign. `header`: put it into the edXML header; `block`: into that of SOAP."""
 
     method: str = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
     digest: str = "http://www.w3.org/2001/04/xmlenc#sha256"
@@ -191,14 +190,16 @@ class Recipe:
     xades: bool = False
     uri: str = ""
     header: bool = False
+    block: bool = False
     prefix: str | None = "ds"
-    property_type: str | None = TYPE
+    property_type: str | None = SIGNED_PROPERTIES
     property_transforms: tuple[str, ...] = (EXCLUSIVE_C14N,)
     signing_time: str = SIGNED_AT
     committed_to: bytes | None = None  # DER of another certificate than the signer's
 
 
 PLAIN, WITH_XADES = Recipe(), Recipe(xades=True)
+EDOC_RECIPE = Recipe(block=True, canonicalization=INCLUSIVE_C14N, transforms=(f"{DSIG}enveloped-signature",))
 EDXML_RECIPE = Recipe(header=True, canonicalization=INCLUSIVE_C14N, transforms=(f"{DSIG}enveloped-signature",))
 
 
@@ -207,7 +208,7 @@ def by_xmlsec(octets: bytes, signer: Holder, recipe: Recipe = PLAIN, others: Seq
     root = etree.fromstring(octets)
     if recipe.uri:
         root.set("Id", recipe.uri[1:])
-    parent = root[0][0] if recipe.header else root
+    parent = root[0][0] if recipe.header else root[0] if recipe.block else root
     signature = template(recipe, signer, others)
     parent.append(signature)
     xmlsec.tree.add_ids(root, ["Id"])

@@ -16,10 +16,14 @@ if TYPE_CHECKING:
     from signing.report import SignatureReport
     from signing.trust import TrustBase
 
-NAMES = ("envelope", "envelope-xades", "edxml", "edxml-legacy", "cades", "cms", "cms-legacy", "pdf", "jws")
+NAMES = (
+    "envelope", "envelope-xades", "edxml", "edxml-legacy", "edoc-soap", "soap", "soap-untimed",
+    "cades", "cms", "cms-legacy", "pdf", "jws",
+)  # fmt: skip
 _CMS = frozenset({"cades", "cms", "cms-legacy"})
 _PEM = re.compile(rb"\s*-----BEGIN (CMS|PKCS7|PKCS #7 SIGNED DATA)-----([A-Za-z0-9+/=\s]+)-----END \1-----\s*")
 _JWS = re.compile(rb"\s*[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]+\s*")
+_SOAP = (b"http://schemas.xmlsoap.org/soap/envelope/", b"http://www.w3.org/2003/05/soap-envelope")
 _BOUND = bytes.fromhex("060b2a864886f70d010910022f")  # signing-certificate-v2
 
 
@@ -47,6 +51,10 @@ def _guess(octets: bytes) -> str:
         return "cades" if _BOUND in _der(octets) else "cms"
     if _JWS.fullmatch(octets):
         return "jws"
+    if b"BinarySecurityToken" in octets:
+        return "soap" if b"Timestamp>" in octets else "soap-untimed"
+    if any(one in octets[:4096] for one in _SOAP):
+        return "edoc-soap"
     if b"edXMLHeader" in octets:
         return "edxml"
     return "envelope-xades" if b"QualifyingProperties" in octets else "envelope"

@@ -94,4 +94,18 @@ ROWS: Rows = (
     ("xades.signing_time",
      "Thời điểm ký không hợp lệ hoặc ở tương lai", "The signing time is malformed or lies in the future",
      "Đồng bộ đồng hồ máy ký (NTP) rồi ký lại.", "Synchronise the signer's clock (NTP) and sign again."),
+    # --- messages (WS-Security) ------------------------------------------------------------
+    ("soap.envelope",
+     "Không phải thông điệp SOAP gồm đúng một Header và một Body", "Not a SOAP message of one Header and one Body",
+     "Gửi Envelope SOAP 1.1 hoặc 1.2 với đúng một Header và một Body, theo thứ tự đó.",
+     "Send an Envelope of SOAP 1.1 or 1.2 with one Header and one Body, in this order."),
+    ("soap.security",
+     "Khối Security có thành phần lạ hoặc dành cho nút khác", "The Security block holds something else, or is for another node",
+     "Đặt đúng một BinarySecurityToken, một Signature và một Timestamp trong khối Security, không có actor hay role.",
+     "Put one BinarySecurityToken, one Signature and one Timestamp into the Security block, without actor or role."),
+    ("soap.timestamp",
+     "Dấu thời gian (Timestamp) của thông điệp thiếu, quá hạn hoặc ở tương lai",
+     "The message's Timestamp is missing, expired or in the future",
+     "Đồng bộ đồng hồ máy gửi (NTP), gửi ngay sau khi ký, với Created theo giờ UTC.",
+     "Synchronise the sender's clock (NTP), send right after signing, with Created in UTC."),
 )  # fmt: skip

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
-from signing.profiles import EDXML, ENVELOPE, ENVELOPE_XADES, Profile
+from signing.profiles import E_DOC_SOAP, EDXML, ENVELOPE, ENVELOPE_XADES, SOAP, SOAP_UNTIMED, Profile
 from signing.report import Integrity, Verdict
 from signing.trust import TrustBase
 from signing.verify import check
 from tests.mutants import mutants
-from tests.signatures import AT, EDXML_RECIPE, WITH_XADES, Recipe, agency, authority, by_xmlsec, case_file, packet
+from tests.signatures import AT, EDOC_RECIPE, EDXML_RECIPE, WITH_XADES, Recipe, agency, authority, by_xmlsec, case_file, packet
+from tests.soap import Message, by_xmlsec_soap, edoc_message
 
 _TRUST = TrustBase(documents=authority().anchors())
 
@@ -55,6 +56,9 @@ BASES = (
     Base("XMLDSig, by Id", by_xmlsec(case_file(), agency(), Recipe(uri="#doc-1")), ENVELOPE),
     Base("XAdES-B", by_xmlsec(case_file(), agency(), WITH_XADES), ENVELOPE_XADES),
     Base("edXML", by_xmlsec(packet(), agency(), EDXML_RECIPE), EDXML),
+    Base("e-doc", by_xmlsec(edoc_message(), agency(), EDOC_RECIPE), E_DOC_SOAP),
+    Base("WS-Security", by_xmlsec_soap(agency()), SOAP),
+    Base("WS-Security, prefixes listed", by_xmlsec_soap(agency(), Message(prefixes="S xsd")), SOAP_UNTIMED),
 )
 
 

@@ -140,7 +140,7 @@ def look(files: Path, name: str, *more: str) -> Result:
         ("plain.p7s", True, "cms/1"),
         ("one.pdf", False, "pades/1"),
         ("statement.jws", False, "jws"),
-        ("plain.xml", False, "envelope/1"),
+        ("plain.xml", False, "envelope/2"),
     ],
 )
 def test_the_kind_of_file_is_found_by_its_octets(files: Path, name: str, content: bool, profile: str) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from signing import verify
+from signing import verify, xmldsig
 from signing.profiles import EDXML, ENVELOPE, ENVELOPE_XADES, Profile
 from signing.report import Checked, Integrity, Verdict
 from signing.trust import TrustBase
@@ -92,19 +92,25 @@ STRICTER = {
     "xades.absent": "others do not read XAdES properties",
     "xades.shape": "as above",
     "xades.certificate": "as above",
+    "soap.envelope": "others take what has the Id, wherever it stands",
+    "soap.security": "as above",
+    "soap.timestamp": "others do not look at the time",
+    "signature.references": "others do not ask which parts are signed",
 }
 
 
 @pytest.mark.parametrize("base", BASES, ids=lambda one: one.name)
 def test_xmlsec_and_signxml_disagree_for_reasons_known(base: Base) -> None:
     """They refuse nothing that we accept; where they accept what we refuse, the rule and its reason stand above."""
-    intact, references = 0, 2 if base.profile is ENVELOPE_XADES else 1
+    intact, references = 0, base.octets.count(b"<ds:Reference ")
+    able = b"PrefixList" not in base.octets  # signxml forgets prefixes that are listed and declared further out
+    assert signxml_says(base.octets, agency(), references)
     for mutant in mutants(base.octets, seed=7, count=400):
         report = look(mutant, base.profile).report
         others = (xmlsec_says(mutant, agency()), signxml_says(mutant, agency(), references))
         if report.integrity is Integrity.INTACT:
             intact += 1
-            assert others == (True, True), mutant
+            assert others[0] and (others[1] or not able), mutant
         elif any(others):
             assert report.refusal is not None
             assert report.refusal.rule.code in STRICTER, (report.refusal, mutant)
@@ -114,9 +120,9 @@ def test_xmlsec_and_signxml_disagree_for_reasons_known(base: Base) -> None:
 def _counting(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the dear steps that were taken."""
     taken: list[str] = []
-    for name in ("canonical", "verify_value"):
-        real = getattr(verify, name)
-        monkeypatch.setattr(verify, name, lambda *args, _real=real, _name=name: (taken.append(_name), _real(*args))[1])
+    for module, name in ((xmldsig, "canonical"), (verify, "verify_value"), (verify, "canonical")):
+        real = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *args, _real=real, _name=name: (taken.append(_name), _real(*args))[1])
     return taken
 
 
@@ -142,7 +148,7 @@ BOMBS = {
         "xml.too_many_namespaces",
     ),
     "namespaces on many levels": (
-        _within(PLAIN_DOCUMENT, b"".join(b'<n%d:x xmlns:n%d="urn:%d">' % (n, n, n) for n in range(200)) + b"</x>" * 200),
+        _within(PLAIN_DOCUMENT, b"".join(b'<n%d:x xmlns:n%d="urn:%d">' % (n, n, n) for n in range(200)) + b" " * 16_384),
         "xml.too_many_namespaces",
     ),
     "elements": (_within(PLAIN_DOCUMENT, b"<x/>" * 250_000), "xml.too_many_elements"),
@@ -171,7 +177,7 @@ def test_octets_are_capped_before_they_are_parsed(monkeypatch: pytest.MonkeyPatc
 
 
 def test_an_unsigned_stranger_costs_no_canonical_form_of_the_document(monkeypatch: pytest.MonkeyPatch) -> None:
-    """SignedInfo alone is canonicalised before the signature over it is known to fit."""
+    """The signature alone is canonicalised before the signature over it is known to fit."""
     taken = _counting(monkeypatch)
     forged = PLAIN_DOCUMENT.replace(b"<ds:DigestValue>", b"<ds:DigestValue> ", 1)
     assert look(forged).report.integrity is Integrity.NOT_INTACT

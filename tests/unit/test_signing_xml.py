@@ -194,7 +194,13 @@ DIGEST = 'DigestMethod Algorithm="'
 MORE = "</ds:Transforms>"
 SHAPES: dict[str, tuple[str, str, str]] = {
     "an unknown child": ("</ds:KeyInfo>", "</ds:KeyInfo><ds:Object/>", "signature.shape"),
-    "two KeyInfo": ("<ds:KeyInfo>", "<ds:KeyInfo/><ds:KeyInfo>", "signature.shape"),
+    "two KeyInfo": ("</ds:KeyInfo>", "</ds:KeyInfo><ds:KeyInfo/>", "signature.shape"),
+    "an empty KeyInfo before it": ("<ds:KeyInfo>", "<ds:KeyInfo/><ds:KeyInfo>", "key.info"),
+    "a declaration inside": ("<ds:SignatureMethod", '<ds:SignatureMethod xmlns:x="urn:x" x:y=""', "signature.shape"),
+    "text between the parts": ("</ds:SignedInfo>", "</ds:SignedInfo>x", "signature.shape"),
+    "text in SignedInfo": ("<ds:SignedInfo>", "<ds:SignedInfo>x", "signature.shape"),
+    "two SignedInfo": ("</ds:SignedInfo>", "</ds:SignedInfo><ds:SignedInfo/>", "signature.shape"),
+    "two SignatureValues": ("</ds:SignatureValue>", "</ds:SignatureValue><ds:SignatureValue/>", "key.info"),
     "an attribute of its own": ("<ds:SignedInfo>", '<ds:SignedInfo class="x">', "signature.shape"),
     "C14N with comments": (f'{OF_INFO}"{C14N}', f'{OF_INFO}"{C14N}WithComments', "signature.canonicalization"),
     "inclusive C14N in an envelope": (f'{OF_INFO}"{C14N}', f'{OF_INFO}"{INCLUSIVE_C14N}', "signature.canonicalization"),
@@ -214,7 +220,7 @@ SHAPES: dict[str, tuple[str, str, str]] = {
     "enveloped alone": (SECOND, "", "signature.transforms"),
     "one transform too many": (MORE, f'<ds:Transform Algorithm="{DSIG}base64"/>{MORE}', "signature.transforms"),
     "InclusiveNamespaces": (SECOND, f"{SECOND[:-2]}>{PREFIXES}</ds:Transform>", "signature.transforms"),
-    "a second reference": ("</ds:SignedInfo>", '<ds:Reference URI=""/></ds:SignedInfo>', "signature.references"),
+    "a second reference that is empty": ("</ds:SignedInfo>", '<ds:Reference URI=""/></ds:SignedInfo>', "signature.shape"),
     "KeyValue": ("<ds:X509Data>", "<ds:KeyValue/><ds:X509Data>", "key.info"),
     "KeyName": ("<ds:X509Data>", "<ds:KeyName>x</ds:KeyName><ds:X509Data>", "key.info"),
     "RetrievalMethod": ("<ds:X509Data>", '<ds:RetrievalMethod URI="http://x"/><ds:X509Data>', "key.info"),
@@ -242,6 +248,14 @@ def test_what_the_profile_does_not_name_is_refused_by_its_rule(name: str) -> Non
     old, new, code = SHAPES[name]
     octets = by_xmlsec(case_file(), agency())
     assert refused(changed(octets, old, new)) == code
+
+
+def test_a_document_is_not_signed_twice_by_one_signature() -> None:
+    """A second reference to the same content, or too many of them, is not what the profile names."""
+    octets = by_xmlsec(case_file(), agency())
+    reference = octets[octets.index(b"<ds:Reference") : octets.index(b"</ds:SignedInfo>")].decode()
+    assert refused(changed(octets, "</ds:SignedInfo>", f"{reference}</ds:SignedInfo>")) == "signature.references"
+    assert refused(changed(octets, "</ds:SignedInfo>", f"{reference * 1000}</ds:SignedInfo>")) == "signature.references"
 
 
 def test_a_signature_under_the_root_of_another_document_is_misplaced() -> None:
@@ -272,7 +286,7 @@ def test_xades_properties_bind_certificate_and_time(recipe: Recipe, code: str) -
     ("old", "new", "code"),
     [
         ('Target="#sig-1"', 'Target="#sig-2"', "xades.shape"),
-        ('<xades:SignedProperties Id="sp-1">', '<xades:SignedProperties Id="sp-2">', "signature.references"),
+        ('<xades:SignedProperties Id="sp-1">', '<xades:SignedProperties Id="sp-2">', "signature.reference_target"),
         (SIGNED_AT, "2026-11-18T06:00:00Z", "signature.digest"),
         ("<applicant>", '<applicant Id="sp-1">', "signature.duplicate_id"),
         ("</xades:QualifyingProperties>", "<x/></xades:QualifyingProperties>", "xades.shape"),
@@ -417,7 +431,7 @@ def test_an_exception_anywhere_means_not_verified(monkeypatch: pytest.MonkeyPatc
     def broken(*_: object) -> object:
         raise KeyError("x")
 
-    monkeypatch.setattr("signing.verify.xmldsig.find", broken)
+    monkeypatch.setattr("signing.verify.places.document", broken)
     assert refused(by_xmlsec(case_file(), agency())) == "check.failed"
     monkeypatch.undo()
     monkeypatch.setattr(x509, "load_der_x509_certificate", broken)
