@@ -69,7 +69,7 @@ class LocalKey:
                 return self.key.sign(octets, padding.PKCS1v15(), hashes.SHA256())
             case ec.EllipticCurvePrivateKey():
                 digest = hashes.SHA256() if self.algorithm is Algorithm.ECDSA_P256_SHA256 else hashes.SHA384()
-                return self.key.sign(octets, ec.ECDSA(digest))
+                return self.key.sign(octets, ec.ECDSA(digest, deterministic_signing=True))
             case _:
                 return self.key.sign(octets)
 

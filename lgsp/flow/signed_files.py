@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import mmap
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +19,7 @@ from signing.trust import TrustBase
 
 _AT_ONCE = 2  # CMS files in memory
 _MARK = b"/ByteRange"  # stands in clear in every signed PDF: it names offsets in the file (ISO 32000-2, 12.8.1)
+_PIECE_BYTES = 2**20
 _HASHES = {SHA256: "sha256", SHA384: "sha384", SHA512: "sha512"}
 
 CheckPdf = Callable[[Path, TrustBase, datetime], Awaitable[Sequence[SignatureReport]]]
@@ -74,8 +74,10 @@ class FileChecks:
 
 
 def _bears_signature(path: Path) -> bool:
+    before = b""
     with path.open("rb") as file:
-        if path.stat().st_size == 0:
-            return False
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as octets:
-            return octets.find(_MARK) >= 0
+        while piece := file.read(_PIECE_BYTES):
+            if _MARK in before + piece:
+                return True
+            before = piece[-len(_MARK) :]
+    return False

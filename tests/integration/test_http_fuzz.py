@@ -70,7 +70,7 @@ def _stop_soon(target: Target) -> None:
 
 
 async def _serve(folder: Path, ready: "Future[Target]") -> None:
-    async with http_hub(folder, long_poll_max_s=0.05) as hub:
+    async with http_hub(folder, long_poll_max_s=0.05, signatures="record") as hub:
         stop = asyncio.Event()
         _stops[hub.url] = asyncio.get_running_loop(), stop
         ready.set_result(Target(hub.url, hub.headers(), await _things(hub), json.dumps(hub.envelope()).encode()))
