@@ -15,6 +15,9 @@ from contracts.signed import PARTS, Rules, SigningRule
 from lgsp.core.signatures.finding import Finding, Rule
 from lgsp.core.signatures.judge import PENDING, judge
 from lgsp.core.signatures.policy import policy, read_overrides
+from lgsp.core.signatures.sealing import key_of_pem, sealed
+from lgsp.trust.demo_pki import DemoPki
+from tests.compliance.builders import admitted
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 GOOD = Finding(
@@ -184,3 +187,16 @@ def test_a_policy_that_cannot_be_read_is_told(octets: bytes) -> None:
 def test_a_rule_for_an_unknown_kind_is_a_mistake() -> None:
     with pytest.raises(ValueError, match=r"case\.fiel/1"):
         policy({"case.fiel/1": REQUIRED})
+
+
+def test_signing_the_same_envelope_again_gives_the_same_octets() -> None:
+    """Else a resend after a lost answer would be another message under a used id (RFC 6979 for ECDSA)."""
+    seal = DemoPki.make({"H01.101": "UBND xã"}, NOW).seal("H01.101")
+    key, envelope = key_of_pem(seal.key_pem, seal.pem), admitted("m-1").envelope
+    assert sealed(envelope, key) == sealed(envelope, key)
+
+
+def test_a_certificate_of_another_key_is_a_mistake_noticed_before_anything_is_sent() -> None:
+    pki = DemoPki.make({"H01.101": "UBND xã"}, NOW)
+    with pytest.raises(ValueError, match="not that of the key"):
+        key_of_pem(pki.seal("H01.101").key_pem, pki.person("H01.101").pem)
