@@ -20,7 +20,7 @@ from signing.report import Verdict
 from signing.trust import TrustBase
 from signing.verify import check
 from tests import signatures
-from tests.bench import cms, jws, report
+from tests.bench import cms, jws, paths, report
 from tests.bench.report import Row
 from tests.signatures import AT, PLAIN, WITH_XADES, Recipe
 
@@ -56,7 +56,7 @@ def measure(rounds: int) -> list[Row]:
     """Microseconds of each candidate, and how it stands to the floor of the same rounds."""
     rows: list[Row] = []
     named = [(case.name, _candidates(case), _FLOOR) for case in CASES]
-    others = [(one.NAME, one.candidates(), one.FLOOR) for one in (jws, cms)]
+    others = [(one.NAME, one.candidates(), one.FLOOR) for one in (jws, cms, paths)]
     others.append((jws.OWN_NAME, jws.own_candidates(), jws.OWN_FLOOR))
     for case_name, candidates, floor in (*named, *others):
         samples: dict[str, list[float]] = {name: [] for name in candidates}
@@ -82,6 +82,8 @@ def show(console: Console, rows: Sequence[Row]) -> None:
         )
     for one in (jws, cms):
         console.print(f"{one.NAME}: {by_key['signature', one.NAME, 'ours'].ratio:.2f} (goal {one.GOAL})", highlight=False)
+    remembered = by_key["signature", paths.NAME, "remembered"].value
+    console.print(f"{paths.NAME}, remembered: {remembered:.1f} us (goal {paths.GOAL_US})", highlight=False)
 
 
 def document(size: int) -> bytes:
