@@ -54,6 +54,7 @@ def _signature_lines(report: "SignatureReport") -> Iterator[Line]:
     yield _state("Thời điểm ký · Time of signing", report.time_evidence)
     if report.stamp is not None:
         yield f"  {report.stamp.at.isoformat()} ({report.stamp.policy})", None
+    yield from _refusal_lines(report.stamp_refusal)
     properties = report.properties
     if properties is not None and properties.signing_time is not None:
         yield f"  Người ký khai · The signer says: {properties.signing_time.isoformat()}", None

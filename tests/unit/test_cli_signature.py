@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from joserfc import jws
 from joserfc.jwk import RSAKey
 
 from lgsp.cli import cli
+from tests import evidence
 from tests.cms_signers import CONTENT, CmsRecipe
 from tests.cms_signers import sign as sign_cms
 from tests.pdf_signers import document
@@ -185,3 +187,34 @@ def test_sha1_has_to_be_asked_for(files: Path) -> None:
     result = look(files, "old.p7s", "--profile", "cms-legacy", "--content", str(files / "content.bin"))
     assert result.exit_code == 0
     assert "CHỈ ĐỂ TRA CỨU" in result.output
+
+
+class TestEvidence:
+    """CRLs and OCSP answers that are given along."""
+
+    def given(self, folder: Path, option: str, octets: bytes) -> Result:
+        (folder / "evidence.der").write_bytes(octets)
+        return check(folder, "plain.xml", option, str(folder / "evidence.der"))
+
+    @pytest.mark.parametrize(
+        ("option", "octets"),
+        [("--crl", lambda: evidence.crl(authority())), ("--ocsp", lambda: evidence.answer(agency(), authority()))],
+    )
+    def test_with_evidence_it_is_verified_without_reserve(self, folder: Path, option: str, octets: Callable[[], bytes]) -> None:
+        result = self.given(folder, option, octets())
+        assert result.exit_code == 0
+        assert result.output.startswith("ĐÃ XÁC MINH\nVERIFIED\n")
+
+    def test_a_revoked_certificate_has_status_1(self, folder: Path) -> None:
+        result = self.given(folder, "--crl", evidence.crl(authority(), {agency().certificate.serial_number: None}))
+        assert result.exit_code == 1
+        assert "revocation.revoked" in result.output
+
+    @pytest.mark.parametrize(
+        ("octets", "code"),
+        [(lambda: evidence.crl(agency()), "crl.issuer"), (lambda: evidence.crl(authority(), by=agency()), "crl.signature")],
+    )
+    def test_evidence_that_says_nothing_of_the_path_is_named(self, folder: Path, octets: Callable[[], bytes], code: str) -> None:
+        result = self.given(folder, "--crl", octets())
+        assert result.exit_code == 1
+        assert code in result.output and "evidence.der" in result.output
