@@ -8,7 +8,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from signing.report import Signer
 from signing.rules import Refused
 
-_UNREADABLE = (x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+# TypeError: of a name whose value is of a kind that its attribute cannot be.
+_UNREADABLE = (TypeError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 
 
 @lru_cache(maxsize=1024)
