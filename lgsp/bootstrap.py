@@ -37,6 +37,7 @@ from lgsp.trust.wanted import WantedFolder
 from signing.keys import Algorithm
 from signing.local_key import LocalKey
 from signing.revocation import Grace
+from signing.trust import TrustBase
 
 BOTH: frozenset[Role] = frozenset({"gateway", "worker"})
 
@@ -89,9 +90,8 @@ def hub_keys(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Hub
 def live_trust(settings: Settings) -> LiveTrust:
     """What is trusted, read once; `LiveTrust.run` follows changes. Raises SettingsError."""
     folder = settings.revocation_path
-    live = LiveTrust(
-        TrustStore(settings.trust_path), folder / SNAPSHOT, WantedFolder(folder / WANTED), revocation_grace(settings)
-    )
+    policy = TrustBase(stamp_policies=frozenset(settings.time_stamp_policies), grace=revocation_grace(settings))
+    live = LiveTrust(TrustStore(settings.trust_path), folder / SNAPSHOT, WantedFolder(folder / WANTED), policy)
     with named_by("data_dir"):
         try:
             live.refresh()

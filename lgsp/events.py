@@ -50,7 +50,7 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "answers": "OCSP answers in use",
         "attempt": "number of the attempt, the first is 1",
         "certificate": "SHA-256 of a certificate, hexadecimal",
-        "code": "code from contracts.problems.CATALOGUE; of revocation and time-stamps: README.md of lgsp/trust",
+        "code": "code from contracts.problems.CATALOGUE; of revocation and time-stamps: lgsp/trust/README.md",
         "component": "loop or part of the program",
         "connection": "name of a connection to the broker, as RabbitMQ shows it",
         "crls": "CRLs in use",

@@ -37,6 +37,7 @@ _WEB = ("http", "https")
 _NOT_SETTINGS = frozenset({"settings", "url", "client_id", "client_secret", "ca_file", "sender", "webhook_secret"})
 _TESTS = "test_"
 _GOT = re.compile(r"`|, got `\w+`")  # msgspec's words; the value itself says more than its type
+_OID = re.compile(r"[0-2](?:\.(?:0|[1-9]\d*))+")
 _PREFIX = re.compile(r"[a-z][a-z0-9_.-]{0,39}")
 
 
@@ -70,6 +71,7 @@ class Settings:
     revocation_max_age_h: Annotated[float, Meta(gt=0, le=24 * 366)] = 7 * 24
     revocation_grace_h: Annotated[float, Meta(ge=0, le=24 * 30)] = 0
     crl_urls: Names = ()
+    time_stamp_policies: Names = ()  # any
     time_stamp_urls: Names = ()
     time_stamp_timeout_s: Seconds = 10.0
     signatures: Literal["enforce", "record"] = "enforce"
@@ -271,6 +273,9 @@ def _problems_of_texts(s: Settings) -> Iterator[str]:
             yield f"{name}: expected a URL {schemes[0]}://host/... or {schemes[1]}://host/..."
     for name in ("crl_urls", "time_stamp_urls"):
         yield from (f"{name}: expected a URL http://host/..., got {url!r}" for url in getattr(s, name) if not _is_url(url, _WEB))
+    for oid in s.time_stamp_policies:
+        if not _OID.fullmatch(oid):
+            yield f"time_stamp_policies: expected an object identifier such as 1.2.840.113549.1.9.16.1.4, got {oid!r}"
     if s.journal_url and s.sqlite_path in (None, Path()) and not _is_url(s.journal_url, ("postgresql", "postgres")):
         yield 'journal_url: expected "" (SQLite in data_dir), sqlite:///path or postgresql://user@host/database'
 

@@ -45,7 +45,7 @@ class Finding(NamedTuple):
 @json_option
 @click.pass_obj
 def doctor(invocation: Invocation, as_json: bool) -> None:
-    """Kiểm tra hệ thống · Check settings, disk, journal, broker, clock, versions and TLS files.
+    """Kiểm tra hệ thống · Check settings, disk, keys, trust, journal, broker, clock, versions and TLS files.
 
     Every line that is not well says how to mend it. Exit status 1 when something failed.
     """
@@ -90,6 +90,7 @@ async def _findings(invocation: Invocation) -> AsyncIterator[Finding]:
     yield _disk(settings)
     yield _secrets(settings)
     yield _keys(settings)
+    yield _trust(settings)
     yield await _journal(settings)
     yield await _broker(settings)
     async for one in _recipients(settings):
@@ -205,6 +206,29 @@ def _keys(settings: "Settings") -> Finding:
     except (LgspError, OSError) as error:
         return Finding("keys", "failed", str(error), "`lgsp key list`; the RUNBOOK says how to get keys back from the safe")
     return Finding("keys", "ok", f"{settings.keys_path}: {', '.join(shown)}")
+
+
+def _trust(settings: "Settings") -> Finding:
+    """Whose signatures are believed, and how fetching of revocation goes."""
+    from lgsp.trust.expiry import endings
+    from lgsp.trust.inputs import met
+    from lgsp.trust.memory import read_report
+    from lgsp.trust.store import TrustStore, TrustUnreadable
+
+    try:
+        trusted, report = TrustStore(settings.trust_path).load(), read_report(settings.revocation_path)
+        ends = endings(trusted, met(settings.revocation_path), (), report.sources.values(), datetime.now(UTC), _RENEW_BEFORE)
+    except (TrustUnreadable, OSError) as error:
+        return Finding("trust", "failed", str(error), "mend or remove that file; `lgsp trust list` shows the others")
+    detail = f"{len(trusted.of('documents'))} anchors for documents, {len(trusted.of('time-stamps'))} for time-stamps"
+    failing = [one for one in report.sources.values() if one.failures]
+    if failing:
+        return Finding("trust", "warning", f"{detail}; {len(failing)} sources of revocation fail", "`lgsp trust status` says why")
+    if ends:
+        return Finding("trust", "warning", f"{detail}; {len(ends)} end soon or have ended", "`lgsp trust expiring` says which")
+    if not trusted.of("documents"):
+        return Finding("trust", "warning", f"{detail}: no signature is believed", "lgsp trust add FILE --purpose documents")
+    return Finding("trust", "ok", detail)
 
 
 async def _journal(settings: "Settings") -> Finding:

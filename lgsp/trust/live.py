@@ -13,9 +13,8 @@ from lgsp.log import get_logger
 from lgsp.trust.store import Trusted, TrustStore, TrustUnreadable
 from lgsp.trust.wanted import WantedFolder
 from signing.report import SignatureReport
-from signing.revocation import DEFAULT_GRACE, Grace
 from signing.snapshot import RevocationSnapshot, decode
-from signing.trust import TrustBase
+from signing.trust import NO_TRUST, TrustBase
 
 log = get_logger()
 
@@ -29,9 +28,16 @@ class LiveTrust:
     """`current` is always usable and never changes under its reader; when a file cannot be read, the last value serves on."""
 
     def __init__(
-        self, store: TrustStore, snapshot: Path, wanted: WantedFolder, grace: Grace = DEFAULT_GRACE, *, poll_s: float = 1.0
+        self,
+        store: TrustStore,
+        snapshot: Path,
+        wanted: WantedFolder,
+        policy: TrustBase = NO_TRUST,
+        *,
+        poll_s: float = 1.0,
     ) -> None:
-        self.current = TrustBase(grace=grace)
+        """`policy`: what does not come from files: how old evidence may be, which time-stamps count."""
+        self.current = policy
         self._store = store
         self._snapshot = snapshot
         self._wanted = wanted

@@ -170,3 +170,21 @@ def test_a_running_hub_fetches_when_asked_to_and_takes_lists_over(folder: Path, 
         for issuer in ("root", "agencies"):
             assert hub.run("trust", "crl", folder / f"crl/{issuer}.crl").exit_code == 0
         assert hub.run("trust", "check", folder / f"agencies/{CODE}/seal.pem").exit_code == 0
+
+
+def test_doctor_tells_whom_the_hub_believes(lgsp: Lgsp, folder: Path, pki: DemoPki, tmp_path: Path) -> None:
+    """Nobody, somebody, sources that fail, a damaged file."""
+
+    def finding() -> dict[str, str]:
+        runner = CliRunner(env={"LGSP_DATA_DIR": str(tmp_path / "var")})
+        said = json.loads(runner.invoke(cli, ["doctor", "--json"]).stdout)
+        return next(one for one in said["findings"] if one["name"] == "trust")
+
+    assert (finding()["verdict"], finding()["remedy"]) == ("warning", "lgsp trust add FILE --purpose documents")
+    trusted(lgsp, folder, pki)
+    assert finding()["verdict"] == "ok"
+    lgsp("check", folder / f"agencies/{CODE}/seal.pem", "--ask")
+    lgsp("fetch")
+    assert "lgsp trust status" in finding()["remedy"]
+    (tmp_path / "var/trust/anchors/documents/x.pem").write_text("x")
+    assert finding()["verdict"] == "failed" and "x.pem" in finding()["detail"]
