@@ -65,6 +65,14 @@ def only_signature(root: etree._Element, profile: Profile) -> etree._Element:
     raise Refused("signature.several", "/", f"{len(signatures)} signatures") if signatures else Refused("signature.absent", "/")
 
 
+def parent_of(root: etree._Element, profile: Profile) -> etree._Element:
+    """Where a signature belongs that is yet to be made, as the last child. Raises Refused `signature.misplaced`."""
+    found = [parent for steps in profile.places if (parent := _descend(root, steps, profile)) is not None]
+    if not found:
+        raise Refused("signature.misplaced", "/", "the document has no place for it")
+    return found[0]
+
+
 def _descend(root: etree._Element, steps: tuple[str, ...], profile: Profile) -> etree._Element | None:
     """None where the root is another one, or a step is missing or ambiguous."""
     if profile.roots and not (local_name(root) in profile.roots and namespace(root) in profile.namespaces):

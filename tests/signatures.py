@@ -16,7 +16,7 @@ import signxml
 import xmlsec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat, load_pem_private_key
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 from lxml import etree
@@ -28,7 +28,7 @@ AT = datetime(2026, 11, 18, 8, tzinfo=UTC)
 SIGNED_AT = "2026-11-18T07:59:00Z"
 KEYS = Path(__file__).parent / "vectors/test-keys.pem"
 SCHEMAS = Path(__file__).parents[1] / "contracts/schemas"
-Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +150,13 @@ def stranger() -> Holder:
 
 @cache
 def holder(kind: str) -> Holder:
-    """`kind`: "P-256", "P-384" or the bits of an RSA key."""
+    """`kind`: "P-256", "P-384", "Ed25519" or the bits of an RSA key."""
     curves = {"P-256": ec.SECP256R1, "P-384": ec.SECP384R1}
-    key = ec.generate_private_key(curves[kind]()) if kind in curves else rsa_key(int(kind))
+    key: Key
+    if kind == "Ed25519":
+        key = ed25519.Ed25519PrivateKey.generate()
+    else:
+        key = ec.generate_private_key(curves[kind]()) if kind in curves else rsa_key(int(kind))
     return issue(f"Ủy ban nhân dân {kind}", key, authority())
 
 
