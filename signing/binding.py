@@ -107,11 +107,16 @@ def holder_of(certificate: x509.Certificate) -> Holder:
 
 
 def _fits(one: Registered, chain: tuple[x509.Certificate, ...]) -> bool:
-    if one.issuer and all(above.fingerprint(SHA256()) != one.issuer for above in chain[1:]):
+    if one.issuer and all(_fingerprint(above) != one.issuer for above in chain[1:]):
         return False
     if one.certificate:
-        return chain[0].fingerprint(SHA256()) == one.certificate
+        return _fingerprint(chain[0]) == one.certificate
     return bool(one.subject) and all(_says(chain[0], name, value) for name, value in one.subject)
+
+
+@lru_cache(maxsize=4096)
+def _fingerprint(certificate: x509.Certificate) -> bytes:
+    return certificate.fingerprint(SHA256())
 
 
 def _says(certificate: x509.Certificate, name: str, value: str) -> bool:

@@ -13,7 +13,7 @@ from contracts.signed import Part
 from contracts.statement import FIELD, TYPE, check_statement
 from lgsp import metrics
 from lgsp.core.directory import Agency
-from lgsp.core.signatures.finding import Examination, Examined, Exhibit, Finding, evidence_of, finding_of, of_another
+from lgsp.core.signatures.finding import Examination, Examined, Exhibit, Finding, exhibits_of, finding_of, of_another
 from lgsp.core.signatures.judge import PENDING, judge
 from lgsp.core.signatures.places import SignedFile, body_profile, signed_files
 from lgsp.core.signatures.policy import Policy
@@ -21,7 +21,7 @@ from lgsp.core.signatures.whose import binding_of, keys_of
 from lgsp.errors import Unavailable
 from signing.jws_partner import check_jws
 from signing.report import Integrity, Revocation, SignatureReport, Trust
-from signing.trust import TrustBase
+from signing.trust import NO_TRUST, TrustBase
 from signing.verify import check
 
 _IN_LOOP_BYTES = 64 * 1024  # larger bodies are verified in a thread: lxml and OpenSSL let go of the interpreter meanwhile
@@ -40,6 +40,7 @@ class RevocationPending(Unavailable):
 class _Looked(NamedTuple):
     report: SignatureReport
     finding: Finding
+    exhibits: tuple[Exhibit, ...]
 
 
 class Examiner:
@@ -59,6 +60,7 @@ class Examiner:
         self._check_files = check_files
         self._urge = urge
         self._clock = clock
+        self._named = (NO_TRUST, NO_TRUST.version)  # a value and its version, which takes a while to say
 
     @property
     def policy(self) -> Policy:
@@ -89,12 +91,17 @@ class Examiner:
             examination=Examination(
                 at=at,
                 policy=self._policy.version,
-                trust=trust.version,
+                trust=self._version(trust),
                 findings=findings,
                 objection="" if objection is None else objection.code,
             ),
             exhibits=_exhibits(looked),
         )
+
+    def _version(self, trust: TrustBase) -> str:
+        if trust is not self._named[0]:
+            self._named = (trust, trust.version)
+        return self._named[1]
 
     async def _look(self, envelope: Envelope, caller: Agency, trust: TrustBase, at: datetime) -> list[_Looked]:
         found: list[_Looked] = []
@@ -127,10 +134,11 @@ def _look_at_statement(token: str, envelope: Envelope, caller: Agency, trust: Tr
 
 
 def _looked(part: Part, place: str, report: SignatureReport, caller: Agency, at: datetime) -> _Looked:
-    exhibits = [Exhibit.of(one).digest for one in evidence_of(report)]
-    return _Looked(report, finding_of(part, place, report, binding_of(caller.signers, report, at.date()), exhibits))
+    exhibits = exhibits_of(report)
+    binding = binding_of(caller.signers, report, at.date())
+    return _Looked(report, finding_of(part, place, report, binding, [one.digest for one in exhibits]), exhibits)
 
 
 def _exhibits(looked: Sequence[_Looked]) -> tuple[Exhibit, ...]:
-    found = {one.digest: one for each in looked for one in map(Exhibit.of, evidence_of(each.report))}
+    found = {one.digest: one for each in looked for one in each.exhibits}
     return tuple(found.values())

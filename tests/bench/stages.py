@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+from cryptography.hazmat.primitives.hashes import SHA256
 from rich.console import Console
 
 from adapters.webhook.mapping import keys_of, request_of
-from contracts import wire
+from contracts import statement, wire
 from contracts.adapter import Endpoint, Parcel
 from contracts.envelope import Envelope, checked
 from contracts.kinds import find, read_body
@@ -29,8 +31,18 @@ from lgsp.core.admission import Admitted, Limits, admit
 from lgsp.core.directory import Agency, Directory, Grant
 from lgsp.core.lifecycle import State
 from lgsp.core.receipts import receipt_of
+from lgsp.core.signatures.policy import policy
+from lgsp.core.signatures.sealing import key_of_pem, sealed
+from lgsp.core.signers import Signer
+from lgsp.flow.examination import Examiner, FileReport
 from lgsp.journal.sqlite import SqliteStore
 from lgsp.ports import Accepted, Ref, Settlement
+from lgsp.trust.demo_pki import DemoPki
+from lgsp.trust.store import fingerprint
+from signing import crl
+from signing.paths import Anchors
+from signing.snapshot import RevocationSnapshot
+from signing.trust import TrustBase
 from tests.bench import report
 from tests.bench.envelopes import RECIPIENTS, SENDER, templates
 from tests.bench.report import Row
@@ -90,6 +102,7 @@ def steps() -> list[Step]:
             "JSON to dicts + sha256",
             lambda: (anything.decode(body), hashlib.sha256(octets).digest()),
         ),
+        *_examinations(envelope, sender, now),
         Step("receipt", lambda: encode(_receipt(envelope)), "encode a receipt", lambda: encode(receipt)),
         Step("log line", line, "encode a dict", lambda: encode(_LINE)),
         Step(
@@ -99,6 +112,44 @@ def steps() -> list[Step]:
             lambda: hmac.digest(_KEYS[0], octets, "sha256"),
         ),
     ]
+
+
+def _examinations(envelope: Envelope, sender: Agency, now: datetime) -> list[Step]:
+    """Of an envelope that nobody signed, and of one with its sender's seal (ECDSA P-256): its path and CRLs are known."""
+    pki = DemoPki.make({SENDER: "Cơ quan"}, now)
+    seal = pki.seal(SENDER)
+    issuers = {name: pki.holders[f"authorities/{name}"].certificate for name in ("root", "agencies")}
+    snapshot = RevocationSnapshot(now, tuple(crl.read(pki.crl(name, now), one, now) for name, one in issuers.items()))
+    trust = TrustBase(documents=Anchors((pki.document_anchor,)), snapshot=snapshot)
+    examiner = Examiner(policy(), lambda: trust, _no_files, lambda report: None, lambda: now)
+    signer = msgspec.structs.replace(sender, signers=(Signer(holder="seal", certificate_sha256=fingerprint(seal.certificate)),))
+    signed = sealed(envelope, key_of_pem(seal.key_pem, seal.pem))
+    key, said = seal.key.public_key(), statement.encode(statement.statement_of(envelope))
+    value = seal.key.sign(said, ECDSA(SHA256()))
+
+    def verify() -> None:
+        hashlib.sha256(envelope.body).digest()
+        key.verify(value, said, ECDSA(SHA256()))
+
+    def copy() -> Envelope:
+        return msgspec.structs.replace(envelope, priority=1)
+
+    def examine(one: Envelope) -> object:
+        try:
+            examiner.examine(one, signer).send(None)
+        except StopIteration as done:
+            return done.value
+        raise AssertionError("it waited")
+
+    assert examine(signed) is not None and examine(envelope) is None
+    return [
+        Step("examine, not signed", lambda: examine(envelope), "copy the struct", copy),
+        Step("examine, signed by its sender (P-256)", lambda: examine(signed), "sha256 of 8 KB + ECDSA", verify),
+    ]
+
+
+async def _no_files(files: object, envelope: object, trust: object, at: object) -> list[FileReport]:
+    return []
 
 
 _LINE: dict[str, Any] = {

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 
 import msgspec
 from cryptography import x509
@@ -88,8 +89,7 @@ class Exhibit(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, evidence: Evidence) -> "Exhibit":
-        digest = "sha256:" + hashlib.sha256(evidence.octets).hexdigest()
-        return cls(digest=digest, what=evidence.what, octets=evidence.octets)
+        return _exhibit(evidence.what, evidence.octets)
 
 
 class Examination(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -151,6 +151,7 @@ def of_another(one: Finding, error: ContractError) -> Finding:
     )
 
 
+@lru_cache(maxsize=4096)
 def certificate_of(one: x509.Certificate) -> Certificate:
     return Certificate(
         subject=one.subject.rfc4514_string(),
@@ -162,18 +163,28 @@ def certificate_of(one: x509.Certificate) -> Certificate:
     )
 
 
-def evidence_of(report: SignatureReport) -> tuple[Evidence, ...]:
+def exhibits_of(report: SignatureReport) -> tuple[Exhibit, ...]:
     """The octets that must be kept so that the verdict can be reached again: certificates, CRLs, OCSP answers, the time-stamp."""
     path, checked, stamp = report.path, report.revocation_check, report.stamp
-    signer = () if report.signer is None else (Evidence("certificate", report.signer.der),)
+    signer = () if report.signer is None else (_exhibit("certificate", report.signer.der),)
     chain = () if path is None else path.chain[1:]
     stamp_chain = () if stamp is None else stamp.path.chain
     return (
         *signer,
-        *(Evidence("certificate", one.public_bytes(Encoding.DER)) for one in (*chain, *stamp_chain)),
-        *(() if checked is None else checked.evidence),
-        *(() if stamp is None else (Evidence("timestamp", stamp.token),)),
+        *(_exhibit("certificate", _der(one)) for one in (*chain, *stamp_chain)),
+        *(() if checked is None else map(Exhibit.of, checked.evidence)),
+        *(() if stamp is None else (_exhibit("timestamp", stamp.token),)),
     )
+
+
+@lru_cache(maxsize=256)  # the same few certificates and lists on every envelope; a list may be large, so not too many
+def _exhibit(what: str, octets: bytes) -> Exhibit:
+    return Exhibit(digest="sha256:" + hashlib.sha256(octets).hexdigest(), what=what, octets=octets)
+
+
+@lru_cache(maxsize=4096)
+def _der(one: x509.Certificate) -> bytes:
+    return one.public_bytes(Encoding.DER)
 
 
 def _rules(report: SignatureReport, binding: Binding | None) -> tuple[Rule, ...]:
