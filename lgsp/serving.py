@@ -111,6 +111,7 @@ async def _listening(hub: Hub) -> AsyncIterator[str]:
         yield settings.base_url if gateway else f"{settings.listen_host}:{port}"
     finally:
         await runner.cleanup()
+        services.keys.close()
 
 
 def _tls(settings: Settings) -> ssl.SSLContext | None:

@@ -4,6 +4,7 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -239,9 +240,13 @@ def _signer(settings: "Settings", name: str) -> "Iterator[Signer]":
 
 
 def _told(settings: "Settings", name: str, as_json: bool) -> None:
+    """The key as it stands now; a line for audits goes to standard error."""
+    from lgsp.commands.trust import audit_log
+
     with _explained():
         keys = _files(settings).read()
     form = form_of(keys, keys.named(name), datetime.now(UTC))
+    audit_log().info("key.changed", key=name, kid=form["kid"], state=form["state"], operator=getuser())
     if as_json:
         print_json(form)
         return

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import click
 import msgspec
 
-from lgsp.commands.client import Identity, Profile, identity_options, open_client
+from lgsp.commands.client import Answer, Identity, Profile, identity_options, open_client
 from lgsp.commands.common import Failed, json_option, print_json, run, say
 from lgsp.commands.labels import clock
 
@@ -27,13 +27,17 @@ class _Stated(NamedTuple):
 @click.argument("envelope", metavar="SENDER/MESSAGE_ID", required=False)
 @click.option("--verify", is_flag=True, help="Fetch the signed form (JWS) and check its signature.")
 @click.option("--keys", "keys_file", type=_FILE, help="The hub's JWK set as it was kept earlier; default: what the hub says now.")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="With --verify: keep the signed form there.")
+@click.option("--xml", "as_xml", is_flag=True, help="Fetch the form signed in XML (XAdES), if the hub has a certificate.")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="With --verify or --xml: keep the signed form there."
+)
 @click.option("--from", "kept", type=_FILE, help="Verify a receipt or refusal (JWS) that was kept, with --keys; asks no hub.")
 @identity_options
 def receipt(
     identity: Identity,
     envelope: str | None,
     verify: bool,
+    as_xml: bool,
     keys_file: Path | None,
     out: Path | None,
     kept: Path | None,
@@ -45,20 +49,23 @@ def receipt(
       lgsp receipt H01.101/m-1 --as H01.101
       lgsp receipt H01.101/m-1 --verify --keys jwks.json --out m-1.jws
       lgsp receipt --from m-1.jws --keys jwks.json
+      lgsp receipt H01.101/m-1 --xml --out m-1.xml
+      lgsp signature check m-1.xml --anchor ca.pem
 
     What is kept can be shown to anybody: it is verified by nothing but the hub's public keys. A refusal has the same form in its
     member `signed`.
     """
     keys = None if keys_file is None else keys_file.read_bytes()
     if kept is not None:
-        if envelope is not None or verify or out is not None or keys is None:
+        if envelope is not None or verify or as_xml or out is not None or keys is None:
             raise click.UsageError("--from wants --keys and nothing else.")
         found = _verified(kept.read_bytes().strip(), keys, "")
     else:
         sender, slash, message_id = (envelope or "").partition("/")
-        if not (sender and slash and message_id) or ((keys is not None or out is not None) and not verify):
-            raise click.UsageError("Give SENDER/MESSAGE_ID, or --from; --keys and --out go with --verify.")
-        found = run(_ask(identity.profile(), sender, message_id, verify, keys))
+        wrong = (keys is not None and not verify) or (out is not None and not (verify or as_xml)) or (verify and as_xml)
+        if not (sender and slash and message_id) or wrong:
+            raise click.UsageError("Give SENDER/MESSAGE_ID, or --from; --keys goes with --verify, --out with --verify or --xml.")
+        found = run(_ask(identity.profile(), sender, message_id, "xml" if as_xml else "jws" if verify else "", keys))
     if out is not None:
         out.write_bytes(found.signed + b"\n")
     if as_json:
@@ -67,15 +74,36 @@ def receipt(
         _show(found)
 
 
-async def _ask(profile: Profile, sender: str, message_id: str, verify: bool, keys: bytes | None) -> _Stated:
+async def _ask(profile: Profile, sender: str, message_id: str, form: str, keys: bytes | None) -> _Stated:
     from lgsp.http.signed import KEYS_PATH
 
     path = f"/v1/envelopes/{quote(sender, safe='')}/{quote(message_id, safe='')}/receipt"
     async with open_client(profile) as hub:
-        if not verify:
+        if form == "xml":
+            return _in_xml(await hub.exchange("GET", path, {"Accept": "application/xml"}))
+        if not form:
             return _Stated(msgspec.json.decode((await hub.exchange("GET", path, {"Accept": "application/json"})).octets))
         token = (await hub.exchange("GET", path, {"Accept": "application/jose"})).octets
         return _verified(token, keys or await hub.octets("GET", KEYS_PATH), message_id)
+
+
+def _in_xml(answer: Answer) -> _Stated:
+    """What the document says; whether the signature on it counts says `lgsp signature check`."""
+    from lxml import etree
+
+    from contracts.kinds import find
+    from contracts.kinds.safe_xml import parse
+    from contracts.kinds.xml import from_xml
+    from signing.profiles import DSIG
+
+    if not answer.headers.get("Content-Type", "").startswith("application/xml"):
+        raise Failed(
+            "This hub has no certificate to sign XML with.", "--verify fetches the form signed as JWS", code="receipt.not_xml"
+        )
+    document = parse(answer.octets)
+    for signature in document.findall(f"{{{DSIG}}}Signature"):
+        document.remove(signature)
+    return _Stated(msgspec.to_builtins(from_xml(find("receipt/1"), etree.tostring(document))), answer.octets)
 
 
 def _verified(token: bytes, keys: bytes, message_id: str) -> _Stated:

@@ -27,7 +27,7 @@ from lgsp.http.reading import RECEIVED
 from lgsp.http.recall import RecallRoute
 from lgsp.http.replays import Replays
 from lgsp.http.request_metrics import observe
-from lgsp.http.routes import AgencyHandler, Handler, Route
+from lgsp.http.routes import XML, AgencyHandler, Handler, Route
 from lgsp.http.services import Services
 from lgsp.http.signatures import SignatureReports
 from lgsp.http.signed import Signed
@@ -143,8 +143,7 @@ async def _answer_to(error: Exception, request: web.Request, trace: str) -> tupl
         refusal = problems.unforeseen(message_id)
     if request.writer.output_size > 0:  # an answer was under way: a second one would be read as part of it
         return _hung_up(request), refusal.code
-    signed = await _signed(refusal, request)
-    response = problems.problem_response(refusal, trace, signed)
+    response = await _refused(refusal, request, trace)
     response.headers.update(request.get(problems.ANSWER_HEADERS, {}))
     if isinstance(error, Unavailable):
         response.headers["Retry-After"] = str(error.retry_after_s)
@@ -153,12 +152,17 @@ async def _answer_to(error: Exception, request: web.Request, trace: str) -> tupl
     return response, refusal.code
 
 
-async def _signed(refusal: Refusal, request: web.Request) -> str | None:
+async def _refused(refusal: Refusal, request: web.Request, trace: str) -> web.Response:
     """Nothing is signed for strangers: they were promised nothing."""
-    caller, signed = request.get(CALLER), request.app.get(SIGNED)
+    caller, signed, received = request.get(CALLER), request.app.get(SIGNED), request.get(RECEIVED)
     if caller is None or signed is None:
-        return None
-    return (await signed.refusal(refusal, caller, request.get(RECEIVED)))[1]
+        return problems.problem_response(refusal, trace)
+    document = await signed.refusal_in_xml(refusal, request, caller, received)
+    if document is not None:
+        response = problems.problem_response(refusal, trace)
+        response.body, response.headers["Content-Type"] = document, XML
+        return response
+    return problems.problem_response(refusal, trace, (await signed.refusal(refusal, caller, received))[1])
 
 
 def _hung_up(request: web.Request) -> web.StreamResponse:

@@ -9,8 +9,9 @@ from aiohttp import web
 
 from contracts.problems import CATALOGUE
 from lgsp import __version__
-from lgsp.http.problems import PROBLEM_TYPE, Problem
-from lgsp.http.routes import JSON, Answer, Body, Lines, Route
+from lgsp.http.problems import Problem
+from lgsp.http.routes import JSON, XML, Answer, Body, Lines, Route
+from lgsp.http.signed import PROBLEM_TYPE
 
 PATH = "/openapi.json"
 
@@ -157,7 +158,7 @@ def _responses(route: Route, schema_of: SchemaOf) -> dict[str, Any]:
             responses[str(status)] = refused
         else:  # a status that the route also answers in its own words, e.g. 503 of /readyz
             known["content"] = {**known.get("content", {}), **refused["content"]}
-    responses["default"] = {"description": "A refusal", "content": {PROBLEM_TYPE: {"schema": schema_of(Problem)}}}
+    responses["default"] = {"description": "A refusal", "content": _refusal(schema_of)}
     return responses
 
 
@@ -180,9 +181,14 @@ def _response(answer: Answer, schema_of: SchemaOf) -> dict[str, Any]:
     return response
 
 
+def _refusal(schema_of: SchemaOf) -> dict[str, Any]:
+    """XML, signed: to a caller that is known and asks for it, where the hub has a certificate."""
+    return {PROBLEM_TYPE: {"schema": schema_of(Problem)}, XML: {"schema": _BINARY}}
+
+
 def _refused(codes: list[str], schema_of: SchemaOf) -> dict[str, Any]:
     lines = [f"`{code}`: {CATALOGUE[code].title_en} / {CATALOGUE[code].title_vi}" for code in codes]
-    refused: dict[str, Any] = {"description": "\n\n".join(lines), "content": {PROBLEM_TYPE: {"schema": schema_of(Problem)}}}
+    refused: dict[str, Any] = {"description": "\n\n".join(lines), "content": _refusal(schema_of)}
     if any(CATALOGUE[code].status in (429, 503) for code in codes):
         refused["headers"] = {"Retry-After": {"description": "seconds", "schema": {"type": "string"}}}
     return refused

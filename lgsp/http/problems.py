@@ -10,9 +10,7 @@ from contracts.errors import ContractError
 from contracts.problems import CATALOGUE
 from contracts.receipt import Refusal
 from lgsp.errors import QuotaExceeded, Unavailable
-from lgsp.http.signed import REFUSAL_TYPE
-
-PROBLEM_TYPE = "application/problem+json"
+from lgsp.http.signed import PROBLEM_TYPE, REFUSAL_TYPE
 
 ANSWER_HEADERS = web.RequestKey("answer_headers", dict[str, str])  # what a protocol wants beside any refusal of this request
 MESSAGE_ID = web.RequestKey("message_id", str)  # of the envelope a request brought, once it could be read
