@@ -12,11 +12,12 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
-from cryptography.x509.oid import ExtendedKeyUsageOID, SignatureAlgorithmOID
+from cryptography.x509.oid import SignatureAlgorithmOID
 
 from signing.algorithms import check_key, is_strong
 from signing.extensions import extension
 from signing.names import comparable, issuer_id
+from signing.purposes import Purpose, check_end
 from signing.rules import Refused
 from signing.snapshot import OcspFacts, Revoked
 
@@ -121,11 +122,7 @@ def _is_named(certificate: x509.Certificate, found: ocsp.OCSPResponse) -> bool:
 
 def _check_authorised(responder: x509.Certificate, issuer: x509.Certificate, at: datetime) -> None:
     """Raises Refused `ocsp.responder`."""
-    purposes, usage = extension(responder, x509.ExtendedKeyUsage), extension(responder, x509.KeyUsage)
-    if purposes is None or ExtendedKeyUsageOID.OCSP_SIGNING not in purposes:
-        raise Refused("ocsp.responder", "extendedKeyUsage", "not for OCSPSigning")
-    if usage is not None and not (usage.digital_signature or usage.content_commitment):
-        raise Refused("ocsp.responder", "keyUsage", "neither digitalSignature nor nonRepudiation")
+    check_end(responder, Purpose.RESPONDERS)
     if not responder.not_valid_before_utc <= at <= responder.not_valid_after_utc:
         raise Refused("ocsp.responder", "validity", "not in force")
     if not is_strong(responder.signature_hash_algorithm):

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property, partial
-from typing import TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -20,10 +19,12 @@ from cryptography.x509.verification import ExtensionPolicy, PolicyBuilder, Store
 
 from signing import paths_full, ways
 from signing.algorithms import check_key
+from signing.memory import Key, remember
 from signing.purposes import Purpose, check_authorities, check_end
 from signing.report import Path, Refusal, Signer, Trust
 from signing.rules import RULES, Refused
 
+_MAX_CERTIFICATE_BYTES = 16 * 1024
 _REMEMBERED = 4096
 _REFUSALS_REMEMBERED = 1024
 _REFUSED_FOR = timedelta(minutes=1)
@@ -37,9 +38,6 @@ _CONSTRAINTS = frozenset(
         ExtensionOID.INHIBIT_ANY_POLICY,
     }
 )
-
-_Key = tuple[bytes | Purpose, ...]
-_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +70,8 @@ class Anchors:
 
     certificates: tuple[x509.Certificate, ...]
     intermediates: tuple[x509.Certificate, ...] = ()
-    _known: dict[_Key, _Known] = field(default_factory=dict, init=False, repr=False, compare=False)
-    _refused: dict[_Key, _Refused] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _known: dict[Key, _Known] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _refused: dict[Key, _Refused] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
     def version(self) -> str:
@@ -88,17 +86,17 @@ class Anchors:
     def path(self, signer: Signer, others: Iterable[Signer], at: datetime, purpose: Purpose = Purpose.DOCUMENTS) -> Path:
         """`others`: certificates that came along, as a hint for the way. `at`: with a zone."""
         enclosed = tuple(others)
-        key: _Key = (purpose, signer.der, *[one.der for one in enclosed])
+        key: Key = (purpose, signer.der, *[one.der for one in enclosed])
         known = self._known.get(key)
         if known is not None and known.begins <= at <= known.ends:
             return Path(Trust.TRUSTED, at, known.chain)
         try:
-            chain = self._recalled(key, at, partial(self._find, signer.certificate, enclosed, at, purpose))
+            chain = self._recalled(key, at, partial(self._find, signer, enclosed, at, purpose))
         except Refused as refused:
             return Path(Trust.NOT_TRUSTED, at, refusal=Refusal(refused.rule, refused.place, refused.detail))
         return Path(Trust.TRUSTED, at, chain)
 
-    def _recalled(self, key: _Key, at: datetime, find: Callable[[], ways.Chain]) -> ways.Chain:
+    def _recalled(self, key: Key, at: datetime, find: Callable[[], ways.Chain]) -> ways.Chain:
         """What is remembered, or else is found and then remembered. Raises Refused."""
         known, refused = self._known.get(key), self._refused.get(key)
         if known is not None and known.begins <= at <= known.ends:
@@ -108,18 +106,21 @@ class Anchors:
         try:
             chain = find()
         except Refused as found:
-            _remember(self._refused, key, _Refused((found.rule.code, found.place, found.detail), at), _REFUSALS_REMEMBERED)
+            remember(self._refused, key, _Refused((found.rule.code, found.place, found.detail), at), _REFUSALS_REMEMBERED)
             raise
         begins, ends = max(one.not_valid_before_utc for one in chain), min(one.not_valid_after_utc for one in chain)
-        _remember(self._known, key, _Known(chain, begins, ends), _REMEMBERED)
+        remember(self._known, key, _Known(chain, begins, ends), _REMEMBERED)
         return chain
 
     @cached_property
     def _by_name(self) -> tuple[ways.ByName, ways.ByName]:
         return ways.by_name(self.certificates), ways.by_name(self.intermediates)
 
-    def _find(self, leaf: x509.Certificate, enclosed: tuple[Signer, ...], at: datetime, purpose: Purpose) -> ways.Chain:
+    def _find(self, signer: Signer, enclosed: tuple[Signer, ...], at: datetime, purpose: Purpose) -> ways.Chain:
         """Raises Refused `path.*`, `key.*`, or what `purposes` raises."""
+        if max(len(one) for one in (signer.der, *[one.der for one in enclosed])) > _MAX_CERTIFICATE_BYTES:
+            raise Refused("path.too_large", "", f"more than {_MAX_CERTIFICATE_BYTES} octets")
+        leaf = signer.certificate
         _check_in_force(leaf, at)
         check_end(leaf, purpose)
         check_key(leaf.public_key())
@@ -130,7 +131,7 @@ class Anchors:
         search, refused = ways.Search(leaf, [one.certificate for one in enclosed], *self._by_name), None
         for chain in search.ways():
             # Remembered under its own name: whoever varies what else comes along gets no new judgement.
-            key: _Key = (purpose, *[one.public_bytes(Encoding.DER) for one in chain])
+            key: Key = (purpose, *[one.public_bytes(Encoding.DER) for one in chain])
             try:
                 return self._recalled(key, at, partial(_judged, chain, at, purpose))
             except Refused as found:
@@ -182,9 +183,3 @@ def _no_way(search: ways.Search) -> Refused:
     if search.weak:
         return Refused("path.algorithm", "", search.weak)
     return Refused("path.not_found", "", "no enclosed certificate and no anchor issued it")
-
-
-def _remember(memory: dict[_Key, _Value], key: _Key, value: _Value, limit: int) -> None:
-    if len(memory) >= limit:
-        memory.clear()
-    memory[key] = value

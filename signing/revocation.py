@@ -20,7 +20,7 @@ from signing.extensions import extension
 from signing.names import comparable, issuer_id, point_name
 from signing.report import Evidence, Refusal, Revocation, RevocationCheck
 from signing.rules import RULES
-from signing.snapshot import CrlFacts, RevocationSnapshot, Revoked, Scope
+from signing.snapshot import CrlFacts, OcspFacts, RevocationSnapshot, Revoked, Scope
 
 _DAY_S = 24 * 3600
 _EVER = datetime.max.replace(tzinfo=UTC)
@@ -131,44 +131,42 @@ def _is_older(revoked: Revoked, existed_at: datetime | None, dates_itself: bool)
 def _words(chain: Sequence[x509.Certificate], index: int, snapshot: RevocationSnapshot, grace: Grace) -> Iterator[_Word]:
     """Of the issuer, under any of its keys in this path (self-issued certificates carry an issuer over from key to key)."""
     certificate, name = chain[index], comparable(chain[index + 1].subject)
-    is_ca, names = _is_ca(certificate), None
-    max_age = timedelta(seconds=grace.ca_max_age_s if is_ca else grace.end_max_age_s)
-    extra = timedelta(seconds=grace.after_next_update_s)
     for issuer in chain[index + 1 :]:
         if comparable(issuer.subject) != name:
             return
-        issuer_key = issuer_id(issuer)
-        crls = snapshot.crls_of(issuer_key)
-        for crl in crls:
-            if crl.scope is not Scope.ALL and (crl.scope is Scope.CA) is not is_ca:
-                continue
-            if crl.points and not (names := names or _point_names(certificate)).intersection(crl.points):
-                continue
-            revoked = crl.entry(certificate.serial_number)
-            if revoked is None and not (crl.complete and _still_lists(crl, certificate)):
-                continue
-            oldest = crl.this_update + max_age
-            yield _Word(
-                crl.this_update,
-                min(crl.next_update, oldest),
-                min(crl.next_update + extra, oldest),
-                revoked,
-                Evidence("crl", crl.octets),
-            )
-        for answer in snapshot.answers_about(issuer_key, certificate.serial_number):
-            if answer.responder and any(crl.entry(int(answer.responder)) for crl in crls):
-                continue
-            if answer.revoked is None and certificate.not_valid_after_utc < answer.this_update:
-                continue
-            oldest = answer.this_update + max_age
-            next_update = answer.next_update or oldest
-            yield _Word(
-                answer.this_update,
-                min(next_update, oldest),
-                min(next_update + extra, oldest),
-                answer.revoked,
-                Evidence("ocsp", answer.octets),
-            )
+        crls = snapshot.crls_of(issuer_id(issuer))
+        yield from _of_lists(certificate, crls, grace)
+        answers = snapshot.answers_about(issuer_id(issuer), certificate.serial_number)
+        believed = [one for one in answers if not (one.responder and any(crl.entry(int(one.responder)) for crl in crls))]
+        yield from _of_answers(certificate, believed, grace)
+
+
+def _of_lists(certificate: x509.Certificate, crls: Sequence[CrlFacts], grace: Grace) -> Iterator[_Word]:
+    is_ca = _is_ca(certificate)
+    for crl in crls:
+        if crl.scope is not Scope.ALL and (crl.scope is Scope.CA) is not is_ca:
+            continue
+        if crl.points and not _point_names(certificate).intersection(crl.points):
+            continue
+        revoked = crl.entry(certificate.serial_number)
+        if revoked is not None or (crl.complete and _still_lists(crl, certificate)):
+            yield _word(crl.this_update, crl.next_update, is_ca, grace, revoked, Evidence("crl", crl.octets))
+
+
+def _of_answers(certificate: x509.Certificate, answers: Sequence[OcspFacts], grace: Grace) -> Iterator[_Word]:
+    is_ca = _is_ca(certificate)
+    for one in answers:
+        if one.revoked is not None or one.this_update <= certificate.not_valid_after_utc:
+            yield _word(one.this_update, one.next_update, is_ca, grace, one.revoked, Evidence("ocsp", one.octets))
+
+
+def _word(
+    this_update: datetime, next_update: datetime | None, is_ca: bool, grace: Grace, revoked: Revoked | None, evidence: Evidence
+) -> _Word:
+    oldest = this_update + timedelta(seconds=grace.ca_max_age_s if is_ca else grace.end_max_age_s)
+    promised = oldest if next_update is None else min(next_update, oldest)
+    usable = min(promised + timedelta(seconds=grace.after_next_update_s), oldest)
+    return _Word(this_update, promised, usable, revoked, evidence)
 
 
 def _still_lists(crl: CrlFacts, certificate: x509.Certificate) -> bool:

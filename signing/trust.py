@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from signing.memory import Key, remember
 from signing.paths import NO_ANCHORS, Anchors, unchecked
 from signing.report import Path, Revocation, RevocationCheck, Signer, TimeStamp, Trust
 from signing.revocation import DEFAULT_GRACE, Grace, look_up
@@ -45,7 +46,7 @@ class TrustBase:
     stamp_policies: frozenset[str] = frozenset()
     snapshot: RevocationSnapshot = field(default=NO_SNAPSHOT, repr=False)
     grace: Grace = DEFAULT_GRACE
-    _known: dict[tuple[bytes, ...], _Known] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _known: dict[Key, _Known] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def version(self) -> str:
@@ -57,7 +58,7 @@ class TrustBase:
         """`others`: certificates that came along, as hints. `at`: time of the check; with a `stamp` its time counts."""
         if stamp is not None:
             return self._at_stamp(signer, others, at, stamp)
-        key = (signer.der, *[one.der for one in others])
+        key: Key = (signer.der, *[one.der for one in others])
         known = self._known.get(key)
         if known is not None and known.begins <= at <= known.ends:
             return Standing(Path(Trust.TRUSTED, at, known.path.chain), known.revocation)
@@ -65,9 +66,8 @@ class TrustBase:
         if path.trust is not Trust.TRUSTED:
             return Standing(path)
         found = look_up(path.chain, self.snapshot, at, self.grace)
-        if len(self._known) >= _REMEMBERED:
-            self._known.clear()
-        self._known[key] = _Known(path, found.check, at, min(found.until, *[one.not_valid_after_utc for one in path.chain]))
+        ends = min(found.until, *[one.not_valid_after_utc for one in path.chain])
+        remember(self._known, key, _Known(path, found.check, at, ends), _REMEMBERED)
         return Standing(path, found.check)
 
     def _at_stamp(self, signer: Signer, others: tuple[Signer, ...], at: datetime, stamp: TimeStamp) -> Standing:

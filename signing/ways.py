@@ -45,6 +45,7 @@ class Search:
         self._between = (known, by_name(enclosed))
         self._anchors = anchors
         self._fits: dict[tuple[int, int], bool] = {}
+        self._issuers: dict[int, Comparable] = {}
         self._steps = 0
 
     def ways(self) -> Iterator[Chain]:
@@ -56,11 +57,17 @@ class Search:
         for _ in range(_MAX_CERTIFICATES - 1):
             following: list[Chain] = []
             for way in waiting:
-                name = comparable(way[-1].issuer)
+                name = self._issuer(way[-1])
                 yield from ((*way, one) for one in self._anchors.get(name, ()) if self._is_signed(way[-1], one))
                 nearer = [one for some in self._between for one in some.get(name, ()) if one not in way]
                 following += [(*way, one) for one in nearer if self._is_signed(way[-1], one)]
             waiting = following
+
+    def _issuer(self, certificate: x509.Certificate) -> Comparable:
+        """To compare, once for each certificate: a name may be long."""
+        if id(certificate) not in self._issuers:
+            self._issuers[id(certificate)] = comparable(certificate.issuer)
+        return self._issuers[id(certificate)]
 
     def _is_signed(self, certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
         """False also when enough was done. All certificates live as long as the search: their identities are names enough."""

@@ -251,6 +251,29 @@ class TestCost:
         assert code(path(below(circle[0]), *circle)) == "path.not_found"
         assert time.process_time() - began < 0.05
 
+    def test_large_certificates_and_dear_keys_do_not_make_it_longer(self) -> None:
+        """As large as certificates may be, and P-384, the dearest signature that is accepted."""
+        key = ec.generate_private_key(ec.SECP384R1())
+        length = 14_000
+        names = [x509.SubjectAlternativeName([x509.DNSName("a" * length)])]
+        circle = [issue("Vòng tròn", key, ca=True, number=number, extensions=names) for number in range(1, 17)]
+        began = time.process_time()
+        assert code(path(below(circle[0]), *circle)) == "path.not_found"
+        assert time.process_time() - began < 0.1
+
+    def test_a_certificate_that_is_unreasonably_large_is_not_looked_at(self) -> None:
+        huge = issue("Lớn", p256(), extensions=[x509.SubjectAlternativeName([x509.DNSName("a" * 20_000)])])
+        assert code(path(huge)) == code(path(agency(), huge)) == "path.too_large"
+
+    def test_what_strangers_blew_up_is_not_kept(self) -> None:
+        """It is answered, and found again the next time."""
+        anchors = authority().anchors()
+        large = [x509.SubjectAlternativeName([x509.DNSName("a" * 9_000)])]
+        junk = [issue("Lớn", p256(), extensions=large, number=number) for number in (1, 2)]
+        assert path(agency(), *junk, anchors=anchors).trust is Trust.TRUSTED
+        assert code(path(stranger(), *junk, anchors=anchors)) == "path.not_found"
+        assert max(sum(map(len, key)) for key in (*anchors._known, *anchors._refused)) < 16 * 1024
+
     def test_more_certificates_than_any_way_needs_are_not_looked_at(self) -> None:
         assert code(path(agency(), *[stranger()] * (ways.MAX_OTHERS + 1))) == "path.too_many"
 
