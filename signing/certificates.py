@@ -8,6 +8,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from signing.report import Signer
 from signing.rules import Refused
 
+MAX_CERTIFICATE_BYTES = 16 * 1024  # a usual one takes 2,000; what is larger would only fill memory
+
 # TypeError: of a name whose value is of a kind that its attribute cannot be.
 _UNREADABLE = (TypeError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 
@@ -18,6 +20,8 @@ def signer_of(der: bytes, place: str) -> Signer:
 
     All of it is read, since `cryptography` reads most parts only when they are asked for.
     """
+    if len(der) > MAX_CERTIFICATE_BYTES:
+        raise Refused("key.certificate", place, f"{len(der)} octets")
     try:
         certificate = x509.load_der_x509_certificate(der)
         key = certificate.public_key()

@@ -164,7 +164,7 @@ def _check_announced(digests: Reader, algorithm: bytes, profile: CmsProfile) -> 
         raise Refused("cms.algorithms", "digestAlgorithms", "without that of the signer")
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _enclosed(octets: bytes, cap: int) -> tuple[Enclosed, ...]:
     """The certificates of a message. Remembered: an agency encloses the same ones each time."""
     certificates, found = Reader(octets), []

@@ -19,12 +19,12 @@ from cryptography.x509.verification import ExtensionPolicy, PolicyBuilder, Store
 
 from signing import paths_full, ways
 from signing.algorithms import check_key
+from signing.certificates import MAX_CERTIFICATE_BYTES
 from signing.memory import Key, remember
 from signing.purposes import Purpose, check_authorities, check_end
 from signing.report import Path, Refusal, Signer, Trust
 from signing.rules import RULES, Refused
 
-_MAX_CERTIFICATE_BYTES = 16 * 1024
 _REMEMBERED = 4096
 _REFUSALS_REMEMBERED = 1024
 _REFUSED_FOR = timedelta(minutes=1)
@@ -118,8 +118,8 @@ class Anchors:
 
     def _find(self, signer: Signer, enclosed: tuple[Signer, ...], at: datetime, purpose: Purpose) -> ways.Chain:
         """Raises Refused `path.*`, `key.*`, or what `purposes` raises."""
-        if max(len(one) for one in (signer.der, *[one.der for one in enclosed])) > _MAX_CERTIFICATE_BYTES:
-            raise Refused("path.too_large", "", f"more than {_MAX_CERTIFICATE_BYTES} octets")
+        if max(len(one) for one in (signer.der, *[one.der for one in enclosed])) > MAX_CERTIFICATE_BYTES:
+            raise Refused("path.too_large", "", f"more than {MAX_CERTIFICATE_BYTES} octets")
         leaf = signer.certificate
         _check_in_force(leaf, at)
         check_end(leaf, purpose)
