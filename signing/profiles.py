@@ -96,6 +96,7 @@ class Profile:
     each step is the only child of that name, and the signature is the parent's last child. `namespaces`: of root and steps
     (None: no namespace), looked at only where `roots` or steps are named. `signature_namespaces`: of Signature and all its parts.
     `transforms`: whole lists, in order; a list without a canonicalization means inclusive C14N (XMLDSig 1.1, 4.4.3.2).
+    `stamp`: whether a time-stamp over the signature has to be there and verify (XAdES-T); one that is there is always looked at.
     `key_hints`: further parts of X509Data, tolerated and not read. `legacy`: what it accepts is too weak for anything else.
     `root_id`: name of the attribute by which a reference may name the root. `prefix_lists`: whether exclusive C14N may have its
     InclusiveNamespaces. `soap`: of a message, whose Body is signed and not the whole; roots and places are then those of SOAP.
@@ -114,6 +115,7 @@ class Profile:
     methods: frozenset[str] = METHODS
     digests: frozenset[str] = DIGESTS
     properties: Presence = Presence.FORBIDDEN
+    stamp: Presence = Presence.OPTIONAL
     key_hints: frozenset[str] = frozenset()
     root_id: str = "Id"
     prefix_lists: bool = False
@@ -134,6 +136,14 @@ ENVELOPE_XADES = Profile(
     title_vi="Phong bì XML của trục, chữ ký XAdES-B (EN 319 132-1) là phần tử con cuối cùng của phần tử gốc",
     title_en="XML envelope of the hub; XAdES-B (EN 319 132-1) as the last child of the root",
     properties=Presence.REQUIRED,
+)
+
+ENVELOPE_XADES_T = Profile(
+    name="envelope-xades-t/1",
+    title_vi="Phong bì XML của trục, chữ ký XAdES-T (có dấu thời gian) là phần tử con cuối cùng của phần tử gốc",
+    title_en="XML envelope of the hub; XAdES-T (with a time-stamp) as the last child of the root",
+    properties=Presence.REQUIRED,
+    stamp=Presence.REQUIRED,
 )
 
 # The vendors' kits write inclusive C14N and, one of them, Signature without a declaration of its own, which puts it into the
@@ -217,6 +227,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
     {
         "envelope": ENVELOPE,
         "envelope-xades": ENVELOPE_XADES,
+        "envelope-xades-t": ENVELOPE_XADES_T,
         "edxml": EDXML,
         "edxml-legacy": EDXML_LEGACY,
         "edoc-soap": E_DOC_SOAP,

@@ -5,20 +5,21 @@ over SignedInfo, and only then canonical forms of what SignedInfo names. So stra
 The document is canonicalised once, from the same tree that is handed on.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 
 from lxml import etree
 
-from signing import places, soap, xades, xmldsig
+from signing import places, soap, xades, xades_stamps, xmldsig
 from signing.algorithms import base64, check_key, digest, verify_value
 from signing.certificates import signer_of
 from signing.places import Located, Target
-from signing.profiles import EXCLUSIVE_C14N, INCLUSIVE_C14N, SIGNED_PROPERTIES, Profile
-from signing.report import Checked, Integrity, Properties, Refusal, SignatureReport, SignedPart, Signer
+from signing.profiles import EXCLUSIVE_C14N, INCLUSIVE_C14N, SIGNED_PROPERTIES, Presence, Profile
+from signing.report import Checked, Integrity, Properties, Refusal, SignatureReport, SignedPart, Signer, TimeStamp
 from signing.rules import RULES, Refused
 from signing.trust import Standing, TrustBase
+from signing.xades_stamps import Stamped
 from signing.xml import canonical, detach, parse, parse_part
 from signing.xmldsig import Parts, Reference, weak_of
 
@@ -40,6 +41,8 @@ class _Seen:
     signers: tuple[Signer, ...] = ()
     covered: tuple[SignedPart, ...] = ()
     properties: Properties | None = None
+    stamps: tuple[Stamped, ...] = ()
+    stamp: TimeStamp | Refusal | None = None
 
 
 def check(octets: bytes, profile: Profile, trust: TrustBase, at: datetime) -> Checked:
@@ -48,7 +51,8 @@ def check(octets: bytes, profile: Profile, trust: TrustBase, at: datetime) -> Ch
     try:
         root = parse(octets, profile.caps)
         content = _verify(octets, root, profile, at, seen)
-        standing = trust.standing(seen.signers[0], seen.signers[1:], at)
+        stamp = _stamp(profile, trust, at, seen) if seen.stamps or profile.stamp is Presence.REQUIRED else None
+        standing = trust.standing(seen.signers[0], seen.signers[1:], at, stamp)
         return Checked(_report(profile, Integrity.INTACT, seen, standing=standing), content)
     except Refused as refused:
         refusal = Refusal(refused.rule, refused.place, refused.detail)
@@ -73,8 +77,20 @@ def _report(
         properties=seen.properties,
         path=None if standing is None else standing.path,
         revocation_check=None if standing is None else standing.revocation,
+        stamp=seen.stamp if isinstance(seen.stamp, TimeStamp) else None,
+        stamp_refusal=seen.stamp if isinstance(seen.stamp, Refusal) else None,
         weak=weak_of(parts) if profile.legacy and parts is not None else (),
     )
+
+
+def _stamp(profile: Profile, trust: TrustBase, at: datetime, seen: _Seen) -> TimeStamp | None:
+    """Raises Refused `xades.stamp` where the profile demands one."""
+    seen.stamp = xades_stamps.earliest(seen.stamps, trust, at)
+    if isinstance(seen.stamp, TimeStamp):
+        return seen.stamp
+    if profile.stamp is Presence.REQUIRED:
+        raise Refused("xades.stamp", "SignatureTimeStamp", "none" if seen.stamp is None else seen.stamp.rule.code)
+    return None
 
 
 def _verify(octets: bytes, root: etree._Element, profile: Profile, at: datetime, seen: _Seen) -> etree._Element:
@@ -100,13 +116,24 @@ def _verify(octets: bytes, root: etree._Element, profile: Profile, at: datetime,
         else:
             _check_digest(reference, target, seen)
     if qualified is not None:
-        seen.properties = xades.read(qualified, signer, profile, at)
+        seen.properties = _read_properties(qualified, located, signer, profile, at, seen)
     if whole is not None:
         detach(located.signature)
         _check_digest(*whole, seen)
     if profile.soap is not None:
         soap.check_time(located, profile.soap, profile.clock_skew_s, at)
     return content
+
+
+def _read_properties(
+    qualified: xades.Qualified, located: Located, signer: Signer, profile: Profile, at: datetime, seen: _Seen
+) -> Properties:
+    found = xades.read(qualified, signer, profile, at)
+    if qualified.unsigned is None:
+        return found
+    unsigned = xades_stamps.read(qualified.unsigned, located.signature[1])
+    seen.stamps = unsigned.stamps
+    return replace(found, not_evaluated=(*found.not_evaluated, *unsigned.not_evaluated))
 
 
 def _with_properties(located: Located, qualified: xades.Qualified, profile: Profile) -> Located:

@@ -43,7 +43,7 @@ class Qualified(NamedTuple):
 
     id: str
     signed: etree._Element
-    unsigned: bool
+    unsigned: etree._Element | None
 
 
 def find(signature: etree._Element, profile: Profile) -> Qualified | None:
@@ -68,7 +68,7 @@ def find(signature: etree._Element, profile: Profile) -> Qualified | None:
     signed = qualifying[0]
     if not signed.get("Id"):
         raise Refused("xades.shape", "SignedProperties/@Id", "missing")
-    return Qualified(signed.get("Id", ""), signed, len(tags) == 2)
+    return Qualified(signed.get("Id", ""), signed, qualifying[1] if len(tags) == 2 else None)
 
 
 def read(found: Qualified, signer: Signer, profile: Profile, at: datetime) -> Properties:
@@ -85,7 +85,7 @@ def read(found: Qualified, signer: Signer, profile: Profile, at: datetime) -> Pr
     return Properties(
         signing_time=_signing_time(time, profile, at),
         certificate_digest_method=_check_certificate(certificate, signer, profile),
-        not_evaluated=(*map(local_name, (*others, *of_data)), *(("UnsignedProperties",) if found.unsigned else ())),
+        not_evaluated=tuple(map(local_name, (*others, *of_data))),
     )
 
 

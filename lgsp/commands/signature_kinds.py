@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from signing.trust import TrustBase
 
 NAMES = (
-    "envelope", "envelope-xades", "edxml", "edxml-legacy", "edoc-soap", "soap", "soap-untimed",
+    "envelope", "envelope-xades", "envelope-xades-t", "edxml", "edxml-legacy", "edoc-soap", "soap", "soap-untimed",
     "cades", "cms", "cms-legacy", "pdf", "jws",
 )  # fmt: skip
 _CMS = frozenset({"cades", "cms", "cms-legacy"})

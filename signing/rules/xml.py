@@ -94,6 +94,10 @@ ROWS: Rows = (
     ("xades.signing_time",
      "Thời điểm ký không hợp lệ hoặc ở tương lai", "The signing time is malformed or lies in the future",
      "Đồng bộ đồng hồ máy ký (NTP) rồi ký lại.", "Synchronise the signer's clock (NTP) and sign again."),
+    ("xades.stamp",
+     "Dấu thời gian trên chữ ký thiếu hoặc không hợp lệ", "The time-stamp over the signature is missing or does not verify",
+     "Xin dấu thời gian (RFC 3161) trên SignatureValue của một tổ chức được tin cậy, đặt trong SignatureTimeStamp.",
+     "Have SignatureValue stamped (RFC 3161) by a trusted authority and put the token into SignatureTimeStamp."),
     # --- messages (WS-Security) ------------------------------------------------------------
     ("soap.envelope",
      "Không phải thông điệp SOAP gồm đúng một Header và một Body", "Not a SOAP message of one Header and one Body",

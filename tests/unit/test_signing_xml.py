@@ -308,12 +308,13 @@ def test_the_signing_time_is_a_claim() -> None:
 
 
 def test_unsigned_properties_are_named_as_not_evaluated() -> None:
-    """A time-stamp in them is not looked at yet, and the report does not hide it."""
+    """Anybody may have put them there, so they are never trusted, and the report does not hide them."""
     octets = by_xmlsec(case_file(), agency(), WITH_XADES)
-    with_stamp = octets.replace(b"</xades:QualifyingProperties>", b"<xades:UnsignedProperties/></xades:QualifyingProperties>")
-    report = look(with_stamp, ENVELOPE_XADES).report
+    held = b"<xades:UnsignedSignatureProperties><xades:CertificateValues/></xades:UnsignedSignatureProperties><x/>"
+    unsigned = b"<xades:UnsignedProperties>" + held + b"</xades:UnsignedProperties></xades:QualifyingProperties>"
+    report = look(octets.replace(b"</xades:QualifyingProperties>", unsigned), ENVELOPE_XADES).report
     assert report.properties is not None
-    assert report.properties.not_evaluated == ("UnsignedProperties",)
+    assert report.properties.not_evaluated == ("x", "CertificateValues")
 
 
 def test_sha1_is_accepted_under_the_legacy_profile_alone() -> None:
