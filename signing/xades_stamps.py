@@ -1,7 +1,7 @@
 """XAdES-T (EN 319 132-1, 5.3): time-stamps over SignatureValue, which stand among the unsigned properties.
 
 Nothing there is signed, so anybody may take a stamp away or put one in. One that verifies shows that the signature existed by
-then, whoever put it there; one that does not counts as if it were not there. Whatever else stands there is named and not looked at.
+then, whoever put it there; one that does not counts as absent. Whatever else stands there is named and not looked at.
 """
 
 from datetime import datetime
