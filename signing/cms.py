@@ -4,17 +4,17 @@ The order is that of cost and of trust: caps, the shape, the key, the signature 
 digest of the content, however large it is.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from signing import cms_attributes, cms_parts
+from signing import cms_attributes, cms_parts, cms_unsigned
 from signing.algorithms import check_key, digest
 from signing.cms_algorithms import verify
 from signing.cms_parts import Parts
 from signing.cms_profiles import DATA, CmsProfile
 from signing.der import identifier
 from signing.profiles import LEGACY_RSA_SHA1, LEGACY_SHA1
-from signing.report import Integrity, Properties, Refusal, SignatureReport, SignedPart
+from signing.report import Integrity, Properties, Refusal, SignatureReport, SignedPart, TimeStamp
 from signing.rules import RULES, Refused
 from signing.trust import Standing, TrustBase
 
@@ -54,16 +54,27 @@ class _Seen:
     parts: Parts | None = None
     covered: tuple[SignedPart, ...] = ()
     properties: Properties | None = None
+    stamp: TimeStamp | None = None
+    stamp_refusal: Refusal | None = None
 
 
-def check_cms(octets: bytes, content: Content | None, profile: CmsProfile, trust: TrustBase, at: datetime) -> CheckedCms:
+def check_cms(
+    octets: bytes,
+    content: Content | None,
+    profile: CmsProfile,
+    trust: TrustBase,
+    at: datetime,
+    existed: TimeStamp | None = None,
+) -> CheckedCms:
     """Never raises: whatever goes wrong, the signature is not verified.
 
-    `content`: of a detached signature; None when it is attached. `at`: the time of the check, with a zone.
+    `content`: of a detached signature; None when it is attached. `at`: the time of the check, with a zone. `existed`: a verified
+    time-stamp that shows the message to have existed, beside those on the signature itself.
     """
     seen = _Seen()
     try:
         verified = _verify(octets, content, profile, at, seen)
+        _look_at_stamps(seen, profile, trust, at, existed)
         standing = _standing(seen, trust, at)
         return CheckedCms(_report(profile, Integrity.INTACT, seen, standing=standing), verified)
     except Refused as refused:
@@ -114,11 +125,24 @@ def _content(parts: Parts, content: Content | None) -> Content:
     return content
 
 
+def _look_at_stamps(seen: _Seen, profile: CmsProfile, trust: TrustBase, at: datetime, existed: TimeStamp | None) -> None:
+    """The earliest one counts."""
+    assert seen.parts is not None and seen.properties is not None
+    seen.stamp = existed
+    if not seen.parts.unsigned:
+        return
+    found = cms_unsigned.read(seen.parts.unsigned, profile.caps.attributes)
+    stamp, seen.stamp_refusal = cms_unsigned.first_stamp(found.stamps[: profile.caps.stamps], seen.parts.value, trust, at)
+    seen.properties = replace(seen.properties, not_evaluated=(*seen.properties.not_evaluated, *found.others))
+    seen.stamp = min(filter(None, (stamp, existed)), key=lambda one: one.at, default=None)
+
+
 def _standing(seen: _Seen, trust: TrustBase, at: datetime) -> Standing | None:
     if seen.parts is None:
         return None
     signer = seen.parts.signer.signer
-    return trust.standing(signer, tuple([one.signer for one in seen.parts.certificates if one.signer is not signer]), at)
+    others = tuple([one.signer for one in seen.parts.certificates if one.signer is not signer])
+    return trust.standing(signer, others, at, seen.stamp)
 
 
 def _report(
@@ -135,6 +159,8 @@ def _report(
         properties=seen.properties,
         path=None if standing is None else standing.path,
         revocation_check=None if standing is None else standing.revocation,
+        stamp=None if standing is None else seen.stamp,
+        stamp_refusal=seen.stamp_refusal,
         weak=_weak(parts, seen.properties) if profile.legacy and parts is not None else (),
     )
 

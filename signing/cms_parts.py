@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from cryptography import x509
 
@@ -49,8 +50,7 @@ class Enclosed:
     sound: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(NamedTuple):
     """`content`: where it is attached; None when detached. `signed`: the attributes as they are digested, a SET OF (5.4).
     `algorithms`: the encodings of digest and signature algorithm. `unsigned`: content of the unsigned attributes.
     `revocation`: whether the message brings CRLs or OCSP answers."""

@@ -150,6 +150,7 @@ class SignatureReport:
     `refusal`: the first rule of the signature that was broken; None exactly when intact. `path` carries its own refusal.
     `stamp_refusal`: why a time-stamp that is there is no evidence; the signature then counts as one without.
     `registered_key`: name of the key that verified it, where a registered one did instead of a certificate's.
+    `re_encoded`: the message came in BER and was judged in the DER that it stands for.
     `weak`: URIs of accepted algorithms that are too weak for anything new (legacy profiles only).
     """
 
@@ -167,6 +168,7 @@ class SignatureReport:
     stamp_refusal: Refusal | None = None
     weak: tuple[str, ...] = ()
     registered_key: str = ""
+    re_encoded: bool = False
 
     @property
     def trust(self) -> Trust:

@@ -85,11 +85,12 @@ def _jws(octets: bytes, trust: "TrustBase", at: datetime) -> "SignatureReport":
 
 
 def _cms(octets: bytes, content: Path | None, name: str, trust: "TrustBase", at: datetime) -> "SignatureReport":
-    from signing.cms import check_cms
     from signing.cms_profiles import CMS_PROFILES
+    from signing.cms_slow import check_cms_slowly, der_of
 
     der, profile = _der(octets), CMS_PROFILES[name]
-    return check_cms(der, None if content is None else _digest(content, der, profile), profile, trust, at).report
+    signed = None if content is None else _digest(content, der_of(der, profile), profile)
+    return check_cms_slowly(der, signed, profile, trust, at).report
 
 
 def _digest(content: Path, der: bytes, profile: "CmsProfile") -> "Digest":

@@ -43,6 +43,8 @@ def _signature_lines(report: "SignatureReport") -> Iterator[Line]:
         yield f"  Được ký · Signed: {words.vi} · {words.en}\n    {digest} ({part.octets} octets)", None
     if report.method:
         yield f"  Thuật toán · Methods: {', '.join(filter(None, (report.method, report.canonicalization)))}", None
+    if report.re_encoded:
+        yield "  Chữ ký ghi bằng BER, đã chuyển sang DER rồi kiểm tra · Written in BER, judged in the DER it stands for", None
     if report.weak:
         yield f"  Lỗi thời · Outdated: {', '.join(report.weak)}", "yellow"
     if report.signer is not None:
@@ -52,6 +54,7 @@ def _signature_lines(report: "SignatureReport") -> Iterator[Line]:
     yield _state("Thu hồi · Revocation", report.revocation)
     yield from _revocation_lines(report.revocation_check)
     yield _state("Thời điểm ký · Time of signing", report.time_evidence)
+    yield from _refusal_lines(report.stamp_refusal)
     if report.stamp is not None:
         yield f"  {report.stamp.at.isoformat()} ({report.stamp.policy})", None
     yield from _refusal_lines(report.stamp_refusal)
@@ -135,6 +138,7 @@ def _signature_form(report: "SignatureReport") -> dict[str, Any]:
         ],
         "method": report.method,
         "canonicalization": report.canonicalization,
+        "re_encoded": report.re_encoded,
         "weak": report.weak,
         "certificate": None if signer is None else certificate_form(signer.certificate),
         "trust": report.trust,
@@ -145,6 +149,7 @@ def _signature_form(report: "SignatureReport") -> dict[str, Any]:
         "time_evidence": report.time_evidence,
         "signing_time": None if properties is None else properties.signing_time,
         "stamp": _stamp_form(report.stamp),
+        "stamp_refusal": _refusal_form(report.stamp_refusal),
         "not_evaluated": [] if properties is None else properties.not_evaluated,
     }
 
