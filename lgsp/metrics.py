@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterable, Mapping
 from prometheus_client import Counter, Gauge, Histogram
 
 from contracts.problems import CATALOGUE
+from contracts.signed import PARTS
 from lgsp.core.hold import Cause
 from lgsp.core.lifecycle import State
 from lgsp.core.signatures.finding import Finding
 from lgsp.ports import Balance
+from signing.report import Verdict
 from signing.snapshot import RevocationSnapshot
 
 ACCEPTED = Counter("lgsp_envelopes_accepted_total", "Envelopes accepted (a resend is not counted again)")
@@ -76,6 +78,7 @@ REVOCATION_FAILING = Gauge("lgsp_revocation_sources_failing", "Sources whose las
 _holds = {cause: HOLDS.labels(cause.label) for cause in Cause}
 _settled = {state: SETTLED.labels(state.label) for state in State}
 _deliveries = {state: DELIVERIES.labels(state.label) for state in State}
+_signatures: dict[tuple[str, str], Counter] = {(part, one): SIGNATURES.labels(part, one) for part in PARTS for one in Verdict}
 _refused = {code: REFUSED.labels(code) for code in CATALOGUE}
 
 
@@ -87,7 +90,7 @@ def examined(took_s: float, findings: Iterable[Finding]) -> None:
     """Signatures of one envelope were looked at."""
     EXAMINATION_S.observe(took_s)
     for one in findings:
-        SIGNATURES.labels(one.part, one.verdict).inc()
+        _signatures[one.part, one.verdict].inc()
 
 
 def refused(code: str) -> None:

@@ -92,7 +92,7 @@ def stepped(var: Path, limit: int = 100) -> int:
         (("--limit", 2), [1, 2]),
         (("--after", 4), [5, 6]),
     ],
-    ids=str,
+    ids=[f"way-{number}" for number in range(12)],  # not by value: the time of day is in some
 )
 def test_letters_are_found_by_what_one_knows_of_them(var: Path, options: tuple[object, ...], found: list[int]) -> None:
     """Every condition must hold; a moment without an offset is local time."""
