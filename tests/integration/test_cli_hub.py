@@ -353,6 +353,24 @@ def test_a_receipt_is_verified_kept_and_verified_again_without_the_hub(sandbox: 
         assert (result.exit_code, json.loads(result.stdout)["code"]) == (1, "receipt.not_verified")
 
 
+def test_a_receipt_in_xml_once_the_hub_has_a_certificate(sandbox: Hub, tmp_path: Path, office: str) -> None:
+    """The key is made, certified and activated while the hub runs; `lgsp signature check` says whose signature it is."""
+    sent = told(sandbox, "send", "case.file", "--example", "--as", DESK, "--to", office)
+    envelope, kept, anchor = f"{DESK}/{sent['message_id']}", tmp_path / "receipt.xml", tmp_path / "hub.pem"
+    none = sandbox.run("receipt", envelope, "--xml", "--json", "--as", DESK)
+    assert (none.exit_code, json.loads(none.stdout)["code"]) == (1, "receipt.not_xml")
+    name = told(sandbox, "key", "new", "receipts")["name"]
+    told(sandbox, "key", "certificate", name, "--self-signed", "CN=Trục liên thông,C=VN")
+    told(sandbox, "key", "activate", name)
+    assert wait_until(lambda: sandbox.run("receipt", envelope, "--xml", "--out", kept, "--as", DESK).exit_code == 0, 10)
+    assert told(sandbox, "receipt", envelope, "--xml", "--as", DESK) == sent
+    with urllib.request.urlopen(f"http://127.0.0.1:{sandbox.port}/.well-known/jwks.json", timeout=10) as answer:
+        (der,) = next(one["x5c"] for one in json.load(answer)["keys"] if "x5c" in one)
+    anchor.write_text(f"-----BEGIN CERTIFICATE-----\n{der}\n-----END CERTIFICATE-----\n")
+    checked = told(sandbox, "signature", "check", kept, "--anchor", anchor)
+    assert "Trục liên thông" in json.dumps(checked, ensure_ascii=False)
+
+
 def test_a_refusal_is_kept_and_verified_too(sandbox: Hub, tmp_path: Path) -> None:
     """What `lgsp send --json` prints of a refusal holds the signed form."""
     result = sandbox.run("send", "case.file", "--example", "--as", DESK, "--to", "H99.999", "--json")

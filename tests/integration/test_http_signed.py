@@ -1,5 +1,6 @@
 """Receipts and refusals that can be shown to others: signed by the hub, verified with nothing but what it publishes."""
 
+import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator
@@ -12,9 +13,14 @@ from joserfc import jws
 from joserfc.jwk import KeySet
 
 from contracts.kinds import find, read_body
+from lgsp.core.key_set import Purpose, activated
 from lgsp.http.signed import RECEIPT_TYPE, REFUSAL_TYPE
+from lgsp.trust import keys
+from lgsp.trust.key_files import KeyFiles
 from lgsp.trust.keys import HubKeys, SigningUnavailable
-from signing.jws import keys_of, verify
+from signing.jws import PublicKey, keys_of, verify
+from signing.keys import Algorithm
+from signing.local_key import LocalKey
 from tests.integration.http_hub import COMMUNE, LAND_OFFICE, STRANGER, HttpHub, Reply, http_hub
 
 JOSE = {"Accept": "application/jose"}
@@ -140,6 +146,42 @@ async def test_not_now_is_no_refusal_and_is_not_signed(tmp_path: Path) -> None:
         assert (await hub.send(hub.envelope())).status == 202
         reply = await hub.send(hub.envelope())
         assert (reply.status, "signed" in reply.json) == (429, False)
+
+
+async def test_keys_change_under_load_and_every_answer_is_verified_by_the_set_before_or_after_it(
+    hub: HttpHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Five changes, each at once as in an emergency, the old key retired right behind; receipts and refusals go on meanwhile."""
+    monkeypatch.setattr(keys, "_LOOK_EVERY_S", 0.0)
+    files, done, moved = KeyFiles(tmp_path / "keys"), asyncio.Event(), asyncio.Event()
+    kids: set[str] = set()
+
+    async def published() -> tuple[PublicKey, ...]:
+        return keys_of((await hub.call("GET", "/.well-known/jwks.json", agency=None)).octets)
+
+    async def ask() -> None:
+        while not done.is_set():
+            before = await published()
+            receipt = (await hub.send(hub.envelope(), **JOSE)).octets.decode()
+            refusal = (await hub.send(hub.envelope(kind="x/1"))).json["signed"]
+            known = (*before, *await published())
+            found = {verify(receipt, known, RECEIPT_TYPE).kid, verify(refusal, known, REFUSAL_TYPE).kid}
+            if found - kids:
+                moved.set()
+            kids.update(found)
+
+    async def change() -> None:
+        for number in range(1, 6):
+            moved.clear()
+            record = files.add(Purpose.STATEMENTS, LocalKey.new(Algorithm.ED25519), datetime.now(UTC))
+            files.change(lambda found: activated(found, record.name, datetime.now(UTC), datetime.now(UTC)))  # noqa: B023
+            files.retire(f"statements-{number}", None, datetime.now(UTC))
+            await moved.wait()
+        done.set()
+
+    async with asyncio.timeout(60):
+        await asyncio.gather(ask(), ask(), ask(), change())
+    assert len(kids) >= 5
 
 
 async def test_without_a_key_that_answers_refusals_are_given_all_the_same(hub: HttpHub, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,12 +19,20 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from lgsp.bootstrap import hub_keys, token
 from lgsp.cli import cli
 from lgsp.core.key_set import Purpose, activated
+from lgsp.http.signed import RECEIPT_TYPE
 from lgsp.settings import Settings
 from lgsp.trust.key_files import KeyFiles
 from lgsp.trust.keys import HubKeys, SigningUnavailable
 from lgsp.trust.tokens import Token, TokenError
+from signing.certificate_requests import self_signed_for
 from signing.jws import keys_of, verify
 from signing.keys import Algorithm
+from signing.paths import Anchors
+from signing.profiles import ENVELOPE_XADES
+from signing.report import Verdict
+from signing.trust import TrustBase
+from signing.verify import check as check_xml
+from tests.integration.http_hub import http_hub
 from tests.servers import SoftHsm
 
 OCTETS = "nội dung cần ký".encode()
@@ -107,6 +115,27 @@ async def _stated_and_signed(settings: Settings) -> None:
     certificate.verify_directly_issued_by(certificate)
     check(KeyFiles(settings.keys_path).read().named("receipts-1").public, value)
     keys.close()
+
+
+async def test_receipts_over_http_are_signed_in_the_token(
+    files_with_token_key: tuple[KeyFiles, Token], settings: Settings
+) -> None:
+    """As JWS by the key of one purpose and as XAdES by that of the other, while plain ones never ask it."""
+    files, held = files_with_token_key
+    now, label = datetime.now(UTC), "http-xml"
+    record = files.add_from_token(Purpose.RECEIPTS, held.generate(Algorithm.ECDSA_P256_SHA256, label), label, now)
+    pem = self_signed_for(held.signer(record), record.public, "CN=Trục,C=VN", now)
+    files.certify(record.name, pem)
+    files.change(lambda keys: activated(keys, record.name, now, now))
+    async with http_hub(settings.data_dir, **shown(settings)) as hub:
+        jose = await hub.send(hub.envelope(), Accept="application/jose")
+        published = keys_of((await hub.call("GET", "/.well-known/jwks.json", agency=None)).octets)
+        assert verify(jose.octets.decode(), published, RECEIPT_TYPE)
+        document = (await hub.send(hub.envelope(), Accept="application/xml")).octets
+        trust = TrustBase(documents=Anchors.of_pem(pem))
+        checked = check_xml(document, ENVELOPE_XADES, trust, datetime.now(UTC))
+        assert checked.report.verdict is Verdict.VERIFIED_REVOCATION_UNKNOWN
+        assert (await hub.send(hub.envelope())).status == 202
 
 
 def test_a_key_that_the_token_has_already_is_taken_by_its_label(settings: Settings) -> None:
