@@ -2,27 +2,38 @@
 
 import asyncio
 import hashlib
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
 from contracts.envelope import Attachment, Envelope
 from lgsp.core.signatures.places import SignedFile
+from lgsp.errors import Unavailable
 from lgsp.flow.examination import FileReport
 from lgsp.ports import Blobs
-from signing.cms import Content, Digest, check_cms, digest_method
+from signing.cms import Content, Digest, digest_method
 from signing.cms_profiles import CMS
+from signing.cms_slow import check_cms_slowly, der_of
 from signing.profiles import SHA256, SHA384, SHA512
 from signing.report import Integrity, Refusal, SignatureReport
 from signing.rules import RULES
 from signing.trust import TrustBase
 
 _AT_ONCE = 2  # CMS files in memory
+_WAITING, _WAITING_OF_ONE = 64, 16  # envelopes with signed files, in all and of one sender: reading a PDF may take seconds
 _MARK = b"/ByteRange"  # stands in clear in every signed PDF: it names offsets in the file (ISO 32000-2, 12.8.1)
 _PIECE_BYTES = 2**20
 _HASHES = {SHA256: "sha256", SHA384: "sha384", SHA512: "sha512"}
 
 CheckPdf = Callable[[Path, TrustBase, datetime], Awaitable[Sequence[SignatureReport]]]
+
+
+class CheckerBusy(Unavailable):
+    """As many signed files wait to be looked at as one wants to hold; the same bytes may come again."""
+
+    code = "signature.checker_busy"
+    retry_after_s = 5
 
 
 class FileChecks:
@@ -33,11 +44,24 @@ class FileChecks:
         self._blobs = blobs
         self._check_pdf = check_pdf
         self._room = asyncio.Semaphore(_AT_ONCE)
+        self._waiting: Counter[str] = Counter()  # by sender
 
     async def __call__(
         self, files: Sequence[SignedFile], envelope: Envelope, trust: TrustBase, at: datetime
     ) -> Sequence[FileReport]:
-        """Raises ContractError "attachment.unknown" for a file that is gone, Unavailable when the store is."""
+        """Raises ContractError "attachment.unknown" for a file that is gone, CheckerBusy, Unavailable when the store is."""
+        sender = envelope.sender
+        if self._waiting.total() >= _WAITING or self._waiting[sender] >= _WAITING_OF_ONE:
+            raise CheckerBusy(f"{self._waiting[sender]} envelopes of {sender} wait, {self._waiting.total()} in all")
+        self._waiting[sender] += 1
+        try:
+            return await self._look(files, envelope, trust, at)
+        finally:
+            self._waiting -= Counter({sender: 1})  # and forgets who has none
+
+    async def _look(
+        self, files: Sequence[SignedFile], envelope: Envelope, trust: TrustBase, at: datetime
+    ) -> Sequence[FileReport]:
         found: list[FileReport] = []
         for file in files:
             if file.form == "pdf":
@@ -60,11 +84,11 @@ class FileChecks:
             return SignatureReport(profile=CMS.name, integrity=Integrity.NOT_VERIFIABLE, refusal=refusal)
         octets = b"".join([chunk async for chunk in self._blobs.read(file.attachment.digest)])
         content = None if file.content is None else await self._digest(octets, envelope.attachments[file.content])
-        return (await asyncio.to_thread(check_cms, octets, content, CMS, trust, at)).report
+        return (await asyncio.to_thread(check_cms_slowly, octets, content, CMS, trust, at)).report
 
     async def _digest(self, octets: bytes, content: Attachment) -> Content:
         """What stands for a file of any size. Its SHA-256 is its name, which the store has verified."""
-        method = digest_method(octets, CMS) or SHA256
+        method = digest_method(octets, CMS) or digest_method(await asyncio.to_thread(der_of, octets, CMS), CMS) or SHA256
         if method == SHA256:
             return Digest(SHA256, bytes.fromhex(content.digest.partition(":")[2]), content.size_bytes)
         running = hashlib.new(_HASHES[method])

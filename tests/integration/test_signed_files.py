@@ -1,10 +1,12 @@
 """Signed attachments as the intake meets them: real files in a blob store, real signatures, the real reader of PDF."""
 
+import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,13 +14,14 @@ from contracts.agency import AgencyCode
 from contracts.envelope import Attachment, Envelope
 from lgsp.blobs.directory import DirectoryBlobs
 from lgsp.core.signatures.places import signed_files
-from lgsp.flow.signed_files import FileChecks
+from lgsp.flow.signed_files import CheckerBusy, FileChecks
 from lgsp.trust.isolated import PdfChecker
 from signing.report import SignatureReport
 from signing.trust import TrustBase
 from tests import cms_signers, pdf_signers
 from tests.cms_signers import CmsRecipe
 from tests.signatures import AT, authority
+from tests.unit.test_signing_cms_slow import in_ber
 
 CODE = AgencyCode("H01.101")
 TRUST = TrustBase(documents=authority().anchors())
@@ -31,12 +34,12 @@ class Desk:
     blobs: DirectoryBlobs
     checks: FileChecks
 
-    async def look(self, *files: tuple[str, str, bytes]) -> list[tuple[int, SignatureReport]]:
+    async def look(self, *files: tuple[str, str, bytes], sender: AgencyCode = CODE) -> list[tuple[int, SignatureReport]]:
         """`files`: name, media type, octets. Place and report of each signature."""
         attached = [await self._attached(*one) for one in files]
         envelope = Envelope(
             message_id="m",
-            sender=CODE,
+            sender=sender,
             recipients=(CODE,),
             kind="case.result/1",
             created_at=AT,
@@ -112,3 +115,32 @@ def detached(content: bytes, digest: str) -> bytes:
 async def test_an_enclosing_cms_file_is_verified_by_itself(desk: Desk) -> None:
     signed = cms_signers.sign(b"content", recipe=CmsRecipe(attached=True))
     assert told(await desk.look(("a.p7m", "application/pkcs7-mime", signed))) == [(0, "intact", "trusted")]
+
+
+async def test_who_floods_with_signed_files_waits_and_others_do_not(tmp_path: Path) -> None:
+    """So many envelopes of one sender are looked at, the next one comes again; another sender's is let in."""
+    blobs, open_again = DirectoryBlobs(tmp_path, max_bytes=2**30), asyncio.Event()
+
+    async def slowly(*arguments: Any) -> Sequence[SignatureReport]:
+        await open_again.wait()
+        return ()
+
+    desk = Desk(blobs, FileChecks(blobs, slowly))
+    looking = [asyncio.create_task(desk.look(("a.pdf", PDF, SIGNED))) for _ in range(20)]
+    ended = asyncio.as_completed(looking)
+    for _ in range(4):
+        with pytest.raises(CheckerBusy):
+            await next(ended)
+    other = asyncio.create_task(desk.look(("a.pdf", PDF, SIGNED), sender=AgencyCode("H01.102")))
+    open_again.set()
+    assert await other == []
+    assert await asyncio.gather(*looking, return_exceptions=True)
+    assert await desk.look(("a.pdf", PDF, SIGNED)) == []
+
+
+async def test_a_signature_in_ber_is_brought_into_der(desk: Desk) -> None:
+    """And of any digest; the report says that it was."""
+    content = b"minutes of a meeting"
+    files = (("a.txt", ANY, content), ("a.txt.p7s", P7S, in_ber(detached(content, "sha512"))))
+    ((_, report),) = await desk.look(*files)
+    assert (report.integrity.value, report.re_encoded) == ("intact", True)
