@@ -9,21 +9,26 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
-from signing import pdf, pdf_findings
-from signing.cms import Digest, check_cms, digest_method
+from signing import cms_parts, pdf, pdf_findings
+from signing.ber import to_der
+from signing.cms import Digest, digest_method
 from signing.cms_profiles import PADES, PDF_CMS, CmsProfile
+from signing.cms_slow import check_cms_slowly, der_of
 from signing.pdf import Octets, Place
 from signing.pdf_findings import After, Finding
 from signing.profiles import SHA256, SHA384, SHA512
-from signing.report import Integrity, Refusal, SignatureReport, Verdict
+from signing.report import Integrity, Path, Refusal, SignatureReport, SignedPart, TimeStamp, Trust, Verdict
 from signing.rules import RULES, Refused
+from signing.timestamps import TOKEN, verify_stamp
 from signing.trust import TrustBase
 
-PROFILE = "pdf/1"
+PROFILE, STAMP_PROFILE = "pdf/1", "pdf-time-stamp/1"
 _PROFILES: dict[str, CmsProfile] = {pdf_findings.CADES: PADES, pdf_findings.CMS: PDF_CMS}
 _HASHES = {SHA256: hashlib.sha256, SHA384: hashlib.sha384, SHA512: hashlib.sha512}
 _ANSWERED_FOR = frozenset({Verdict.VERIFIED, Verdict.VERIFIED_REVOCATION_UNKNOWN})
+_NOT_INTACT = frozenset({"signature.value", "signature.digest", "timestamp.imprint"})
 _PIECE_OCTETS = 2**20
 
 
@@ -37,7 +42,10 @@ def judge(
     reports: list[SignatureReport] = []  # from the last one to the first, for the first ones depend on the last ones
     for finding in sorted(findings, key=lambda one: one.byte_range, reverse=True):
         try:
-            reports.append(_judge(octets, by_range.get(finding.byte_range), finding, reports, trust, at))
+            place = _checked_place(octets, by_range.get(finding.byte_range), finding)
+            look = _look_at_stamp if finding.format == pdf_findings.TIME_STAMP else _look_at_signature
+            report = look(octets, place, finding, _existed(reports), trust, at)
+            reports.append(_with_changes(report, len(octets), place, finding, reports))
         except Refused as wrong:
             reports.append(refused(wrong.rule.code, wrong.place, wrong.detail))
         except Exception as error:  # noqa: BLE001 - the promise: an exception anywhere means "not verified"
@@ -50,27 +58,66 @@ def refused(code: str, place: str = "", detail: str = "", integrity: Integrity =
     return SignatureReport(PROFILE, integrity, Refusal(RULES[code], place, detail))
 
 
-def _judge(
-    octets: Octets, place: Place | None, finding: Finding, later: Sequence[SignatureReport], trust: TrustBase, at: datetime
-) -> SignatureReport:
-    """`later`: of the signatures behind this one. Raises Refused `pdf.*`."""
+def _checked_place(octets: Octets, place: Place | None, finding: Finding) -> Place:
+    """That the reader means what the octets show. Raises Refused `pdf.*`."""
     if place is None or hashlib.sha256(place.value).digest() != finding.contents_sha256:
         raise Refused("pdf.byte_range", finding.name, "not where the file shows it")
     pdf.check_holder(octets, place, finding.object_at)
+    return place
+
+
+def _existed(later: Sequence[SignatureReport]) -> TimeStamp | None:
+    """The first time-stamp over the document behind this place that is believed: all before it existed by then."""
+    for one in reversed(later):
+        if one.profile == STAMP_PROFILE and one.integrity is Integrity.INTACT and one.stamp is not None:
+            return one.stamp
+    return None
+
+
+def _look_at_signature(
+    octets: Octets, place: Place, finding: Finding, existed: TimeStamp | None, trust: TrustBase, at: datetime
+) -> SignatureReport:
     profile = _PROFILES.get(finding.format)
     if profile is None:
         raise Refused("pdf.format", finding.name, finding.format)
     value = _unpadded(place.value)
-    report = check_cms(value, _digest(octets, place, digest_method(value, profile) or SHA256), profile, trust, at).report
+    method = digest_method(der_of(value, profile), profile) or SHA256
+    content = Digest(method, _digest(octets, place, method), place.covers - (place.end - place.start))
+    return check_cms_slowly(value, content, profile, trust, at, existed).report
+
+
+def _look_at_stamp(
+    octets: Octets, place: Place, finding: Finding, _: TimeStamp | None, trust: TrustBase, at: datetime
+) -> SignatureReport:
+    """Of a time-stamp over the document (EN 319 142-1, 5.4.3). One that is intact is, whoever made it."""
+    token = _unpadded(place.value)
+    found = verify_stamp(token, partial(_digest, octets, place), trust, at)
+    if isinstance(found, Refusal) and not found.rule.code.startswith(("path.", "revocation.")):
+        state = Integrity.NOT_INTACT if found.rule.code in _NOT_INTACT else Integrity.NOT_VERIFIABLE
+        return SignatureReport(STAMP_PROFILE, state, found)
+    parts = cms_parts.read(token, TOKEN)
+    covered = SignedPart("", "file", SHA256, _digest(octets, place, SHA256), place.covers - (place.end - place.start))
+    report = SignatureReport(STAMP_PROFILE, Integrity.INTACT, covered=(covered,), method=parts.method, signer=parts.signer.signer)
+    if isinstance(found, Refusal):
+        return replace(report, path=Path(Trust.NOT_TRUSTED, at, refusal=found))
+    return replace(report, path=found.path, revocation_check=found.revocation_check, stamp=found)
+
+
+def _with_changes(
+    report: SignatureReport, size: int, place: Place, finding: Finding, later: Sequence[SignatureReport]
+) -> SignatureReport:
+    """The report, with what is covered and what became of the file behind it."""
     if report.integrity is not Integrity.INTACT:
         return report
-    whole = place.covers == len(octets)
+    whole = place.covers == size
     part = replace(report.covered[0], uri=" ".join(map(str, place.byte_range)), what="file" if whole else "revision")
     changed = None if whole else _change(finding, later)
     if changed is None:
         return replace(report, covered=(part,))
     # Who signed the revision is still said; what hangs on it, and whether it is in force, is not.
-    return replace(report, covered=(part,), integrity=Integrity.NOT_INTACT, refusal=changed, path=None, revocation_check=None)
+    return replace(
+        report, covered=(part,), integrity=Integrity.NOT_INTACT, refusal=changed, path=None, revocation_check=None, stamp=None
+    )
 
 
 def _change(finding: Finding, later: Sequence[SignatureReport]) -> Refusal | None:
@@ -79,22 +126,26 @@ def _change(finding: Finding, later: Sequence[SignatureReport]) -> Refusal | Non
         return Refusal(RULES["pdf.changed_after"], finding.name, finding.why)
     if not finding.permitted:
         return Refusal(RULES["pdf.locked"], finding.name, finding.after)
-    if finding.after is After.SIGNATURES and not all(one.verdict in _ANSWERED_FOR for one in later):
+    if finding.after is After.SIGNATURES and not all(
+        one.verdict in _ANSWERED_FOR or one.profile == STAMP_PROFILE for one in later
+    ):
         return Refusal(RULES["pdf.later_signature"], finding.name, "")
     return None
 
 
 def _unpadded(value: bytes) -> bytes:
     """The CMS message, without the zeros that fill its place; zeros that are its own are kept, by its length."""
-    stripped = value.rstrip(b"\0")
-    header = 2 + (value[1] & 0x7F if len(value) > 1 and value[1] > 0x80 else 0)
-    size = header + (int.from_bytes(value[2:header]) if header > 2 else value[1]) if len(value) > 1 else 0
-    return value[:size] if len(stripped) <= size <= len(value) else stripped
+    try:
+        _, size = to_der(value)
+    except Refused:
+        return value.rstrip(b"\0")
+    return value.rstrip(b"\0") if value[size:].strip(b"\0") else value[:size]
 
 
-def _digest(octets: Octets, place: Place, method: str) -> Digest:
+def _digest(octets: Octets, place: Place, method: str) -> bytes:
+    """Of all that is signed, which is everything but the gap."""
     hashed = _HASHES[method]()
     for begin, end in ((0, place.start), (place.end, place.covers)):
         for at in range(begin, end, _PIECE_OCTETS):
             hashed.update(octets[at : min(at + _PIECE_OCTETS, end)])
-    return Digest(method, hashed.digest(), place.covers - (place.end - place.start))
+    return hashed.digest()

@@ -5,6 +5,7 @@ imprint is compared with our own hash of our own octets, and its path has to hol
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -35,6 +36,7 @@ from signing.revocation import look_up
 from signing.rules import RULES, Refused
 from signing.trust import TrustBase
 
+Stamped = bytes | Callable[[str], bytes]  # octets, or their digest by a method (a URI), where they are too many to be held
 MAX_RESPONSE_BYTES = 128 * 1024
 TOKEN = CmsProfile(
     name="rfc3161/1",
@@ -63,7 +65,7 @@ class _Info:
     nonce: int | None
 
 
-def verify_stamp(token: bytes, octets: bytes, trust: TrustBase, at: datetime, nonce: int | None = None) -> TimeStamp | Refusal:
+def verify_stamp(token: bytes, octets: Stamped, trust: TrustBase, at: datetime, nonce: int | None = None) -> TimeStamp | Refusal:
     """Never raises: what is not verified is no evidence, and says why. A signature whose time-stamp is refused is a signature
     without one.
 
@@ -99,7 +101,7 @@ def token_of(response: bytes) -> bytes:
     return token
 
 
-def _verified(token: bytes, octets: bytes, trust: TrustBase, at: datetime, nonce: int | None) -> TimeStamp:
+def _verified(token: bytes, octets: Stamped, trust: TrustBase, at: datetime, nonce: int | None) -> TimeStamp:
     """In the order of cost: shape and imprint, the signature, the path. Raises Refused."""
     parts = cms_parts.read(token, TOKEN)
     if parts.content_type != _TST_INFO or parts.content is None:
@@ -111,8 +113,8 @@ def _verified(token: bytes, octets: bytes, trust: TrustBase, at: datetime, nonce
     return TimeStamp(info.at, info.policy, info.serial_number, path, token, _revocation(path, trust, info.at, at))
 
 
-def _check_info(info: _Info, octets: bytes, trust: TrustBase, at: datetime, nonce: int | None) -> None:
-    if digest(info.method, octets) != info.imprint:
+def _check_info(info: _Info, octets: Stamped, trust: TrustBase, at: datetime, nonce: int | None) -> None:
+    if (octets(info.method) if callable(octets) else digest(info.method, octets)) != info.imprint:
         raise Refused("timestamp.imprint", "messageImprint")
     if nonce is not None and info.nonce != nonce:
         raise Refused("timestamp.nonce", "nonce")

@@ -1,11 +1,13 @@
 """PDFs for tests: written and signed by pyHanko."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import cache
 from io import BytesIO
 from typing import Any
 
 from asn1crypto import keys as asn1_keys
+from asn1crypto import tsp
 from asn1crypto import x509 as asn1_x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pyhanko.pdf_utils import generic
@@ -13,10 +15,12 @@ from pyhanko.pdf_utils.font.basic import SimpleFontEngineFactory
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.writer import PageObject, PdfFileWriter
 from pyhanko.sign.fields import SigFieldSpec, SigSeedSubFilter, append_signature_field
-from pyhanko.sign.signers import PdfSignatureMetadata, SimpleSigner, sign_pdf
+from pyhanko.sign.signers import PdfSignatureMetadata, PdfTimeStamper, SimpleSigner, sign_pdf
+from pyhanko.sign.timestamps import TimeStamper
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from tests.signatures import Holder, agency
+from tests.stamps import response, stamp
 
 name = generic.pdf_name
 
@@ -43,13 +47,20 @@ def signer(holder: Holder) -> SimpleSigner:
     )
 
 
-def sign(octets: bytes, field: str = "Signature1", holder: Holder | None = None, box: Any = None, **options: Any) -> bytes:
+def sign(
+    octets: bytes,
+    field: str = "Signature1",
+    holder: Holder | None = None,
+    box: Any = None,
+    stamper: TimeStamper | None = None,
+    **options: Any,
+) -> bytes:
     """An incremental update with a signature; seen on the page where there is a `box`."""
     options.setdefault("subfilter", SigSeedSubFilter.PADES)
     writer = IncrementalPdfFileWriter(BytesIO(octets))
     spec = SigFieldSpec(field, box=box, on_page=0) if box else None
     metadata = PdfSignatureMetadata(field_name=field, md_algorithm="sha256", **options)
-    out = sign_pdf(writer, metadata, signer(holder or agency()), new_field_spec=spec, in_place=False)
+    out = sign_pdf(writer, metadata, signer(holder or agency()), stamper, new_field_spec=spec, in_place=False)
     return bytes(out.getvalue())
 
 
@@ -65,3 +76,21 @@ def changed(octets: bytes, change: Callable[[IncrementalPdfFileWriter], None]) -
     out = BytesIO()
     writer.write(out)
     return out.getvalue()
+
+
+class Stamper(TimeStamper):
+    """The tests' own time-stamp authority, by the clock."""
+
+    def __init__(self) -> None:
+        super().__init__(include_nonce=True)
+
+    async def async_request_tsa_response(self, req: Any) -> Any:
+        known = req["message_imprint"]
+        changes = {"message_imprint": known, "nonce": req["nonce"].native, "gen_time": datetime.now(UTC).replace(microsecond=0)}
+        return tsp.TimeStampResp.load(response(stamp(b"", **changes)))
+
+
+def stamped(octets: bytes) -> bytes:
+    """With a time-stamp over the document."""
+    out = PdfTimeStamper(Stamper()).timestamp_pdf(IncrementalPdfFileWriter(BytesIO(octets)), "sha256", in_place=False)
+    return bytes(out.getvalue())

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any
@@ -17,22 +18,23 @@ from pyhanko.sign.signers import PdfSigner
 from signing import pdf, pdf_review
 from signing.pades import judge, refused
 from signing.pdf import PdfCaps
-from signing.report import Integrity, SignatureReport, Verdict
+from signing.report import Integrity, SignatureReport, TimeEvidence, Trust, Verdict
 from signing.rules import Refused
 from signing.trust import TrustBase
 from tests.cms_signers import CmsRecipe
 from tests.cms_signers import sign as sign_cms
-from tests.pdf_signers import changed, document, name, prepared, sign
+from tests.pdf_signers import Stamper, changed, document, name, prepared, sign, stamped
 from tests.signatures import agency, authority, holder, issue, rsa_key, stranger
+from tests.stamps import stamp_anchors
 
 TRUST = TrustBase(documents=authority().anchors())
 BOX = (50, 650, 300, 720)
 GOOD = Verdict.VERIFIED_REVOCATION_UNKNOWN
 
 
-def look(octets: bytes) -> tuple[SignatureReport, ...]:
+def look(octets: bytes, trust: TrustBase = TRUST, at: datetime | None = None) -> tuple[SignatureReport, ...]:
     """As the process that judges and the one that reads do together."""
-    at = datetime.now(UTC) + timedelta(minutes=1)
+    at = at or datetime.now(UTC) + timedelta(minutes=1)
     try:
         places = pdf.find(octets, PdfCaps())
         findings = pdf_review.review(octets)
@@ -40,7 +42,7 @@ def look(octets: bytes) -> tuple[SignatureReport, ...]:
         return (refused(wrong.rule.code, wrong.place, wrong.detail),)
     except Exception as error:  # noqa: BLE001 - as the worker does
         return (refused("pdf.structure", "", f"{type(error).__name__}"),)
-    return judge(octets, places, findings, TRUST, at)
+    return judge(octets, places, findings, trust, at)
 
 
 def codes(octets: bytes) -> list[str]:
@@ -239,6 +241,50 @@ def test_a_locked_field_stays_empty() -> None:
     assert codes(sign(first, "Second"))[0] in {"pdf.locked", "pdf.changed_after"}
 
 
+# --- time-stamps --------------------------------------------------------------------------------------------------------------
+
+WITH_STAMPS = replace(TRUST, time_stamps=stamp_anchors())
+YEARS_LATER = agency().certificate.not_valid_after_utc + timedelta(days=1)
+
+
+def test_a_time_stamp_on_a_signature_says_when_it_existed() -> None:
+    """PAdES-B-T."""
+    octets = sign(document(), stamper=Stamper())
+    (report,) = look(octets, WITH_STAMPS)
+    assert (report.verdict, report.time_evidence) == (GOOD, TimeEvidence.STAMPED)
+    (report,) = look(octets)
+    assert (report.verdict, report.stamp) == (GOOD, None)
+    assert report.stamp_refusal is not None and report.stamp_refusal.rule.code == "path.no_anchors"
+
+
+def test_a_time_stamp_on_the_document_stands_for_all_before_it() -> None:
+    """PAdES-B-LTA: certificates that have ended since were in force then."""
+    octets = stamped(sign(ONE, "Second", holder("P-256"), box=BOX))
+    reports = look(octets, WITH_STAMPS)
+    assert [one.profile for one in reports] == ["pades/1", "pades/1", "pdf-time-stamp/1"]
+    assert [one.verdict for one in reports] == [GOOD] * 3
+    assert [one.time_evidence for one in reports] == [TimeEvidence.STAMPED] * 3
+    assert [one.trust for one in look(octets, WITH_STAMPS, YEARS_LATER)] == [Trust.TRUSTED] * 3
+    assert [one.trust for one in look(ONE, WITH_STAMPS, YEARS_LATER)] == [Trust.NOT_TRUSTED]
+
+
+def test_a_time_stamp_of_a_stranger_proves_no_time_and_changes_nothing() -> None:
+    """It is seen by nobody, and intact."""
+    first, second = look(stamped(ONE))
+    assert (first.verdict, first.time_evidence) == (GOOD, TimeEvidence.NONE)
+    assert (second.verdict, second.stamp) == (Verdict.INTACT_NOT_TRUSTED, None)
+
+
+def test_a_time_stamp_over_other_octets_is_none() -> None:
+    """And what stands before it is changed after."""
+    octets = stamped(ONE)
+    at = octets.rindex(b"/DocTimeStamp")
+    assert codes(octets[:at] + b"/DocTimeStamp"[:-1] + b"P" + octets[at + 13 :])[-1] not in {GOOD.value, "intact_not_trusted"}
+    tail = octets.rindex(b"%%EOF")
+    changed_tail = octets[: tail - 2] + bytes((octets[tail - 2] ^ 1,)) + octets[tail - 1 :]
+    assert all(one not in {GOOD.value, "intact_not_trusted"} for one in codes(changed_tail))
+
+
 # --- what the octets cover ----------------------------------------------------------------------------------------------------
 
 _RANGE = re.compile(rb"/ByteRange\s*\[[^\]]*\]")
@@ -344,8 +390,6 @@ def test_findings_of_a_liar_are_held_against_the_octets() -> None:
     (finding,) = pdf_review.review(ONE)
     at = datetime.now(UTC) + timedelta(minutes=1)
     for lie in ({"byte_range": (0, 1, 2, 3)}, {"contents_sha256": bytes(32)}, {"object_at": 15}, {"format": "/x"}):
-        from dataclasses import replace
-
         (report,) = judge(ONE, places, [replace(finding, **lie)], TRUST, at)
         assert report.verdict is Verdict.NOT_VERIFIED
 
