@@ -23,7 +23,7 @@ from lgsp.trust.evidence import with_answer, with_list
 from lgsp.trust.expiry import endings
 from lgsp.trust.fetching import Fetcher, FetchFailed
 from lgsp.trust.inputs import Inputs, News
-from lgsp.trust.sources import ListSource, Source, answer_sources, list_sources, plan
+from lgsp.trust.sources import ListSource, Planner, Source, answer_sources, list_sources
 from lgsp.trust.store import TrustStore, TrustUnreadable
 from lgsp.trust.timetable import Progress
 from signing.revocation import Grace
@@ -71,6 +71,7 @@ class Keeper:
         self._clock = clock
         self._draw = draw
         self._own_certificates = own_certificates
+        self._planner = Planner(rules.urls, rules.grace)
         self._sources: dict[str, Source] = {}
         self._planned_by: tuple[CrlFacts, ...] | None = None
         self._plan_at = clock()
@@ -171,8 +172,7 @@ class Keeper:
 
     async def _plan(self, at: datetime) -> None:
         snapshot = self.snapshot
-        chains, rules = self._inputs.in_use(at), self._rules
-        self._sources = await asyncio.to_thread(plan, chains, rules.urls, snapshot, rules.grace, at)
+        self._sources = await asyncio.to_thread(self._planner.plan, self._inputs.in_use(at), snapshot, at)
         self._planned_by, self._plan_at = snapshot.crls, at + _PLAN_AGAIN
         self._urgent &= self._sources.keys()
         self.progress = {key: self.progress.get(key) or _begun(one, at) for key, one in self._sources.items()}

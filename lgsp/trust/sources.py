@@ -11,7 +11,7 @@ from signing.hints import hints
 from signing.names import issuer_id
 from signing.report import Revocation
 from signing.revocation import Grace, look_up
-from signing.snapshot import RevocationSnapshot
+from signing.snapshot import CrlFacts, RevocationSnapshot
 
 Chain = tuple[x509.Certificate, ...]
 MOST_LISTS = 500
@@ -40,11 +40,12 @@ class AnswerSource:
     url: str
     certificate: x509.Certificate
     issuer: x509.Certificate
+    key: str
 
-    @property
-    def key(self) -> str:
-        named = hashlib.sha256(issuer_id(self.issuer) + str(self.certificate.serial_number).encode()).hexdigest()
-        return f"ocsp {named[:32]} {self.url}"
+    @classmethod
+    def of(cls, url: str, certificate: x509.Certificate, issuer: x509.Certificate) -> "AnswerSource":
+        named = hashlib.sha256(issuer_id(issuer) + str(certificate.serial_number).encode()).hexdigest()
+        return cls(url, certificate, issuer, f"ocsp {named[:32]} {url}")
 
     @property
     def about(self) -> str:
@@ -54,25 +55,51 @@ class AnswerSource:
 Source = ListSource | AnswerSource
 
 
-def plan(
-    chains: Iterable[Chain], urls: Iterable[str], snapshot: RevocationSnapshot, grace: Grace, at: datetime
-) -> dict[str, Source]:
-    """By key. `chains`: those that are asked about, the most recent first; `urls`: of lists that are fetched in any case.
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What one chain needs. `is_unknown`: by these lists, up to this time of check."""
 
-    One list speaks of all certificates of its issuer, so single certificates are asked about only where lists leave them unknown.
-    """
-    lists = {url: ListSource(url) for url in urls}
-    answers: dict[str, Source] = {}
-    only_lists = replace(snapshot, ocsp=())
-    for chain in chains:
-        needed = tuple(list_sources(chain))
-        for one in needed:
-            known = lists.get(one.url)
-            if known is not None or len(lists) < MOST_LISTS:
-                lists[one.url] = one if known is None else ListSource(one.url, _with(known.issuers, one.issuers))
-        if look_up(chain, only_lists, at, grace).check.state is Revocation.UNKNOWN:
-            answers |= {one.key: one for one in answer_sources(chain)}
-    return {one.key: one for one in lists.values()} | answers
+    lists: tuple[ListSource, ...]
+    answers: tuple[AnswerSource, ...]
+    by: tuple[CrlFacts, ...]
+    until: datetime
+    is_unknown: bool
+
+
+class Planner:
+    """Remembers what it found out of each chain, so that a minute later, or after one more, the plan costs next to nothing."""
+
+    def __init__(self, urls: Iterable[str], grace: Grace) -> None:
+        """`urls`: of lists that are fetched in any case."""
+        self._urls = tuple(urls)
+        self._grace = grace
+        self._asked: dict[Chain, _Asked] = {}
+
+    def plan(self, chains: Iterable[Chain], snapshot: RevocationSnapshot, at: datetime) -> dict[str, Source]:
+        """By key. `chains`: those that are asked about, the most recent first.
+
+        One list speaks of all certificates of its issuer, so single certificates are asked about only where lists leave them
+        unknown.
+        """
+        only_lists = replace(snapshot, ocsp=())
+        self._asked = {chain: self._look(chain, only_lists, at) for chain in chains}
+        lists = {url: ListSource(url) for url in self._urls}
+        for asked in self._asked.values():
+            for one in asked.lists:
+                known = lists.get(one.url)
+                if known is not None or len(lists) < MOST_LISTS:
+                    lists[one.url] = one if known is None else ListSource(one.url, _with(known.issuers, one.issuers))
+        answers = {one.key: one for asked in self._asked.values() if asked.is_unknown for one in asked.answers}
+        return {one.key: one for one in lists.values()} | answers
+
+    def _look(self, chain: Chain, only_lists: RevocationSnapshot, at: datetime) -> _Asked:
+        known = self._asked.get(chain)
+        if known is not None and known.by is only_lists.crls and at <= known.until:
+            return known
+        found = look_up(chain, only_lists, at, self._grace)
+        lists = tuple(list_sources(chain)) if known is None else known.lists
+        answers = tuple(answer_sources(chain)) if known is None else known.answers
+        return _Asked(lists, answers, only_lists.crls, found.until, found.check.state is Revocation.UNKNOWN)
 
 
 def list_sources(chain: Sequence[x509.Certificate]) -> Iterator[ListSource]:
@@ -85,7 +112,7 @@ def answer_sources(chain: Sequence[x509.Certificate]) -> Iterator[AnswerSource]:
     """The first address of each certificate: others are of the same service."""
     for hint in hints(chain):
         for url in hint.ocsp[:1]:
-            yield AnswerSource(url, hint.certificate, hint.issuer)
+            yield AnswerSource.of(url, hint.certificate, hint.issuer)
 
 
 def _with(known: tuple[x509.Certificate, ...], more: tuple[x509.Certificate, ...]) -> tuple[x509.Certificate, ...]:

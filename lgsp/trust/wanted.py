@@ -4,6 +4,7 @@ A folder with a file for each certificate: its path in PEM, from itself to the a
 certificates with a path to an anchor come here, so strangers cannot fill it.
 """
 
+import secrets
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +12,6 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from lgsp.durable import make_folder, replace_file
 from lgsp.trust.store import fingerprint
 
 MOST = 10_000
@@ -21,7 +21,7 @@ Chain = tuple[x509.Certificate, ...]
 
 
 class WantedFolder:
-    """Blocking. What a power cut takes away is asked for again."""
+    """Blocking. Not made to outlive a power cut: what that takes away is asked for again."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -30,9 +30,11 @@ class WantedFolder:
 
     def ask(self, chain: Sequence[x509.Certificate]) -> None:
         """Raises OSError."""
-        make_folder(self._folder.absolute())
+        self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"{fingerprint(chain[0])}.pem"
-        replace_file(path, b"".join(one.public_bytes(Encoding.PEM) for one in chain))
+        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        draft.write_bytes(b"".join(one.public_bytes(Encoding.PEM) for one in chain))
+        draft.replace(path)
 
     def news(self) -> list[Chain]:
         """What was asked for, or asked for again, since the last call; the first time everything, in the order of asking. The

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lgsp.trust.demo_pki import DemoPki
-from lgsp.trust.sources import plan
+from lgsp.trust.sources import Planner
 from lgsp.trust.timetable import Progress, failed, is_due, succeeded
 from signing import crl
 from signing.revocation import Grace
@@ -59,13 +59,15 @@ def test_one_list_stands_for_all_certificates_of_its_issuer() -> None:
     """Single ones are asked about only while lists leave them unknown."""
     pki = DemoPki.make(dict.fromkeys(CODES, "Xã"), AT)
     chains = [(one.certificate, *one.issuers, pki.document_anchor) for one in map(pki.seal, CODES)]
-    first = plan(chains, (), NO_SNAPSHOT, Grace(), AT)
+    planner = Planner((), Grace())
+    first = planner.plan(chains, NO_SNAPSHOT, AT)
     assert sorted(key.split()[0] for key in first) == ["crl", "crl", "ocsp", "ocsp"]
     known = RevocationSnapshot(
         AT, (crl.read(pki.crl("root", AT), chains[0][2], AT), crl.read(pki.crl("agencies", AT), chains[0][1], AT))
     )
-    assert [key.split()[0] for key in plan(chains, (), known, Grace(), AT)] == ["crl", "crl"]
-    assert len(plan(chains, (), known, Grace(), AT + timedelta(days=31))) == 4
+    assert [key.split()[0] for key in planner.plan(chains, known, AT)] == ["crl", "crl"]
+    assert len(planner.plan(chains, known, AT + timedelta(days=31))) == 4
+    assert planner.plan([], known, AT) == {}
 
 
 def test_a_list_that_the_operator_names_too_is_one_source_whose_issuer_is_known() -> None:
@@ -73,5 +75,6 @@ def test_a_list_that_the_operator_names_too_is_one_source_whose_issuer_is_known(
     pki = DemoPki.make({CODES[0]: "Xã"}, AT)
     seal = pki.seal(CODES[0])
     url = f"{pki.base_url}/crl/agencies.crl"
-    sources = plan([(seal.certificate, *seal.issuers, pki.document_anchor)], (url,), NO_SNAPSHOT, Grace(), AT)
+    chain = (seal.certificate, *seal.issuers, pki.document_anchor)
+    sources = Planner((url,), Grace()).plan([chain], NO_SNAPSHOT, AT)
     assert [one.about for one in sources.values() if one.url == url] == [seal.issuers[0].subject.rfc4514_string()]
