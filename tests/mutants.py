@@ -196,3 +196,95 @@ def _around(element: etree._Element) -> etree._Element:
     root = etree.Element(element.tag, nsmap=element.nsmap)
     root.extend([deepcopy(one) for one in element])
     return root
+
+
+def rearranged(octets: bytes) -> dict[str, bytes]:
+    """The signed original beside, within or around one that says something else, whatever kind of document it is. Each is a place
+    where some reader would find what it looks for by name, by Id or by position."""
+    made = {}
+    for how in (
+        _evil_around, _evil_first, _evil_takes_signature, _original_in_object, _original_behind, _evil_within, _evil_twins,
+        _evil_in_place, _signature_twice, _foreign_root,
+    ):  # fmt: skip
+        root = etree.fromstring(octets)
+        made[how.__name__[1:]] = etree.tostring(how(root), xml_declaration=True, encoding="UTF-8")
+    return made
+
+
+def _evil_of(element: etree._Element) -> etree._Element:
+    """A copy whose texts say something else, the signature's left alone."""
+    copy = deepcopy(element)
+    for one in copy.iter("*"):
+        if DSIG not in one.tag and not len(one) and (one.text or "").strip() and len(one.text or "") < 100:
+            one.text = "Kẻ mạo danh"
+    return copy
+
+
+def _signature_of(root: etree._Element) -> etree._Element:
+    return next(root.iter(_SIGNATURE))
+
+
+def _without_signature(root: etree._Element) -> etree._Element:
+    signature = _signature_of(root)
+    parent = signature.getparent()
+    assert parent is not None
+    parent.remove(signature)
+    return root
+
+
+def _evil_around(root: etree._Element) -> etree._Element:
+    evil = _without_signature(_evil_of(root))
+    evil.append(root)
+    return evil
+
+
+def _evil_first(root: etree._Element) -> etree._Element:
+    evil = _without_signature(_evil_of(root))
+    evil.insert(0, root)
+    return evil
+
+
+def _evil_takes_signature(root: etree._Element) -> etree._Element:
+    evil = _evil_of(root)
+    evil.append(_without_signature(root))
+    return evil
+
+
+def _original_in_object(root: etree._Element) -> etree._Element:
+    evil = _evil_of(root)
+    etree.SubElement(_signature_of(evil), f"{{{DSIG}}}Object").append(_without_signature(root))
+    return evil
+
+
+def _original_behind(root: etree._Element) -> etree._Element:
+    evil = _evil_of(root)
+    _signature_of(evil).addnext(_without_signature(root))
+    return evil
+
+
+def _evil_within(root: etree._Element) -> etree._Element:
+    root.insert(0, _without_signature(_evil_of(root)))
+    return root
+
+
+def _evil_twins(root: etree._Element) -> etree._Element:
+    for one in [one for one in root if one.tag != _SIGNATURE]:
+        evil = _evil_of(one)
+        one.addprevious(evil if next(evil.iter(_SIGNATURE), None) is None else _without_signature(evil))
+    return root
+
+
+def _evil_in_place(root: etree._Element) -> etree._Element:
+    return _evil_of(root)
+
+
+def _signature_twice(root: etree._Element) -> etree._Element:
+    signature = _signature_of(root)
+    signature.addnext(deepcopy(signature))
+    return root
+
+
+def _foreign_root(root: etree._Element) -> etree._Element:
+    outer = etree.Element("outer")
+    outer.append(root)
+    return outer
