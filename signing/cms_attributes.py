@@ -48,7 +48,9 @@ def read(parts: Parts, profile: CmsProfile, at: datetime) -> tuple[bytes, Proper
         _check_protection(found[_PROTECTION], parts)
     return message_digest, Properties(
         signing_time=_signing_time(found[_TIME], profile, at) if _TIME in found else None,
-        certificate_digest_method=_check_certificate(found, parts.signer, profile),
+        certificate_digest_method=_check_certificate(
+            found.get(_CERTIFICATE_V1), found.get(_CERTIFICATE_V2), parts.signer, profile
+        ),
         not_evaluated=skipped,
     )
 
@@ -93,22 +95,24 @@ def _check_protection(value: bytes, parts: Parts) -> None:
         raise Refused("cms.algorithms", "CMSAlgorithmProtection", "other algorithms than were protected")
 
 
-def _check_certificate(found: Attributes, signer: Enclosed, profile: CmsProfile) -> str:
-    """The first one named is the signer's (RFC 5035, 4 and 5); the digest method, or nothing where no attribute binds.
+@lru_cache(maxsize=1024)
+def _check_certificate(first: bytes | None, second: bytes | None, signer: Enclosed, profile: CmsProfile) -> str:
+    """The first certificate that either version of the attribute names is the signer's (RFC 5035, 4 and 5); the digest method, or
+    nothing where no attribute binds. What fits is remembered: an agency signs with the same certificate each time.
 
-    The first version of the attribute knows SHA-1 alone. It must fit too, but it binds nobody outside the legacy profile.
+    The first version knows SHA-1 alone. It must fit too, but it binds nobody outside the legacy profile.
     """
     methods = []
-    if _CERTIFICATE_V2 in found:
-        named = _first_named(found[_CERTIFICATE_V2])
+    if second is not None:
+        named = _first_named(second)
         algorithm = named.whole(SEQUENCE) if named.next_tag == SEQUENCE else None
         method = SHA256 if algorithm is None else digest_of(algorithm, profile.digests, "signing-certificate-v2")
         methods.append(_check_named(named, method, signer))
-    if _CERTIFICATE_V1 in found:
-        _check_named(_first_named(found[_CERTIFICATE_V1]), LEGACY_SHA1, signer)
+    if first is not None:
+        _check_named(_first_named(first), LEGACY_SHA1, signer)
         methods += [LEGACY_SHA1] if profile.legacy else []
     if profile.bound and not methods:
-        raise Refused("cms.not_bound", "signedAttrs", "signing-certificate alone, by SHA-1" if _CERTIFICATE_V1 in found else "")
+        raise Refused("cms.not_bound", "signedAttrs", "" if first is None else "signing-certificate alone, by SHA-1")
     return methods[0] if methods else ""
 
 
@@ -124,18 +128,12 @@ def _first_named(value: bytes) -> Reader:
 
 def _check_named(named: Reader, method: str, signer: Enclosed) -> str:
     """The rest of an ESSCertID(v2): the digest, and issuer and number if they are given. The method again."""
-    if named.value(OCTET_STRING) != _fingerprint(method, signer.signer.der):
+    if named.value(OCTET_STRING) != digest(method, signer.signer.der):
         raise Refused("cms.certificate", "certHash")
     if named.next_tag != NOTHING and named.whole(SEQUENCE) != signer.issuer_serial:
         raise Refused("cms.certificate", "issuerSerial", "another issuer or number")
     named.close()
     return method
-
-
-@lru_cache(maxsize=1024)
-def _fingerprint(method: str, der: bytes) -> bytes:
-    """An agency signs with the same certificate each time."""
-    return digest(method, der)
 
 
 def _signing_time(value: bytes, profile: CmsProfile, at: datetime) -> datetime:

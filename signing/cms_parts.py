@@ -38,7 +38,7 @@ _SIGNED, _UNSIGNED = context(0), context(1)
 _KEY_ID = context(0, primitive=True)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Enclosed:
     """A certificate of the message. `name`, `issuer_serial`: issuer and number, as SignerInfo and as the signed attributes would
     name them (RFC 5652, 10.2.4; RFC 5035, 5), in the very encoding of the certificate. `sound`: its key passes `check_key`."""

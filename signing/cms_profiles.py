@@ -25,7 +25,7 @@ class CmsCaps:
     stamps: int = 4
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class CmsProfile:
     """The only shape that is accepted.
 
