@@ -12,7 +12,7 @@ from signing.rules import Refused
 
 Octets = bytes | mmap.mmap  # what files are read as: large ones are mapped, not held
 
-_RANGE = re.compile(rb"/ByteRange\s*\[\s*(\d{1,10})\s+(\d{1,10})\s+(\d{1,10})\s+(\d{1,10})\s*\]")
+_RANGE = re.compile(rb"/ByteRange\s{0,64}\[\s{0,64}(\d{1,10})\s{1,64}(\d{1,10})\s{1,64}(\d{1,10})\s{1,64}(\d{1,10})\s{0,64}\]")
 _BEFORE_GAP = re.compile(rb"/Contents[\0\t\n\f\r ]*\Z")
 _END_OF_REVISION = re.compile(rb"%%EOF[\0\t\n\f\r ]{0,16}\Z")
 _DISGUISED = re.compile(rb"/[A-Za-z]*#")  # 7.3.5: a name may be written with the codes of its characters

@@ -20,7 +20,7 @@ from signing.trust import TrustBase
 from tests.cms_signers import CONTENT, CmsRecipe
 from tests.cms_signers import sign as sign_cms
 from tests.file_mutants import of_message, of_pdf
-from tests.pdf_signers import document
+from tests.pdf_signers import document, stamped
 from tests.pdf_signers import sign as sign_pdf
 from tests.signatures import AT, agency, authority, holder, stranger
 
@@ -127,6 +127,7 @@ def bases() -> tuple[Base, ...]:
         Message("CMS, PSS, by key identifier", sign_cms(recipe=protected), False, ours),
         File("PDF, one signature", one),
         File("PDF, two signatures", sign_pdf(one, "Second", box=(10, 10, 100, 100))),
+        File("PDF, with a time-stamp", stamped(one)),
         File("PDF, streams of references", sign_pdf(document(compressed=True))),
     )
 

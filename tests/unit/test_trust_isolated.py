@@ -15,13 +15,15 @@ from lgsp.trust.isolated import Limits, PdfChecker
 from signing.pdf import PdfCaps
 from signing.report import Integrity, Verdict
 from signing.trust import TrustBase
-from tests.pdf_signers import document, sign
+from tests.pdf_signers import document, sign, stamped
 from tests.signatures import authority
+from tests.stamps import stamp_anchors
 
-TRUST = TrustBase(documents=authority().anchors())
 ROOT = Path(__file__).parents[2]
 ONE = sign(document())
+TRUST = TrustBase(documents=authority().anchors(), time_stamps=stamp_anchors())
 TWO = sign(ONE, "Second", box=(10, 10, 100, 100))
+STAMPED = stamped(TWO)
 
 # What a worker does instead of reading, given to it where production gives pyHanko.
 MISBEHAVIOUR = {
@@ -83,9 +85,9 @@ def written(tmp_path: Path) -> Callable[[bytes], Path]:
 async def test_signatures_are_reported_as_they_are_without_isolation(written: Callable[[bytes], Path]) -> None:
     """One worker reads several files, each with its own verdicts."""
     async with checker() as pdfs:
-        for octets, expected in ((ONE, [Verdict.VERIFIED_REVOCATION_UNKNOWN]), (TWO, [Verdict.VERIFIED_REVOCATION_UNKNOWN] * 2)):
+        for octets, signatures in ((ONE, 1), (TWO, 2), (STAMPED, 3)):
             reports = await pdfs.check_pdf(written(octets), TRUST, at())
-            assert [one.verdict for one in reports] == expected
+            assert [one.verdict for one in reports] == [Verdict.VERIFIED_REVOCATION_UNKNOWN] * signatures
         assert len(pdfs._idle) == 1
 
 
