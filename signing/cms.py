@@ -129,6 +129,8 @@ def _look_at_stamps(seen: _Seen, profile: CmsProfile, trust: TrustBase, at: date
     """The earliest one counts."""
     assert seen.parts is not None and seen.properties is not None
     seen.stamp = existed
+    if seen.parts.revocation:  # chosen by the signer: perhaps yesterday's list. What the hub knows by itself decides.
+        seen.properties = replace(seen.properties, not_evaluated=(*seen.properties.not_evaluated, "SignedData/crls"))
     if not seen.parts.unsigned:
         return
     found = cms_unsigned.read(seen.parts.unsigned, profile.caps.attributes)

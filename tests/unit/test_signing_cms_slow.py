@@ -159,6 +159,15 @@ def test_what_is_not_signed_is_named_and_not_looked_at() -> None:
     assert report.properties is not None and report.properties.not_evaluated == ("1.2.3.4",)
 
 
+def test_lists_that_the_signer_encloses_are_named_and_not_looked_at() -> None:
+    """They are of its choice: what the hub knows by itself decides."""
+    root = taken_apart(sign())[0]
+    root.parts[1].parts[0].parts.insert(4, Value(context(1)))
+    report = check_cms(root.octets(), CONTENT, CADES, TRUST, AT).report
+    assert report.verdict is Verdict.VERIFIED_REVOCATION_UNKNOWN
+    assert report.properties is not None and report.properties.not_evaluated == ("SignedData/crls",)
+
+
 def stamped(token: bytes) -> bytes:
     attribute = written(SEQUENCE, identifier("1.2.840.113549.1.9.16.2.14"), written(SET, token))
     return with_unsigned(sign(), attribute)
