@@ -21,7 +21,7 @@ class Finding:
     """One signature that the document's form leads to.
 
     `contents_sha256`: of its value, padding and all; `object_at`: where its object begins; `format`: its SubFilter; `permitted`:
-    whether what was added is, by DocMDP of this signer; `why`: the reader's words about a change.
+    whether what was added is, by DocMDP of this signer; `claimed_at`: /M as written; `why`: the reader's words about a change.
     """
 
     name: str
@@ -31,4 +31,5 @@ class Finding:
     format: str
     after: After
     permitted: bool
+    claimed_at: str
     why: str

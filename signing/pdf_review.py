@@ -83,6 +83,7 @@ def _finding(reader: PdfFileReader, name: str, field: generic.DictionaryObject) 
         format=written,
         after=after,
         permitted=permitted,
+        claimed_at=str(signature.get("/M", ""))[:40],
         why=why,
     )
 

@@ -69,6 +69,12 @@ STATES: Mapping[StrEnum, Words] = MappingProxyType(
     }
 )
 
+# In place of Integrity.NOT_INTACT, where the revision of a PDF that was signed is what it was.
+CHANGED_AFTER = Words(
+    "Phiên bản đã ký còn nguyên vẹn, nhưng phần thêm vào sau khi ký không chấp nhận được",
+    "The revision that was signed is intact, but what was added to the file since is not acceptable",
+)
+
 PARTS: Mapping[str, Words] = MappingProxyType(
     {
         "document": Words("toàn văn bản, trừ chính chữ ký", "the whole document but the signature itself"),

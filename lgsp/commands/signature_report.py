@@ -36,7 +36,7 @@ def _signature_lines(report: "SignatureReport") -> Iterator[Line]:
     from signing.words import PARTS
 
     yield f"Quy cách · Profile: {report.profile}{_titles(report.profile)}", None
-    yield _state("Nội dung · Content", report.integrity)
+    yield _integrity(report)
     yield from _refusal_lines(report.refusal)
     for part in report.covered:
         words, digest = PARTS[part.what], f"{part.digest_method}: {part.digest.hex()}"
@@ -74,6 +74,16 @@ def _titles(name: str) -> str:
     titles = {one.name: (one.title_vi, one.title_en) for one in PROFILES.values()}
     titles |= {one.name: (one.title_vi, one.title_en) for one in in_cms}
     return "".join(f"\n  {title}" for title in titles.get(name, ()))
+
+
+def _integrity(report: "SignatureReport") -> Line:
+    from signing.pades import CHANGED
+    from signing.words import CHANGED_AFTER
+
+    label = "Nội dung · Content"
+    if report.refusal is None or report.refusal.rule.code not in CHANGED:
+        return _state(label, report.integrity)
+    return f"\n{label}\n  {CHANGED_AFTER.vi}.\n  {CHANGED_AFTER.en}.", None
 
 
 def _state(label: str, value: Any) -> Line:

@@ -160,7 +160,7 @@ def test_each_signature_of_a_pdf_has_its_verdict(files: Path) -> None:
     result = look(files, "two.pdf")
     assert result.exit_code == 1
     assert "[1] CHƯA XÁC MINH ĐƯỢC" in result.output and "[2] NGUYÊN VẸN NHƯNG CHƯA TIN CẬY ĐƯỢC" in result.output
-    assert "pdf.later_signature" in result.output
+    assert "pdf.later_signature" in result.output and "The revision that was signed is intact" in result.output
     said = json.loads(look(files, "two.pdf", "--json").output)["signatures"]
     assert [one["covered"][0]["what"] for one in said] == ["revision", "file"]
 

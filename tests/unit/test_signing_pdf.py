@@ -96,6 +96,35 @@ def test_a_stranger_who_signs_later_takes_the_verdict_of_the_first_one() -> None
     assert codes(untrusted_between) == ["pdf.later_signature", "intact_not_trusted", GOOD]
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("D:20261118150000+07'00'", datetime(2026, 11, 18, 8, tzinfo=UTC)),
+        ("D:20261118150000+07'00", datetime(2026, 11, 18, 8, tzinfo=UTC)),
+        ("D:20261118150000-0300", datetime(2026, 11, 18, 18, tzinfo=UTC)),
+        ("D:20261118080000Z", datetime(2026, 11, 18, 8, tzinfo=UTC)),
+        ("D:20261118080000Z00'00'", datetime(2026, 11, 18, 8, tzinfo=UTC)),
+        ("D:20261118080000", None),
+        ("D:20261318080000Z", None),
+        ("20261118", None),
+        ("", None),
+    ],
+)
+def test_the_time_that_the_signer_claims_is_said(text: str, said: datetime | None) -> None:
+    """Out of the dictionary, which is signed; it proves nothing."""
+    (finding,) = pdf_review.review(ONE)
+    at = datetime.now(UTC) + timedelta(minutes=1)
+    (report,) = judge(ONE, pdf.find(ONE, PdfCaps()), [replace(finding, claimed_at=text)], TRUST, at)
+    assert report.properties is not None
+    assert (report.verdict, report.properties.signing_time) == (GOOD, said)
+
+
+def test_a_time_to_come_is_refused() -> None:
+    """As in CMS."""
+    (report,) = look(ONE, at=datetime.now(UTC) - timedelta(minutes=10))
+    assert report.refusal is not None and report.refusal.rule.code == "cms.signing_time"
+
+
 def test_without_a_signature_there_is_none() -> None:
     """A state of its own."""
     assert codes(document()) == ["signature.absent"]
@@ -271,7 +300,7 @@ def test_a_time_stamp_on_the_document_stands_for_all_before_it() -> None:
 def test_a_time_stamp_of_a_stranger_proves_no_time_and_changes_nothing() -> None:
     """It is seen by nobody, and intact."""
     first, second = look(stamped(ONE))
-    assert (first.verdict, first.time_evidence) == (GOOD, TimeEvidence.NONE)
+    assert (first.verdict, first.time_evidence) == (GOOD, TimeEvidence.CLAIMED)
     assert (second.verdict, second.stamp) == (Verdict.INTACT_NOT_TRUSTED, None)
 
 
