@@ -1,4 +1,4 @@
-"""`lgsp signature`: what can be said about the signatures on a file. Needs no hub."""
+"""`lgsp signature`: what can be said about the signatures on a file. Needs no hub, unless its trust is asked for."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lgsp.commands.common import Failed, json_option, print_json, say
+from lgsp.commands.common import Failed, Invocation, json_option, print_json, quiet_log, say
 from lgsp.commands.compose import read_file
 from lgsp.commands.signature_evidence import evidence_of
 from lgsp.commands.signature_kinds import NAMES, reports_on
@@ -15,6 +15,7 @@ from lgsp.commands.signature_report import file_form, file_lines
 
 if TYPE_CHECKING:
     from signing.paths import Anchors
+    from signing.trust import TrustBase
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _VALID = frozenset({"verified", "verified_revocation_unknown", "verified_weakly"})
@@ -33,6 +34,7 @@ def signature() -> None:
 @click.option("--crl", "crls", multiple=True, help="CRL of an authority on the path, DER (repeatable).")
 @click.option("--ocsp", "answers", multiple=True, help="OCSP answer about a certificate on the path, DER (repeatable).")
 @click.option("--tsa-anchor", "tsa_anchors", multiple=True, help="Certificate(s) trusted for time-stamps, in PEM (repeatable).")
+@click.option("--hub", "by_hub", is_flag=True, help="By what this hub trusts and knows of revocation, instead of the four above.")
 @click.option("--profile", "name", type=click.Choice(NAMES), help="What the signature must look like; default: by the octets.")
 @click.option("--at", "time", help="Time of the check, such as 2026-11-18T08:00:00+07:00; default: now.")
 @click.pass_context
@@ -44,6 +46,7 @@ def check(
     crls: tuple[str, ...],
     answers: tuple[str, ...],
     tsa_anchors: tuple[str, ...],
+    by_hub: bool,
     name: str | None,
     time: str | None,
     as_json: bool,
@@ -51,13 +54,13 @@ def check(
     """Kiểm tra chữ ký · Check all signatures on FILE and say exactly what was checked.
 
     Exit status 0: each of them is valid (the content is intact, the certificate leads to an anchor and is not known to be
-    revoked); 1: not. What is known of revocation is what --crl and --ocsp name: nothing is fetched. SHA-1 is accepted by the
-    profiles edxml-legacy and cms-legacy alone, which have to be named.
+    revoked); 1: not. What is known of revocation is what --crl and --ocsp name, or what the hub has: nothing is fetched. SHA-1 is
+    accepted by the profiles edxml-legacy and cms-legacy alone, which have to be named.
     """
-    from signing.trust import TrustBase
-
     octets, at = read_file(file), _time(time)
-    trust = TrustBase(documents=_anchors(anchors), time_stamps=_anchors(tsa_anchors))
+    if by_hub and (anchors or tsa_anchors or crls or answers):
+        raise click.UsageError("--hub goes by what the hub trusts and knows: give no --anchor, --tsa-anchor, --crl or --ocsp")
+    trust = _of_hub(context.obj) if by_hub else _named_trust(anchors, tsa_anchors)
     reports = reports_on(Path(file), octets, content, name, trust, at)
     if crls or answers:  # whose they are is known by the paths that were found
         trust = replace(trust, snapshot=evidence_of(_named(crls), _named(answers), reports, at))
@@ -68,6 +71,19 @@ def check(
         for line, colour in file_lines(file, octets, reports, at):
             say(line, colour)
     context.exit(0 if all(one.verdict in _VALID for one in reports) else 1)
+
+
+def _of_hub(invocation: Invocation) -> "TrustBase":
+    from lgsp.bootstrap import live_trust
+
+    quiet_log()
+    return live_trust(invocation.settings()).current
+
+
+def _named_trust(anchors: tuple[str, ...], tsa_anchors: tuple[str, ...]) -> "TrustBase":
+    from signing.trust import TrustBase
+
+    return TrustBase(documents=_anchors(anchors), time_stamps=_anchors(tsa_anchors))
 
 
 def _named(files: tuple[str, ...]) -> list[tuple[str, bytes]]:

@@ -114,7 +114,10 @@ def show(settings: "Settings", sha256: str, as_json: bool) -> None:
 @with_settings
 def remove(settings: "Settings", sha256: str, yes: bool, as_json: bool) -> None:
     """Bỏ tin cậy · Trust it no more, by the beginning of its SHA-256. Verdicts already given stay as they are."""
-    one = _found(load_trusted(settings), sha256)
+    trusted = load_trusted(settings)
+    one = _found(trusted, sha256)
+    if sum(other.path == one.path for other in trusted.kept) > 1:
+        raise Failed(f"{one.path} holds other certificates too.", "take it out of that file by hand")
     if not yes:
         if as_json or not sys.stdin.isatty():
             raise Failed("Nothing was removed: nobody is there to be asked.", "give --yes")

@@ -41,9 +41,9 @@ def read_list(octets: bytes, candidates: Sequence[x509.Certificate], at: datetim
 def with_list(known: RevocationSnapshot, new: CrlFacts, at: datetime) -> tuple[RevocationSnapshot, CrlFacts]:
     """And the one of its kind that is in it: who serves an older list than before, or is made to, changes nothing."""
     same = [one for one in known.crls if _kind(one) == _kind(new)]
-    newest = max((*same, new), key=lambda one: one.this_update)
-    if newest in same:
-        return known, newest
+    for one in same:
+        if one.this_update > new.this_update or one.octets == new.octets:
+            return known, one
     return replace(known, made_at=at, crls=(*[one for one in known.crls if one not in same], new)), new
 
 
@@ -54,9 +54,9 @@ def _kind(one: CrlFacts) -> tuple[object, ...]:
 def with_answer(known: RevocationSnapshot, new: OcspFacts, at: datetime) -> tuple[RevocationSnapshot, OcspFacts]:
     """As `with_list`; answers that said nothing bad and ended long ago are forgotten."""
     same = known.answers_about(new.issuer, int(new.serial_number))
-    newest = max((*same, new), key=lambda one: one.this_update)
-    if newest in same:
-        return known, newest
+    for one in same:
+        if one.this_update > new.this_update or one.octets == new.octets:
+            return known, one
     kept = (one for one in known.ocsp if one not in same and (one.revoked is not None or not _is_past(one, at)))
     return replace(known, made_at=at, ocsp=(*kept, new)), new
 

@@ -12,6 +12,8 @@ from lgsp.cli import cli
 from lgsp.trust.demo_pki import DemoPki
 from lgsp.trust.store import fingerprint
 from tests.integration.cli_hub import Hub
+from tests.signatures import Holder as SignatureHolder
+from tests.signatures import Recipe, by_xmlsec, case_file
 
 CODE = "H01.101"
 
@@ -170,6 +172,37 @@ def test_a_running_hub_fetches_when_asked_to_and_takes_lists_over(folder: Path, 
         for issuer in ("root", "agencies"):
             assert hub.run("trust", "crl", folder / f"crl/{issuer}.crl").exit_code == 0
         assert hub.run("trust", "check", folder / f"agencies/{CODE}/seal.pem").exit_code == 0
+
+
+def test_one_of_several_in_a_file_is_not_removed_with_the_others(lgsp: Lgsp, folder: Path, pki: DemoPki, tmp_path: Path) -> None:
+    """Whoever put the file there takes it out."""
+    anchors = tmp_path / "var/trust/anchors/documents"
+    anchors.mkdir(parents=True)
+    both = [(folder / f"anchors/{name}.pem").read_bytes() for name in ("documents", "time-stamps")]
+    (anchors / "both.pem").write_bytes(b"".join(both))
+    refused = lgsp("remove", fingerprint(pki.document_anchor), "--yes")
+    assert refused.exit_code == 1 and "both.pem" in refused.stderr
+    assert len(json.loads(lgsp("list", "--json").output)) == 2
+
+
+def test_a_signature_is_checked_by_what_the_hub_trusts_and_knows(lgsp: Lgsp, folder: Path, pki: DemoPki, tmp_path: Path) -> None:
+    """With --hub, and by nothing besides."""
+    trusted(lgsp, folder, pki)
+    below = ("--purpose", "intermediates", "--sha256", fingerprint(pki.seal(CODE).issuers[0]))
+    assert lgsp("add", folder / "authorities/agencies.pem", *below).exit_code == 0
+    for issuer in ("root", "agencies"):
+        assert lgsp("crl", folder / f"crl/{issuer}.crl").exit_code == 0
+    seal = pki.seal(CODE)
+    signed = tmp_path / "signed.xml"
+    recipe = Recipe(method="http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256")
+    others = [SignatureHolder(seal.key, one) for one in seal.issuers]
+    signed.write_bytes(by_xmlsec(case_file(), SignatureHolder(seal.key, seal.certificate), recipe, others))
+    runner = CliRunner(env={"LGSP_DATA_DIR": str(tmp_path / "var")})
+    checked = runner.invoke(cli, ["signature", "check", str(signed), "--hub", "--json"])
+    assert checked.exit_code == 0
+    assert '"verdict": "verified"' in checked.output
+    both = runner.invoke(cli, ["signature", "check", str(signed), "--hub", "--anchor", str(folder / "anchors/documents.pem")])
+    assert both.exit_code == 2
 
 
 def test_doctor_tells_whom_the_hub_believes(lgsp: Lgsp, folder: Path, pki: DemoPki, tmp_path: Path) -> None:

@@ -280,6 +280,16 @@ async def test_an_older_list_changes_nothing(kit: Kit) -> None:
     assert kit.state() is Revocation.REVOKED
 
 
+async def test_a_list_of_the_same_second_counts(kit: Kit) -> None:
+    """A withdrawal right after a list is in the next one, whose times may be the same."""
+    kit.fake.keeps_marks = False
+    kit.ask()
+    await kit.work()
+    kit.fake.pki = kit.fake.pki.with_revoked(f"agencies/{CODE}/seal", kit.clock())
+    await kit.keeper.step(everything=True)
+    assert kit.state() is Revocation.REVOKED
+
+
 async def test_another_process_goes_on_where_one_ended(kit: Kit, clock: Clock) -> None:
     """What it knew, and when each source is due."""
     kit.ask()
