@@ -69,14 +69,18 @@ CMS_LEGACY = CmsProfile(
     legacy=True,
 )
 
+# Acrobat encloses the lists that it has seen, which are long.
+_IN_PDF = CmsCaps(octets=2**21, around=2**21)
 PADES = replace(
     CADES,
+    caps=_IN_PDF,
     name="pades/1",
     title_vi="Chữ ký PAdES-B trong PDF (EN 319 142-1, ETSI.CAdES.detached)",
     title_en="PAdES-B in a PDF (EN 319 142-1, ETSI.CAdES.detached)",
 )
 PDF_CMS = replace(
     CMS,
+    caps=_IN_PDF,
     name="pdf-cms/1",
     title_vi="Chữ ký CMS trong PDF (ISO 32000-1, adbe.pkcs7.detached); không bắt buộc signing-certificate-v2",
     title_en="CMS in a PDF (ISO 32000-1, adbe.pkcs7.detached); signing-certificate-v2 not required",

@@ -15,7 +15,8 @@ Octets = bytes | mmap.mmap  # what files are read as: large ones are mapped, not
 _RANGE = re.compile(rb"/ByteRange\s{0,64}\[\s{0,64}(\d{1,10})\s{1,64}(\d{1,10})\s{1,64}(\d{1,10})\s{1,64}(\d{1,10})\s{0,64}\]")
 _BEFORE_GAP = re.compile(rb"/Contents[\0\t\n\f\r ]*\Z")
 _END_OF_REVISION = re.compile(rb"%%EOF[\0\t\n\f\r ]{0,16}\Z")
-_DISGUISED = re.compile(rb"/[A-Za-z]*#")  # 7.3.5: a name may be written with the codes of its characters
+_WITH_CODES = re.compile(rb"/[^\0\t\n\f\r ()<>\[\]{}/%]*#[^\0\t\n\f\r ()<>\[\]{}/%]*")  # 7.3.5: names with codes of characters
+_CODE = re.compile(rb"#([0-9A-Fa-f]{2})")
 _DICTIONARY_OCTETS = 65_536
 _HEX = re.compile(rb"(?:[0-9A-Fa-f]{2})+")
 _OBJECT = re.compile(rb"\d{1,10}[\0\t\n\f\r ]+\d{1,5}[\0\t\n\f\r ]+obj(?![A-Za-z])")
@@ -27,7 +28,7 @@ class PdfCaps:
 
     octets: int = 256 * 2**20
     signatures: int = 32
-    contents: int = 2**20
+    contents: int = 2**22
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +76,13 @@ def check_holder(octets: Octets, place: Place, at: int) -> None:
     text = before + rest
     if not before or not ended or b"endobj" in before:
         raise Refused("pdf.contents", "/Contents", "the gap does not stand in the object of the signature")
-    if text.count(b"/Contents") != 1 or text.count(b"/ByteRange") != 1 or _DISGUISED.search(text):
+    if text.count(b"/Contents") != 1 or text.count(b"/ByteRange") != 1 or _disguised(text):
         raise Refused("pdf.contents", "/Contents", "named more than once, or in disguise")
+
+
+def _disguised(text: bytes) -> bool:
+    plain = (_CODE.sub(lambda code: bytes.fromhex(code[1].decode()), one) for one in _WITH_CODES.findall(text))
+    return any(one in (b"/Contents", b"/ByteRange") for one in plain)
 
 
 def _count(octets: Octets, word: bytes, cap: int) -> int:

@@ -408,9 +408,14 @@ def test_the_gap_is_the_contents_of_the_very_signature() -> None:
     for at in (0, 15, place.start, finding.object_at + 1, len(ONE)):
         with pytest.raises(Refused, match=r"pdf\.contents"):
             pdf.check_holder(ONE, place, at)
-    for word, instead in ((b"/Filter", b"/Con#74e"), (b"/SubFilter", b"/Contents ")):
+    pdf.check_holder(ONE.replace(b"/Adobe.PPKLite", b"/Adobe#20PPKLi"), place, finding.object_at)
+    for word, instead in (
+        (b"/Adobe.PPKLite", b"/C#6fntents 1  "),
+        (b"/SubFilter", b"/Contents "),
+        (b"/Filter /", b"/#42yteRange "),
+    ):
         with pytest.raises(Refused, match=r"pdf\.contents"):
-            pdf.check_holder(ONE.replace(word, instead), place, finding.object_at)
+            pdf.check_holder(ONE.replace(b"/Adobe.PPKLite", instead), place, finding.object_at)
 
 
 def test_findings_of_a_liar_are_held_against_the_octets() -> None:
