@@ -6,7 +6,6 @@ about keys, certificates or digests: it says where signatures are and what chang
 
 import binascii
 import hashlib
-import logging
 import re
 from io import BytesIO
 from typing import Any
@@ -49,7 +48,6 @@ _POLICY = StandardDiffPolicy(
 
 def review(octets: bytes) -> tuple[Finding, ...]:
     """In the order of the file. Raises Refused `pdf.*`, and whatever pyHanko raises about a file that is broken."""
-    logging.disable(logging.CRITICAL)
     reader = PdfFileReader(BytesIO(octets), strict=True)
     if "/Encrypt" in reader.trailer:
         raise Refused("pdf.encrypted", "trailer")

@@ -7,6 +7,7 @@ Requests: 8 octets of length, then the file. Answers: 4 octets of length, then J
 """
 
 import codecs
+import logging
 import os
 import resource
 import signal
@@ -33,6 +34,7 @@ class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def serve(review: Review, requests: BinaryIO, answers: BinaryIO) -> None:
     """Until there are no more requests."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    logging.disable(logging.CRITICAL)  # what a reader thinks of a stranger's file stands in its answer
     for name in ("ascii", "latin-1", "utf-8", "utf-16-be", "utf-16-le", "idna"):
         codecs.lookup(name)  # loaded now, for the children can open no files
     while header := requests.read(8):
