@@ -409,11 +409,7 @@ def test_the_gap_is_the_contents_of_the_very_signature() -> None:
         with pytest.raises(Refused, match=r"pdf\.contents"):
             pdf.check_holder(ONE, place, at)
     pdf.check_holder(ONE.replace(b"/Adobe.PPKLite", b"/Adobe#20PPKLi"), place, finding.object_at)
-    for word, instead in (
-        (b"/Adobe.PPKLite", b"/C#6fntents 1  "),
-        (b"/SubFilter", b"/Contents "),
-        (b"/Filter /", b"/#42yteRange "),
-    ):
+    for instead in (b"/C#6fntents 1 ", b"/#42yteRange 1", b"/Contents (ab)"):
         with pytest.raises(Refused, match=r"pdf\.contents"):
             pdf.check_holder(ONE.replace(b"/Adobe.PPKLite", instead), place, finding.object_at)
 
