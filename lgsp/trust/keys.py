@@ -29,6 +29,7 @@ log = get_logger()
 T = TypeVar("T")
 
 _LOOK_EVERY_S = 1.0
+_LEAVE_TOKEN_ALONE_S = 10.0  # after it failed: one refusal waits for its time-out, not every one
 
 
 class SigningUnavailable(Unavailable):
@@ -55,6 +56,7 @@ class HubKeys:
         """Raises KeysUnusable when no key for statements can be used."""
         self._files, self._token, self._clock = files, token, clock
         self._threads: ThreadPoolExecutor | None = None
+        self._token_back_at = 0.0
         self._loaded = self._load()
         self._look_at = time.monotonic() + _LOOK_EVERY_S
         if self._current(Purpose.STATEMENTS) is None:
@@ -102,11 +104,14 @@ class HubKeys:
         if isinstance(signer, LocalKey):
             return act(signer)
         assert self._token is not None
+        if time.monotonic() < self._token_back_at:
+            raise SigningUnavailable("the token did not answer a moment ago")
         self._threads = self._threads or ThreadPoolExecutor(1, "token")
         try:
             async with asyncio.timeout(self._token.timeout_s):
                 return await asyncio.get_running_loop().run_in_executor(self._threads, act, signer)
         except (TokenError, TimeoutError) as error:
+            self._token_back_at = time.monotonic() + _LEAVE_TOKEN_ALONE_S
             log.error("token.lost", key=record.name, detail=str(error) or type(error).__name__)
             raise SigningUnavailable(str(error)) from None
 
