@@ -5,12 +5,16 @@ on how JSON is written. Compared member by member, nothing may be left out and n
 """
 
 import hashlib
+import json
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
+from contracts.agency import agency_code
 from contracts.envelope import Envelope, Identifier
 from contracts.errors import ContractError, what_and_where
+from contracts.text import nfc
 
 TYPE = "lgsp-envelope+jws"  # `typ` of the JWS: cannot be passed off as a statement of another kind
 FIELD = "/signature"
@@ -63,10 +67,30 @@ def encode(statement: Statement) -> bytes:
     return _encoder.encode(statement)
 
 
+def _each_once(pairs: list[tuple[str, Any]]) -> None:
+    """RFC 8259, section 4, lets readers differ about the second of two members with one name."""
+    if len(dict(pairs)) != len(pairs):
+        raise ContractError("signature.other_envelope", "", "a member stands twice")
+
+
+def _as_checked(said: Statement) -> Statement:
+    """Codes trimmed and texts in NFC, as in an envelope (`contracts.envelope.checked`). Raises ContractError."""
+    return msgspec.structs.replace(
+        said,
+        sender=agency_code(said.sender, "/sender"),
+        recipients=tuple(agency_code(code, f"/recipients/{place}") for place, code in enumerate(said.recipients)),
+        order_key=None if said.order_key is None else nfc(said.order_key),
+        identifiers=tuple(Identifier(one.scheme, nfc(one.value)) for one in said.identifiers),
+    )
+
+
 def check_statement(payload: bytes, envelope: Envelope) -> None:
     """Raises ContractError "signature.other_envelope" naming the first member that says something else than the envelope."""
     try:
-        said = _decoder.decode(payload)
+        said = _as_checked(_decoder.decode(payload))
+        json.loads(payload, object_pairs_hook=_each_once)
+    except ContractError as error:
+        raise ContractError("signature.other_envelope", FIELD, f"{error.field}: {error.detail}") from None
     except msgspec.ValidationError as error:
         detail, field = what_and_where(error)
         raise ContractError("signature.other_envelope", FIELD, f"{field}: {detail}") from None
