@@ -214,6 +214,7 @@ def _trust(settings: "Settings") -> Finding:
     from lgsp.trust.inputs import met
     from lgsp.trust.memory import read_report
     from lgsp.trust.store import TrustStore, TrustUnreadable
+    from lgsp.trust.timetable import is_failing
 
     try:
         trusted, report = TrustStore(settings.trust_path).load(), read_report(settings.revocation_path)
@@ -221,7 +222,7 @@ def _trust(settings: "Settings") -> Finding:
     except (TrustUnreadable, OSError) as error:
         return Finding("trust", "failed", str(error), "mend or remove that file; `lgsp trust list` shows the others")
     detail = f"{len(trusted.of('documents'))} anchors for documents, {len(trusted.of('time-stamps'))} for time-stamps"
-    failing = [one for one in report.sources.values() if one.failures]
+    failing = [one for one in report.sources.values() if is_failing(one, datetime.now(UTC))]
     if failing:
         return Finding("trust", "warning", f"{detail}; {len(failing)} sources of revocation fail", "`lgsp trust status` says why")
     if ends:

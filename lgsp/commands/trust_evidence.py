@@ -184,8 +184,10 @@ def show_status(settings: "Settings", snapshot: "RevocationSnapshot", report: "R
 
 
 def _is_well(report: "Report") -> bool:
+    from lgsp.trust.timetable import is_failing
+
     now = datetime.now(UTC)
-    return all(not one.failures and (one.next_update is None or one.next_update > now) for one in report.sources.values())
+    return not any(is_failing(one, now) or (one.next_update or now) < now for one in report.sources.values())
 
 
 def _row(one: "Progress") -> tuple[object, ...]:

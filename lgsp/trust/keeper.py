@@ -26,6 +26,7 @@ from lgsp.trust.inputs import Inputs, News
 from lgsp.trust.sources import ListSource, Planner, Source, answer_sources, list_sources
 from lgsp.trust.store import TrustStore, TrustUnreadable
 from lgsp.trust.timetable import Progress
+from signing.names import issuer_id
 from signing.revocation import Grace
 from signing.rules import Refused
 from signing.snapshot import NO_SNAPSHOT, CrlFacts, OcspFacts, RevocationSnapshot
@@ -175,7 +176,8 @@ class Keeper:
         self._sources = await asyncio.to_thread(self._planner.plan, self._inputs.in_use(at), snapshot, at)
         self._planned_by, self._plan_at = snapshot.crls, at + _PLAN_AGAIN
         self._urgent &= self._sources.keys()
-        self.progress = {key: self.progress.get(key) or _begun(one, at) for key, one in self._sources.items()}
+        begun = {key: self.progress.get(key) or _begun(one, at) for key, one in self._sources.items()}
+        self.progress = {key: _with_known(begun[key], one, snapshot) for key, one in self._sources.items()}
 
     async def _ask(self, key: str, source: Source) -> None:
         """One question, to its end; nothing that comes back ends anything else."""
@@ -197,7 +199,8 @@ class Keeper:
             del self._running[key]
         if key in self._sources:
             self.progress[key] = after
-        metrics.REVOCATION_FAILING.set(sum(one.failures > 0 for one in self.progress.values()))
+        failing = sum(timetable.is_failing(one, self._clock()) for one in self.progress.values())
+        metrics.REVOCATION_FAILING.set(failing)
 
     async def _came(self, source: Source, before: Progress) -> Came:
         if not isinstance(source, ListSource):
@@ -278,6 +281,17 @@ class Keeper:
 def _begun(source: Source, at: datetime) -> Progress:
     kind = "crl" if isinstance(source, ListSource) else "ocsp"
     return Progress(kind=kind, url=source.url, about=source.about, due_at=at)
+
+
+def _with_known(one: Progress, source: Source, snapshot: RevocationSnapshot) -> Progress:
+    """With the times of a list that came another way: by hand, or from another address."""
+    if not isinstance(source, ListSource) or len(source.issuers) != 1:
+        return one
+    known = max(snapshot.crls_of(issuer_id(source.issuers[0])), key=lambda one: one.this_update, default=None)
+    if known is None or (one.this_update is not None and one.this_update >= known.this_update):
+        return one
+    changed = {"issuer": known.issuer.hex(), "this_update": known.this_update, "next_update": known.next_update}
+    return msgspec.structs.replace(one, **changed, size_bytes=len(known.octets), etag="", last_modified="")
 
 
 def _now_s() -> float:

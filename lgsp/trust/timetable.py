@@ -54,3 +54,9 @@ def is_due(one: Progress, at: datetime, urgent: bool) -> bool:
     if one.due_at <= at or one.tried_at is None or one.tried_at > at:
         return True
     return urgent and at - one.tried_at >= URGENT_AFTER
+
+
+def is_failing(one: Progress, at: datetime) -> bool:
+    """Whether somebody should look at it. Who lists no host and brings lists by hand wants nothing else, while they last."""
+    is_by_hand = one.code == "fetch.not_listed" and one.next_update is not None and one.next_update > at
+    return one.failures > 0 and not is_by_hand

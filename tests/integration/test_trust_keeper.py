@@ -21,6 +21,7 @@ from lgsp.trust.hosts import Hosts
 from lgsp.trust.keeper import Keeper, Rules
 from lgsp.trust.places import INBOX, WANTED
 from lgsp.trust.store import TrustStore
+from lgsp.trust.timetable import is_failing
 from lgsp.trust.wanted import Chain, WantedFolder
 from signing.report import Revocation
 from signing.revocation import Grace, look_up
@@ -337,6 +338,10 @@ async def test_a_list_brought_by_hand_counts_and_garbage_does_not(clock: Clock, 
         await kit.work()
         assert kit.state() is Revocation.GOOD
         assert list(inbox.iterdir()) == [] and fake.asked == []
+        lists = [one for one in kit.keeper.progress.values() if one.kind == "crl"]
+        assert [one.next_update for one in lists] == [clock() + timedelta(days=30)] * 2
+        assert not any(is_failing(one, clock()) for one in lists)
+        assert all(is_failing(one, clock() + timedelta(days=30)) for one in lists)
 
 
 async def test_nothing_is_fetched_for_an_anchor_that_is_trusted_no_more(kit: Kit) -> None:
