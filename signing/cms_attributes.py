@@ -48,9 +48,7 @@ def read(parts: Parts, profile: CmsProfile, at: datetime) -> tuple[bytes, Proper
         _check_protection(found[_PROTECTION], parts)
     return message_digest, Properties(
         signing_time=_signing_time(found[_TIME], profile, at) if _TIME in found else None,
-        certificate_digest_method=_check_certificate(
-            found.get(_CERTIFICATE_V1), found.get(_CERTIFICATE_V2), parts.signer, profile
-        ),
+        certificate_digest_method=_check_certificate(*_bindings(found, profile), parts.signer, profile),
         not_evaluated=skipped,
     )
 
@@ -59,6 +57,14 @@ def _of(found: Attributes, kind: bytes, name: str) -> bytes:
     if kind not in found:
         raise Refused("cms.attributes", name, "missing")
     return found[kind]
+
+
+def _bindings(found: Attributes, profile: CmsProfile) -> tuple[bytes | None, bytes | None]:
+    """Both versions of the attribute, short enough to be remembered."""
+    first, second = found.get(_CERTIFICATE_V1), found.get(_CERTIFICATE_V2)
+    if max(len(first or b""), len(second or b"")) > profile.caps.binding_octets:
+        raise Refused("cms.attributes", "signing-certificate", f"more than {profile.caps.binding_octets} octets")
+    return first, second
 
 
 def _by_type(signed: bytes, profile: CmsProfile) -> tuple[Attributes, tuple[str, ...]]:
@@ -95,7 +101,7 @@ def _check_protection(value: bytes, parts: Parts) -> None:
         raise Refused("cms.algorithms", "CMSAlgorithmProtection", "other algorithms than were protected")
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _check_certificate(first: bytes | None, second: bytes | None, signer: Enclosed, profile: CmsProfile) -> str:
     """The first certificate that either version of the attribute names is the signer's (RFC 5035, 4 and 5); the digest method, or
     nothing where no attribute binds. What fits is remembered: an agency signs with the same certificate each time.

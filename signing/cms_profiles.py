@@ -16,11 +16,13 @@ DATA = "1.2.840.113549.1.7.1"
 @dataclass(frozen=True, slots=True)
 class CmsCaps:
     """What is refused before any work is done on it. `octets`: of the whole message, attached content and all; `around`: of all
-    but the attached content. `stamps`: time-stamps on one signature that are looked at."""
+    but the attached content. `binding_octets`: of signing-certificate(-v2), which is remembered. `stamps`: time-stamps on one
+    signature that are looked at."""
 
     octets: int = 64 * 2**20
     around: int = 2**20
     certificates: int = 16
+    binding_octets: int = 4_096
     attributes: int = 32
     stamps: int = 4
 

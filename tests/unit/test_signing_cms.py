@@ -452,6 +452,11 @@ def test_sizes_are_capped_before_anything_is_read() -> None:
     assert look(octets, None, replace(CADES, caps=CmsCaps(octets=len(octets)))).report.integrity is Integrity.INTACT
 
 
+def test_what_is_remembered_is_small() -> None:
+    """A stranger cannot fill the memory with attributes of megabytes."""
+    assert refused(sign(), profile=replace(CADES, caps=CmsCaps(binding_octets=10))) == "cms.attributes"
+
+
 def test_an_exception_is_not_verified(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wherever it comes from."""
 
