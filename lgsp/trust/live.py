@@ -83,7 +83,8 @@ class LiveTrust:
         if len(chain) < 2:
             return
         key, now_s = chain[0].tbs_certificate_bytes, time.monotonic()
-        if now_s - self._asked.get(key, -_ASK_AGAIN_S) < _ASK_AGAIN_S:
+        asked_just_now = now_s - self._asked.get(key, -_ASK_AGAIN_S) < _ASK_AGAIN_S
+        if asked_just_now or len(self._to_ask) >= _REMEMBERED:  # full: nothing can be written at the moment
             return
         if len(self._asked) >= _REMEMBERED:
             self._asked.clear()
