@@ -68,7 +68,7 @@ class PdfChecker:
     async def _review(self, octets: Octets) -> Answer:
         """Raises Refused `pdf.*`."""
         async with self._turns:
-            worker = self._idle.pop() if self._idle else None
+            worker = await self._kept()
             try:
                 async with asyncio.timeout(self._limits.wall_s):
                     worker = worker or await self._start()
@@ -87,6 +87,15 @@ class PdfChecker:
             code, place, detail = answer.refusal
             raise Refused(code if code in RULES else "pdf.check_failed", place[:100], detail[:300])
         return answer
+
+    async def _kept(self) -> asyncio.subprocess.Process | None:
+        """One that waits for work and was not ended by anybody else meanwhile."""
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.returncode is None:
+                return worker
+            await _end(worker)
+        return None
 
     async def _start(self) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
@@ -122,11 +131,12 @@ async def _ask(worker: asyncio.subprocess.Process, octets: Octets) -> Answer:
 
 
 async def _end(worker: asyncio.subprocess.Process) -> None:
-    """With the child it may have: they are a group of their own."""
-    try:
-        os.killpg(worker.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
+    """With the child it may have: they are a group of their own. The number of one that is gone may be another's by now."""
+    if worker.returncode is None:
+        try:
+            os.killpg(worker.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
     if worker.stdin is not None:
         worker.stdin.close()
     await worker.wait()

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -160,6 +161,19 @@ async def test_a_check_that_is_given_up_leaves_no_process(written: Callable[[byt
             await asking
         with pytest.raises(ProcessLookupError):
             os.kill(started[0], 0)
+
+
+async def test_a_worker_that_died_in_its_sleep_costs_no_verdict(written: Callable[[bytes], Path]) -> None:
+    """Whoever ended it: the next file gets another one."""
+    async with checker() as pdfs:
+        path = written(ONE)
+        await pdfs.check_pdf(path, TRUST, at())
+        (worker,) = pdfs._idle
+        os.kill(worker.pid, signal.SIGKILL)
+        await worker.wait()
+        (report,) = await pdfs.check_pdf(path, TRUST, at())
+        assert report.verdict is Verdict.VERIFIED_REVOCATION_UNKNOWN
+        assert pdfs._idle[0].pid != worker.pid
 
 
 async def test_only_so_many_files_are_read_at_once(written: Callable[[bytes], Path]) -> None:
