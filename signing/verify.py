@@ -138,7 +138,7 @@ def _read_properties(
 
 def _with_properties(located: Located, qualified: xades.Qualified, profile: Profile) -> Located:
     uri, target = f"#{qualified.id}", Target(xades.SIGNED, qualified.signed, profile.property_transforms, SIGNED_PROPERTIES)
-    return located._replace(targets={**located.targets, uri: target}, required=(*located.required, target))
+    return Located(located.signature, {**located.targets, uri: target}, (*located.required, target))
 
 
 def _named(references: tuple[Reference, ...], located: Located) -> list[Target]:
@@ -165,9 +165,11 @@ def _named(references: tuple[Reference, ...], located: Located) -> list[Target]:
 
 
 def _check_unique(octets: bytes, root: etree._Element, name: str) -> None:
-    """Places decide here, but other readers of the document may go by Id. Most documents bear the name twice, at the element and
-    in the reference; where it stands more often, or could stand there written in another way, the tree is asked."""
-    if b"&" not in octets and octets.count(name.encode()) == 2:
+    """Places decide here, but other readers of the document may go by Id. Most documents bear the name no more than twice, at the
+    element and in the reference; where it stands more often, or could stand there written in another way, the tree is asked."""
+    sought = name.encode()
+    second = octets.find(sought, octets.find(sought) + 1)
+    if b"&" not in octets and octets.find(sought, second + 1) < 0:
         return
     if _WITH_VALUE(root, id=name) != 1 and _WITH_ID(root, id=name) != 1:
         raise Refused("signature.duplicate_id", "", "more than one element has the Id that is signed")

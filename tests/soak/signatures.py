@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
+from signing.local_key import LocalKey
 from signing.profiles import E_DOC_SOAP, EDXML, ENVELOPE, ENVELOPE_XADES, SOAP, SOAP_UNTIMED, Profile
 from signing.report import Integrity, Verdict
 from signing.trust import TrustBase
 from signing.verify import check
+from signing.xml_sign import sign_enveloped
 from tests.mutants import mutants
 from tests.signatures import AT, EDOC_RECIPE, EDXML_RECIPE, WITH_XADES, Recipe, agency, authority, by_xmlsec, case_file, packet
 from tests.soap import Message, by_xmlsec_soap, edoc_message
@@ -51,10 +53,12 @@ class Base:
         )
 
 
+_KEY = LocalKey.of_pem(agency().key_pem).with_certificates((agency().der,))
 BASES = (
     Base("XMLDSig", by_xmlsec(case_file(), agency()), ENVELOPE),
     Base("XMLDSig, by Id", by_xmlsec(case_file(), agency(), Recipe(uri="#doc-1")), ENVELOPE),
     Base("XAdES-B", by_xmlsec(case_file(), agency(), WITH_XADES), ENVELOPE_XADES),
+    Base("XAdES-B, by the hub", sign_enveloped(case_file(), _KEY, AT, ENVELOPE_XADES), ENVELOPE_XADES),
     Base("edXML", by_xmlsec(packet(), agency(), EDXML_RECIPE), EDXML),
     Base("e-doc", by_xmlsec(edoc_message(), agency(), EDOC_RECIPE), E_DOC_SOAP),
     Base("WS-Security", by_xmlsec_soap(agency()), SOAP),
