@@ -26,6 +26,10 @@ _SMALLEST_TAG = 4  # octets: <a/>
 _SMALL_OCTETS = 256 * 1024
 _WINDOW = 2048
 _ENOUGH = 8  # octets behind the declaration: mostly a line's end and the beginning of the root
+_MOST_LOOK_UPS = 50_000
+_DEEPEST, _DEEP_OCTETS = 64, 128 * 1024
+_DEEPEST_WITH_PREFIXES = 32
+_COUNT = etree.XPath("count(descendant::*)")
 _XML_ATTRIBUTE = "{http://www.w3.org/XML/1998/namespace}"
 
 
@@ -44,8 +48,7 @@ def parse(octets: bytes, caps: Caps) -> etree._Element:
         raise Refused("xml.comment_or_instruction", "/")
     if len(octets) > caps.free_octets and _may_have_long_tags(octets) and _more_attributes_than(caps.attributes)(root):
         raise Refused("xml.too_many_attributes", "/", f"more than {caps.attributes} on one element")
-    if caps.huge_texts:
-        _check_depth(root, caps.depth)
+    _check_depth(octets, root, caps)
     return root
 
 
@@ -123,12 +126,17 @@ def _more_attributes_than(count: int) -> etree.XPath:
     return etree.XPath(f"boolean(//*[@*[{count + 1}]])")
 
 
-def _check_depth(root: etree._Element, most: int) -> None:
-    depth = 0
-    for event, _ in etree.iterwalk(root, events=("start", "end")):
-        depth += 1 if event == "start" else -1
-        if depth > most:
-            raise Refused("xml.too_deep", "/", f"more than {most} levels")
+def _check_depth(octets: bytes, root: etree._Element, caps: Caps) -> None:
+    """Where the parser does not; and in large documents, since what an element costs grows with its depth."""
+    most = _DEEPEST if len(octets) > _DEEP_OCTETS else caps.depth if caps.huge_texts else None
+    if most is not None and _deeper_than(most)(root):
+        raise Refused("xml.too_deep", "/", f"more than {most} levels")
+
+
+@lru_cache(maxsize=8)
+def _deeper_than(levels: int) -> etree.XPath:
+    """Of an element: whether there is anything so many levels below it."""
+    return etree.XPath(f"boolean({'/'.join(['*'] * levels)})")
 
 
 def canonical(element: etree._Element, method: str, prefixes: tuple[str, ...] = ()) -> bytes:
@@ -147,11 +155,14 @@ def canonical(element: etree._Element, method: str, prefixes: tuple[str, ...] = 
 
 
 def _exclusive_with(element: etree._Element, prefixes: tuple[str, ...]) -> bytes:
-    """lxml forgets what an ancestor declares, so a copy declares those prefixes itself."""
+    """lxml forgets what an ancestor declares, so a copy declares those prefixes itself. Each is looked up at every element, through
+    all its ancestors, so it is known before how much that may be."""
+    if len(prefixes) * _COUNT(element) > _MOST_LOOK_UPS or _deeper_than(_DEEPEST_WITH_PREFIXES)(element):
+        raise Refused("signature.transforms", "InclusiveNamespaces", "too many prefixes for so many elements, or too deep ones")
     copy, in_scope = deepcopy(element), {one: element.nsmap[one] for one in prefixes if one in element.nsmap}
     copy.tail = None
     etree.cleanup_namespaces(copy, top_nsmap=in_scope, keep_ns_prefixes=list(prefixes))
-    return etree.tostring(copy, method="c14n", exclusive=True, with_comments=False, inclusive_ns_prefixes=list(in_scope))
+    return etree.tostring(copy, method="c14n", exclusive=True, with_comments=False, inclusive_ns_prefixes=list(prefixes))
 
 
 def _inclusive_in_context(element: etree._Element) -> bytes:

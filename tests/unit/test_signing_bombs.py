@@ -11,7 +11,7 @@ from signing.report import Verdict
 from signing.trust import TrustBase
 from signing.verify import check
 from tests.signatures import AT, EDOC_RECIPE, EDXML_RECIPE, WITH_XADES, agency, authority, by_xmlsec, case_file, packet
-from tests.soap import by_xmlsec_soap, edoc_message
+from tests.soap import Message, by_xmlsec_soap, edoc_message
 
 LIMIT_S = 0.05
 ROUNDS = 5
@@ -130,6 +130,22 @@ def test_a_bomb_in_the_signature_is_answered_soon(kind: str, name: str) -> None:
         assert profile is SOAP  # its certificate stands elsewhere
         before = b"</wsse:BinarySecurityToken>"
     assert best_s(put(octets, before, what), profile) < LIMIT_S
+
+
+SIGNED_BODIES = {
+    "prefixes that are declared and not used": nested_namespaces(16, 16, 100, used=False),
+    "prefixes at many elements": b"<e " + names(20, lambda one: f'xmlns:a{one}="u:{one}"') + b">" + b"<n/>" * 20_000 + b"</e>",
+    "prefixes at deep elements": b"<n>" * 40 + b"<n/>" * 1_000 + b"</n>" * 40,
+    "deep elements": b"<n>" * 200 + b"<n/>" * 40_000 + b"</n>" * 200,
+}
+
+
+@pytest.mark.parametrize("name", SIGNED_BODIES)
+def test_a_bomb_that_is_signed_is_answered_soon(name: str) -> None:
+    """Anybody can make a certificate, so a value that fits opens no door to what costs much."""
+    prefixes = " ".join(f"a{number}" for number in range(20))
+    octets = by_xmlsec_soap(agency(), Message(body=SIGNED_BODIES[name].decode(), prefixes=prefixes))
+    assert best_s(octets, SOAP) < LIMIT_S
 
 
 def test_prefixes_by_the_thousand_are_answered_soon() -> None:

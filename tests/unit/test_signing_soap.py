@@ -37,6 +37,7 @@ GOOD = {
     "prefixes listed": Message(prefixes="xsd S u"),
     "a prefix nobody declares": Message(prefixes="xsd nobody"),
     "a listed prefix declared anew": Message(prefixes="u", body='<x xmlns:u="urn:other"><u:y xmlns:u="urn:unused"/></x>'),
+    "listed prefixes declared further in, and not used": Message(prefixes="u v", body='<x><y xmlns:v="urn:v"><z/></y></x>'),
     "token and address too": Message(signed=("body-1", "ts-1", "X509-1", "to-1")),
     "the other order": Message(signed=("ts-1", "body-1")),
 }
