@@ -60,7 +60,8 @@ class Caps:
     costs 10 ms, whatever is in it; where inclusive C14N is allowed, whose cost grows with the third power, nothing is free.
     `namespaces`: declarations in the whole document. `tags`: "<" in the octets. `attributes`: of one element, counted where they
     can cost anything (tags of 2 to 4 KB, or large documents). `depth` is checked where `huge_texts` lifts the parser's own limits
-    (256 levels, 10 MB a text); large documents may have 64 levels under every profile. `certificates`: in KeyInfo. `references`: in SignedInfo.
+    (256 levels, 10 MB a text); large documents may have 64 levels under every profile. `certificates`: in KeyInfo.
+    `references`: in SignedInfo.
     """
 
     octets: int = 10 * 2**20

@@ -4,7 +4,7 @@ import re
 from copy import deepcopy
 from functools import lru_cache
 from threading import local
-from typing import Any
+from typing import Any, cast
 
 from lxml import etree
 
@@ -155,9 +155,9 @@ def canonical(element: etree._Element, method: str, prefixes: tuple[str, ...] = 
 
 
 def _exclusive_with(element: etree._Element, prefixes: tuple[str, ...]) -> bytes:
-    """lxml forgets what an ancestor declares, so a copy declares those prefixes itself. Each is looked up at every element, through
-    all its ancestors, so it is known before how much that may be."""
-    if len(prefixes) * _COUNT(element) > _MOST_LOOK_UPS or _deeper_than(_DEEPEST_WITH_PREFIXES)(element):
+    """lxml forgets what an ancestor declares, so a copy declares those prefixes itself. Each is looked up at every element,
+    through all its ancestors, so it is known before how much that may be."""
+    if len(prefixes) * cast(float, _COUNT(element)) > _MOST_LOOK_UPS or _deeper_than(_DEEPEST_WITH_PREFIXES)(element):
         raise Refused("signature.transforms", "InclusiveNamespaces", "too many prefixes for so many elements, or too deep ones")
     copy, in_scope = deepcopy(element), {one: element.nsmap[one] for one in prefixes if one in element.nsmap}
     copy.tail = None
