@@ -1,7 +1,7 @@
 """PDFs for tests: written and signed by pyHanko."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import timedelta
 from functools import cache
 from io import BytesIO
 from typing import Any
@@ -15,11 +15,11 @@ from pyhanko.pdf_utils.font.basic import SimpleFontEngineFactory
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.writer import PageObject, PdfFileWriter
 from pyhanko.sign.fields import SigFieldSpec, SigSeedSubFilter, append_signature_field
-from pyhanko.sign.signers import PdfSignatureMetadata, PdfTimeStamper, SimpleSigner, sign_pdf
+from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner, PdfTimeStamper, SimpleSigner
 from pyhanko.sign.timestamps import TimeStamper
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
-from tests.signatures import Holder, agency
+from tests.signatures import AT, Holder, agency
 from tests.stamps import response, stamp
 
 name = generic.pdf_name
@@ -60,8 +60,15 @@ def sign(
     writer = IncrementalPdfFileWriter(BytesIO(octets))
     spec = SigFieldSpec(field, box=box, on_page=0) if box else None
     metadata = PdfSignatureMetadata(field_name=field, md_algorithm="sha256", **options)
-    out = sign_pdf(writer, metadata, signer(holder or agency()), stamper, new_field_spec=spec, in_place=False)
-    return bytes(out.getvalue())
+    by = _ByTheTestsClock(metadata, signer(holder or agency()), timestamper=stamper, new_field_spec=spec)
+    return bytes(by.sign_pdf(writer, in_place=False).getvalue())
+
+
+class _ByTheTestsClock(PdfSigner):
+    def init_signing_session(self, *args: Any, **options: Any) -> Any:
+        session = super().init_signing_session(*args, **options)
+        session.system_time = AT - timedelta(minutes=1)
+        return session
 
 
 def prepared(octets: bytes, field: str, box: Any) -> bytes:
@@ -79,14 +86,14 @@ def changed(octets: bytes, change: Callable[[IncrementalPdfFileWriter], None]) -
 
 
 class Stamper(TimeStamper):
-    """The tests' own time-stamp authority, by the clock."""
+    """The tests' own time-stamp authority."""
 
     def __init__(self) -> None:
         super().__init__(include_nonce=True)
 
     async def async_request_tsa_response(self, req: Any) -> Any:
         known = req["message_imprint"]
-        changes = {"message_imprint": known, "nonce": req["nonce"].native, "gen_time": datetime.now(UTC).replace(microsecond=0)}
+        changes = {"message_imprint": known, "nonce": req["nonce"].native, "gen_time": AT}
         return tsp.TimeStampResp.load(response(stamp(b"", **changes)))
 
 

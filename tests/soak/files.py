@@ -6,7 +6,6 @@ import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Protocol
 
@@ -100,7 +99,7 @@ def look(octets: bytes) -> tuple[SignatureReport, ...]:
         findings = pdf_review.review(octets)
     except Exception:  # noqa: BLE001 - as the worker does
         return ()
-    return judge_pdf(octets, places, findings, _TRUST, datetime.now(UTC) + timedelta(minutes=1))
+    return judge_pdf(octets, places, findings, _TRUST, AT)
 
 
 def _without_gap(octets: bytes, numbers: list[int]) -> bytes:

@@ -3,7 +3,6 @@
 import base64
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -127,12 +126,6 @@ def files(folder: Path) -> Path:
     return folder
 
 
-def look(files: Path, name: str, *more: str) -> Result:
-    """At a time to come: pyHanko signs by the clock."""
-    anchor = ["--anchor", str(files / "ca.pem"), "--at", (datetime.now(UTC) + timedelta(minutes=1)).isoformat()]
-    return CliRunner().invoke(cli, ["signature", "check", str(files / name), *anchor, *more])
-
-
 @pytest.mark.parametrize(
     ("name", "content", "profile"),
     [
@@ -148,7 +141,7 @@ def look(files: Path, name: str, *more: str) -> Result:
 def test_the_kind_of_file_is_found_by_its_octets(files: Path, name: str, content: bool, profile: str) -> None:
     """For people and for programs, with the same status."""
     more = ["--content", str(files / "content.bin")] if content else []
-    people, programs = look(files, name, *more), look(files, name, "--json", *more)
+    people, programs = check(files, name, *more), check(files, name, "--json", *more)
     assert (people.exit_code, programs.exit_code) == (0, 0), people.output
     assert people.output.startswith("ĐÃ XÁC MINH")
     (said,) = json.loads(programs.output)["signatures"]
@@ -157,11 +150,11 @@ def test_the_kind_of_file_is_found_by_its_octets(files: Path, name: str, content
 
 def test_each_signature_of_a_pdf_has_its_verdict(files: Path) -> None:
     """One that is not valid makes the whole status 1."""
-    result = look(files, "two.pdf")
+    result = check(files, "two.pdf")
     assert result.exit_code == 1
     assert "[1] CHƯA XÁC MINH ĐƯỢC" in result.output and "[2] NGUYÊN VẸN NHƯNG CHƯA TIN CẬY ĐƯỢC" in result.output
     assert "pdf.later_signature" in result.output and "The revision that was signed is intact" in result.output
-    said = json.loads(look(files, "two.pdf", "--json").output)["signatures"]
+    said = json.loads(check(files, "two.pdf", "--json").output)["signatures"]
     assert [one["covered"][0]["what"] for one in said] == ["revision", "file"]
 
 
@@ -177,14 +170,14 @@ def test_each_signature_of_a_pdf_has_its_verdict(files: Path) -> None:
 )
 def test_what_is_missing_is_said_with_its_remedy(files: Path, name: str, more: list[str], code: str) -> None:
     """By its code."""
-    result = look(files, name, *more)
+    result = check(files, name, *more)
     assert result.exit_code == 1
     assert code in result.output and "→ " in result.output
 
 
 def test_sha1_has_to_be_asked_for(files: Path) -> None:
     """And is called by its name."""
-    result = look(files, "old.p7s", "--profile", "cms-legacy", "--content", str(files / "content.bin"))
+    result = check(files, "old.p7s", "--profile", "cms-legacy", "--content", str(files / "content.bin"))
     assert result.exit_code == 0
     assert "CHỈ ĐỂ TRA CỨU" in result.output
 

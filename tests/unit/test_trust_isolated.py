@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ from signing.pdf import PdfCaps
 from signing.report import Integrity, Verdict
 from signing.trust import TrustBase
 from tests.pdf_signers import document, sign, stamped
-from tests.signatures import authority
+from tests.signatures import AT, authority
 from tests.stamps import stamp_anchors
 
 ROOT = Path(__file__).parents[2]
@@ -60,10 +59,6 @@ def misbehaving(body: str) -> tuple[str, ...]:
     return (sys.executable, "-I", "-c", SCRIPT.format(root=str(ROOT), body=indented))
 
 
-def at() -> datetime:
-    return datetime.now(UTC) + timedelta(minutes=1)
-
-
 @asynccontextmanager
 async def checker(limits: Limits | None = None, command: tuple[str, ...] | None = None) -> AsyncIterator[PdfChecker]:
     made = PdfChecker(limits) if command is None else PdfChecker(limits, command)
@@ -87,7 +82,7 @@ async def test_signatures_are_reported_as_they_are_without_isolation(written: Ca
     """One worker reads several files, each with its own verdicts."""
     async with checker() as pdfs:
         for octets, signatures in ((ONE, 1), (TWO, 2), (STAMPED, 3)):
-            reports = await pdfs.check_pdf(written(octets), TRUST, at())
+            reports = await pdfs.check_pdf(written(octets), TRUST, AT)
             assert [one.verdict for one in reports] == [Verdict.VERIFIED_REVOCATION_UNKNOWN] * signatures
         assert len(pdfs._idle) == 1
 
@@ -98,7 +93,7 @@ async def test_a_worker_that_misbehaves_verifies_nothing(what: str, written: Cal
     body, code = MISBEHAVIOUR[what]
     async with checker(command=misbehaving(body)) as pdfs:
         for _ in range(2):
-            (report,) = await pdfs.check_pdf(written(ONE), TRUST, at())
+            (report,) = await pdfs.check_pdf(written(ONE), TRUST, AT)
             assert report.verdict is Verdict.NOT_VERIFIED
             assert report.refusal is not None and report.refusal.rule.code == code, report.refusal
 
@@ -109,7 +104,7 @@ async def test_a_worker_knows_nothing_of_its_surroundings(
     """No environment, no working directory of ours."""
     monkeypatch.setenv("LGSP_SECRET", "x")
     async with checker(command=misbehaving(MISBEHAVIOUR["looks around"][0])) as pdfs:
-        (report,) = await pdfs.check_pdf(written(ONE), TRUST, at())
+        (report,) = await pdfs.check_pdf(written(ONE), TRUST, AT)
     assert report.refusal is not None
     assert "'/'" in report.refusal.detail and "SECRET" not in report.refusal.detail and "HOME" not in report.refusal.detail
 
@@ -134,7 +129,7 @@ async def test_a_broken_worker_is_ended(what: str, written: Callable[[bytes], Pa
     body, code = WORKERS[what]
     async with checker(Limits(wall_s=1.0), (sys.executable, "-I", "-c", body)) as pdfs:
         began = time.monotonic()
-        (report,) = await pdfs.check_pdf(written(ONE + b" " * 2**21 if what == "reads nothing" else ONE), TRUST, at())
+        (report,) = await pdfs.check_pdf(written(ONE + b" " * 2**21 if what == "reads nothing" else ONE), TRUST, AT)
         assert time.monotonic() - began < 10
     assert report.refusal is not None and report.refusal.rule.code == code
     assert report.integrity is Integrity.NOT_VERIFIABLE
@@ -154,7 +149,7 @@ async def test_a_check_that_is_given_up_leaves_no_process(written: Callable[[byt
             return worker
 
         pdfs._start = start  # type: ignore[method-assign]
-        asking = asyncio.create_task(pdfs.check_pdf(written(ONE), TRUST, at()))
+        asking = asyncio.create_task(pdfs.check_pdf(written(ONE), TRUST, AT))
         await told.wait()
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -167,11 +162,11 @@ async def test_a_worker_that_died_in_its_sleep_costs_no_verdict(written: Callabl
     """Whoever ended it: the next file gets another one."""
     async with checker() as pdfs:
         path = written(ONE)
-        await pdfs.check_pdf(path, TRUST, at())
+        await pdfs.check_pdf(path, TRUST, AT)
         (worker,) = pdfs._idle
         os.kill(worker.pid, signal.SIGKILL)
         await worker.wait()
-        (report,) = await pdfs.check_pdf(path, TRUST, at())
+        (report,) = await pdfs.check_pdf(path, TRUST, AT)
         assert report.verdict is Verdict.VERIFIED_REVOCATION_UNKNOWN
         assert pdfs._idle[0].pid != worker.pid
 
@@ -180,7 +175,7 @@ async def test_only_so_many_files_are_read_at_once(written: Callable[[bytes], Pa
     """The others wait for their turn."""
     async with checker(Limits(processes=2)) as pdfs:
         path = written(ONE)
-        reports = await asyncio.gather(*[pdfs.check_pdf(path, TRUST, at()) for _ in range(7)])
+        reports = await asyncio.gather(*[pdfs.check_pdf(path, TRUST, AT) for _ in range(7)])
         assert {one.verdict for (one,) in reports} == {Verdict.VERIFIED_REVOCATION_UNKNOWN}
         assert 1 <= len(pdfs._idle) <= 2
 
@@ -192,5 +187,5 @@ async def test_only_so_many_files_are_read_at_once(written: Callable[[bytes], Pa
 async def test_what_is_cheaply_seen_costs_no_worker(octets: bytes, code: str, written: Callable[[bytes], Path]) -> None:
     """None is started."""
     async with checker(Limits(files=PdfCaps(octets=66_000)), ("/nonexistent",)) as pdfs:
-        (report,) = await pdfs.check_pdf(written(octets), TRUST, at())
+        (report,) = await pdfs.check_pdf(written(octets), TRUST, AT)
     assert report.refusal is not None and report.refusal.rule.code == code
