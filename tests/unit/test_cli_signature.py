@@ -16,7 +16,21 @@ from tests.cms_signers import CONTENT, CmsRecipe
 from tests.cms_signers import sign as sign_cms
 from tests.pdf_signers import document
 from tests.pdf_signers import sign as sign_pdf
-from tests.signatures import AT, WITH_XADES, Recipe, agency, authority, by_xmlsec, case_file, issue, packet, rsa_key, stranger
+from tests.signatures import (
+    AT,
+    EDOC_RECIPE,
+    WITH_XADES,
+    Recipe,
+    agency,
+    authority,
+    by_xmlsec,
+    case_file,
+    issue,
+    packet,
+    rsa_key,
+    stranger,
+)
+from tests.soap import Message, by_xmlsec_soap, edoc_message
 
 
 @pytest.fixture
@@ -116,6 +130,10 @@ def files(folder: Path) -> Path:
     (folder / "plain.p7s").write_bytes(sign_cms(recipe=CmsRecipe(bound="none", digest="sha512")))
     (folder / "unbound.p7m").write_bytes(sign_cms(recipe=CmsRecipe(bound="none", attached=True)))
     (folder / "old.p7s").write_bytes(sign_cms(recipe=CmsRecipe(bound="none", digest="sha1")))
+    now = (datetime.now(UTC) + timedelta(minutes=1)).isoformat(timespec="seconds")
+    (folder / "message.xml").write_bytes(by_xmlsec_soap(agency(), Message(created=now, expires=None)))
+    (folder / "untimed.xml").write_bytes(by_xmlsec_soap(agency(), Message(created=None, signed=("body-1",))))
+    (folder / "edoc.xml").write_bytes(by_xmlsec(edoc_message(), agency(), EDOC_RECIPE))
     (folder / "one.pdf").write_bytes(sign_pdf(document()))
     (folder / "two.pdf").write_bytes(sign_pdf(sign_pdf(document()), "Second", stranger()))
     (folder / "unsigned.pdf").write_bytes(document())
@@ -136,6 +154,9 @@ def files(folder: Path) -> Path:
         ("one.pdf", False, "pades/1"),
         ("statement.jws", False, "jws"),
         ("plain.xml", False, "envelope/2"),
+        ("message.xml", False, "soap/1"),
+        ("untimed.xml", False, "soap-untimed/1"),
+        ("edoc.xml", False, "edoc-soap/1"),
     ],
 )
 def test_the_kind_of_file_is_found_by_its_octets(files: Path, name: str, content: bool, profile: str) -> None:
