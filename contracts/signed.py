@@ -54,8 +54,8 @@ DOCUMENT: Rules = (
     SigningRule(parts=("body", "envelope"), need="required", who="either"),
     SigningRule(parts=("attachments",), who="anyone"),
 )
-# Money is due by it.
-SETTLEMENT: Rules = (SigningRule(parts=("envelope", "body"), need="required", who="seal", revocation_unknown="refuse"),)
+# Money is due by it. Held, not refused, while revocation is unknown: of a new signer the evidence arrives seconds later.
+SETTLEMENT: Rules = (SigningRule(parts=("envelope", "body"), need="required", who="seal"),)
 # What the hub says it signs by its own keys.
 OWN: Rules = ()
 

@@ -16,6 +16,7 @@ from contracts.envelope import Attachment, Envelope
 from contracts.errors import ContractError
 from contracts.kinds import KINDS
 from contracts.kinds.xml import to_xml
+from contracts.signed import SigningRule
 from lgsp.core.signatures.finding import Examination
 from lgsp.core.signatures.places import SignedFile
 from lgsp.core.signatures.policy import policy
@@ -77,9 +78,11 @@ async def no_files(files: Sequence[SignedFile], envelope: Envelope, trust: Trust
 
 
 @asynccontextmanager
-async def hub(path: Path, trust: Trust, *, enforced: bool = True, files: Any = no_files) -> AsyncIterator[Rig]:
+async def hub(
+    path: Path, trust: Trust, *, enforced: bool = True, files: Any = no_files, overrides: Any = None
+) -> AsyncIterator[Rig]:
     clock = Clock()
-    examiner = Examiner(policy(enforced=enforced), lambda: trust.current, files, trust.urged.append, clock)
+    examiner = Examiner(policy(overrides, enforced), lambda: trust.current, files, trust.urged.append, clock)
     async with rig(path / "journal.db", clock=clock, examiner=examiner, run=False) as one:
         commune = msgspec.structs.replace(AGENCIES[0], signers=SIGNERS)
         await one.journal.save_agencies([commune, *AGENCIES[1:]])
@@ -261,10 +264,11 @@ async def test_an_ordinary_message_passes_with_revocation_unknown_and_says_so(tm
         assert (await verdict(one)).findings[0].verdict == "verified_revocation_unknown"
 
 
-async def test_a_settlement_does_not_go_without_knowing(tmp_path: Path) -> None:
-    """Its kind refuses where others hold."""
+async def test_a_province_may_refuse_where_others_hold(tmp_path: Path) -> None:
+    """By rules of its own for a kind."""
+    strict = SigningRule(parts=("envelope",), need="required", revocation_unknown="refuse")
     body = msgspec.json.encode(KINDS["postal.settlement/1"].examples[0].body)
-    async with hub(tmp_path, Trust()) as one:
+    async with hub(tmp_path, Trust(), overrides={"postal.settlement/1": (strict,)}) as one:
         assert (await refused(one, sealed(result(kind="postal.settlement/1", body=body)))).code == "signature.revocation_unknown"
 
 
