@@ -31,7 +31,7 @@ from tests.signatures import (
     rsa_key,
     stranger,
 )
-from tests.soap import Message, by_xmlsec_soap, edoc_message
+from tests.soap import USUAL, Message, by_xmlsec_soap, edoc_message
 
 
 @pytest.fixture
@@ -131,8 +131,7 @@ def files(folder: Path) -> Path:
     (folder / "plain.p7s").write_bytes(sign_cms(recipe=CmsRecipe(bound="none", digest="sha512")))
     (folder / "unbound.p7m").write_bytes(sign_cms(recipe=CmsRecipe(bound="none", attached=True)))
     (folder / "old.p7s").write_bytes(sign_cms(recipe=CmsRecipe(bound="none", digest="sha1")))
-    now = (datetime.now(UTC) + timedelta(minutes=1)).isoformat(timespec="seconds")
-    (folder / "message.xml").write_bytes(by_xmlsec_soap(agency(), Message(created=now, expires=None)))
+    (folder / "message.xml").write_bytes(by_xmlsec_soap(agency(), USUAL))
     (folder / "untimed.xml").write_bytes(by_xmlsec_soap(agency(), Message(created=None, signed=("body-1",))))
     (folder / "edoc.xml").write_bytes(by_xmlsec(edoc_message(), agency(), EDOC_RECIPE))
     (folder / "one.pdf").write_bytes(sign_pdf(document()))
