@@ -78,17 +78,20 @@ class Search:
         return self._steps <= _MAX_STEPS and self._fits.get(pair, False)
 
     def _verify(self, certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-        if not is_strong(certificate.signature_hash_algorithm):
-            self.weak = certificate.signature_algorithm_oid.dotted_string
-            return False
         try:
+            if not is_strong(certificate.signature_hash_algorithm):
+                self.weak = certificate.signature_algorithm_oid.dotted_string
+                return False
             key = issuer.public_key()
             check_key(key)
             _verify(certificate, key)
         except Refused as refused:
             self.weak = refused.detail
             return False
-        except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
+        except UnsupportedAlgorithm:
+            self.weak = certificate.signature_algorithm_oid.dotted_string
+            return False
+        except (InvalidSignature, ValueError, TypeError):
             return False
         return True
 

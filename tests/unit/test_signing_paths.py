@@ -185,6 +185,12 @@ class TestStrength:
         weak = weakly_signed(intermediate(), authority())
         assert code(path(below(intermediate()), weak)) == "path.algorithm"
 
+    def test_a_signature_by_an_algorithm_that_nobody_knows_leads_nowhere(self) -> None:
+        """Refused by the rule, and remembered as refused."""
+        known, unknown = bytes.fromhex("2a864886f70d01010b"), bytes.fromhex("2a864886f70d01016b")  # 1.2.840.113549.1.1.11
+        odd = Holder(agency().key, x509.load_der_x509_certificate(agency().der.replace(known, unknown)))
+        assert code(path(odd)) == "path.algorithm"
+
     def test_how_the_anchor_signed_itself_does_not_matter(self) -> None:
         """Its signature is not relied on: it is trusted because the operator says so."""
         anchors = weakly_signed(authority(), authority()).anchors()
