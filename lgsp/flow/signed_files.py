@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from contracts.envelope import Attachment, Envelope
 from lgsp.core.signatures.places import SignedFile
@@ -45,6 +46,7 @@ class FileChecks:
         self._check_pdf = check_pdf
         self._room = asyncio.Semaphore(_AT_ONCE)
         self._waiting: Counter[str] = Counter()  # by sender
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # by sender
 
     async def __call__(
         self, files: Sequence[SignedFile], envelope: Envelope, trust: TrustBase, at: datetime
@@ -62,15 +64,20 @@ class FileChecks:
     async def _look(
         self, files: Sequence[SignedFile], envelope: Envelope, trust: TrustBase, at: datetime
     ) -> Sequence[FileReport]:
+        """One file of a sender at a time: whoever sends slow ones leaves the other workers to others."""
         found: list[FileReport] = []
+        turn = self._turns.setdefault(envelope.sender, asyncio.Lock())
         for file in files:
-            if file.form == "pdf":
-                reports = await self._of_pdf(file.attachment.digest, trust, at)
-            else:
-                async with self._room:
-                    reports = (await self._of_cms(file, envelope, trust, at),)
+            async with turn:
+                reports = await self._reports(file, envelope, trust, at)
             found += [(file, report) for report in reports if report.integrity is not Integrity.ABSENT]
         return found
+
+    async def _reports(self, file: SignedFile, envelope: Envelope, trust: TrustBase, at: datetime) -> Sequence[SignatureReport]:
+        if file.form == "pdf":
+            return await self._of_pdf(file.attachment.digest, trust, at)
+        async with self._room:
+            return (await self._of_cms(file, envelope, trust, at),)
 
     async def _of_pdf(self, digest: str, trust: TrustBase, at: datetime) -> Sequence[SignatureReport]:
         """Whatever the file is and however large: where nothing is signed there is nothing to say."""

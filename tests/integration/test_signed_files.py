@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -136,6 +137,38 @@ async def test_who_floods_with_signed_files_waits_and_others_do_not(tmp_path: Pa
     assert await other == []
     assert await asyncio.gather(*looking, return_exceptions=True)
     assert await desk.look(("a.pdf", PDF, SIGNED)) == []
+
+
+async def test_slow_files_of_one_sender_leave_workers_to_others(tmp_path: Path) -> None:
+    """However many of them wait: one is being read, and another sender's file beside it."""
+    mine, other = SIGNED, SIGNED + b"\n"
+    inside: list[bytes] = []
+    of_one, of_both = asyncio.Event(), asyncio.Event()
+
+    async def slowly(path: Path, *arguments: Any) -> Sequence[SignatureReport]:
+        octets = path.read_bytes()
+        inside.append(octets)
+        if inside.count(mine) > 1:
+            of_one.set()
+        if {mine, other} <= set(inside):
+            of_both.set()
+        with suppress(TimeoutError):
+            await asyncio.wait_for((of_one if of_both.is_set() else of_both).wait(), 0.2)
+        inside.remove(octets)
+        return ()
+
+    blobs = DirectoryBlobs(tmp_path, max_bytes=2**30)
+    desk = Desk(blobs, FileChecks(blobs, slowly))
+    looking = [desk.look(("a.pdf", PDF, mine), ("b.pdf", PDF, mine)) for _ in range(3)]
+    assert await asyncio.gather(*looking, desk.look(("a.pdf", PDF, other), sender=AgencyCode("H01.102"))) == [[]] * 4
+    assert of_both.is_set() and not of_one.is_set()
+
+
+async def test_a_signature_of_a_name_that_two_files_bear_is_of_neither(desk: Desk) -> None:
+    """Nobody could say afterwards which of them was signed."""
+    files = (("a.txt", ANY, b"other"), ("a.txt", ANY, b"content"), ("a.txt.p7s", P7S, detached(b"content", "sha256")))
+    ((_, report),) = await desk.look(*files)
+    assert report.refusal is not None and report.refusal.rule.code == "cms.content_missing"
 
 
 async def test_a_signature_in_ber_is_brought_into_der(desk: Desk) -> None:
