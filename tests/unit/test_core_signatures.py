@@ -1,6 +1,6 @@
 """Which signatures a kind demands, and what is said when they are not as demanded."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any
 
@@ -8,16 +8,25 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from joserfc.jwk import ECKey
 
 from contracts.kinds import KINDS
+from contracts.kinds.xml import from_xml
 from contracts.problems import CATALOGUE
 from contracts.signed import PARTS, Rules, SigningRule
 from lgsp.core.signatures.finding import Finding, Rule
 from lgsp.core.signatures.judge import PENDING, judge
+from lgsp.core.signatures.places import body_profile
 from lgsp.core.signatures.policy import policy, read_overrides
 from lgsp.core.signatures.sealing import key_of_pem, sealed
+from lgsp.core.signatures.whose import binding_of
+from lgsp.core.signers import Signer
 from lgsp.trust.demo_pki import DemoPki
+from signing.profiles import DSIG, ENVELOPE
+from signing.report import Integrity, Path, Refusal, SignatureReport, Trust
+from signing.rules import RULES
 from tests.compliance.builders import admitted
+from tests.signatures import agency, by_xmlsec, case_file
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 GOOD = Finding(
@@ -200,3 +209,31 @@ def test_a_certificate_of_another_key_is_a_mistake_noticed_before_anything_is_se
     pki = DemoPki.make({"H01.101": "UBND xã"}, NOW)
     with pytest.raises(ValueError, match="not that of the key"):
         key_of_pem(pki.seal("H01.101").key_pem, pki.person("H01.101").pem)
+
+
+def test_a_signature_whose_namespace_is_written_in_another_way_is_looked_at() -> None:
+    """The body is read as if it were not there, so nobody else would look."""
+    kind = KINDS["case.file/1"]
+    body = by_xmlsec(case_file(), agency()).replace(DSIG.encode(), DSIG.encode().replace(b"#", b"&#35;"))
+    assert from_xml(kind, body) == from_xml(kind, case_file())
+    envelope = msgspec.structs.replace(admitted("m").envelope, kind=kind.key, body=body, media_type="application/xml")
+    assert body_profile(kind, envelope) == ENVELOPE
+
+
+def registered(kid: str, **changes: Any) -> Signer:
+    key = ECKey.generate_key("P-256", private=False).as_dict(private=False)
+    return Signer(holder="seal", jwk={name: str(value) for name, value in key.items()} | {"alg": "ES256", "kid": kid}, **changes)
+
+
+def test_a_key_is_of_whom_it_is_registered_for_now() -> None:
+    """Who had one of the same name before is not named."""
+    before = registered("1", name="Nguyễn Văn An", valid_to=NOW.date() - timedelta(days=1))
+    report = SignatureReport("jws/1", Integrity.INTACT, path=Path(Trust.TRUSTED, NOW), registered_key="1")
+    found = binding_of((before, registered("1", name="Trần Thị Bình")), report, NOW.date())
+    assert found is not None and found.registered is not None and found.registered.name == "Trần Thị Bình"
+
+
+def test_what_is_not_intact_is_nobodys() -> None:
+    """Whoever names the registered key of another has not signed with it."""
+    report = SignatureReport("jws/1", Integrity.NOT_INTACT, Refusal(RULES["signature.value"], "", ""), registered_key="1")
+    assert binding_of((registered("1"),), report, NOW.date()) is None

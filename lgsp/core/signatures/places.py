@@ -1,12 +1,13 @@
 """Where an envelope may be signed: which body is looked into as what, which attachments are signed or are signatures."""
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
 from contracts.envelope import Attachment, Envelope
 from contracts.kinds import Kind
-from signing.profiles import DSIG, EDXML, ENVELOPE, ENVELOPE_XADES, Profile
+from signing.profiles import EDXML, ENVELOPE, ENVELOPE_XADES, Profile
 
 _JSON = "application/json"
 _CMS_DETACHED = frozenset({"application/pkcs7-signature", "application/x-pkcs7-signature"})
@@ -15,14 +16,15 @@ _SIGNATURE_ELEMENT = re.compile(rb"<(?:[^\s<>/:]+:)?Signature[\s>/]")
 
 
 def body_profile(kind: Kind, envelope: Envelope) -> Profile | None:
-    """None: nothing in the body looks like a signature. Looked for in the octets, so that bodies without one cost no parse."""
+    """None: nothing in the body looks like a signature. Looked for in the octets, so that bodies without one cost no parse;
+    by the element's name, for its namespace can be written in other ways."""
     if envelope.media_type.startswith(_JSON):
         return None
     body = envelope.body
-    if kind.read_xml is not None:
-        return EDXML if _SIGNATURE_ELEMENT.search(body) else None
-    if DSIG.encode() not in body:
+    if not _SIGNATURE_ELEMENT.search(body):
         return None
+    if kind.read_xml is not None:
+        return EDXML
     return ENVELOPE_XADES if b"QualifyingProperties" in body else ENVELOPE
 
 
@@ -39,8 +41,9 @@ class SignedFile:
 
 def signed_files(envelope: Envelope) -> tuple[SignedFile, ...]:
     """By media type, else by the name's ending: senders often state application/octet-stream. A detached signature is of the file
-    whose name it bears: giấy.docx.p7s of giấy.docx."""
-    names = {one.name: place for place, one in enumerate(envelope.attachments) if one.name}
+    whose name it bears: giấy.docx.p7s of giấy.docx; of none where two files bear it."""
+    times = Counter(one.name for one in envelope.attachments)
+    names = {one.name: place for place, one in enumerate(envelope.attachments) if one.name and times[one.name] == 1}
     found = []
     for place, one in enumerate(envelope.attachments):
         essence, name = one.media_type.partition(";")[0].strip().lower(), one.name.lower()

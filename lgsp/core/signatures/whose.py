@@ -39,12 +39,13 @@ def keys_of(signers: Iterable[Signer], on: date) -> tuple[RegisteredKey, ...]:
 
 
 def binding_of(signers: Iterable[Signer], report: SignatureReport, on: date) -> Binding | None:
-    """None where nothing can be said: no path leads to the certificate."""
-    if report.registered_key:
-        known = next(one for one in signers if (key := _key_of(one)) is not None and key.kid == report.registered_key)
-        return Binding(Holder(known.holder), _registered(known))
+    """None where nothing can be said: the signature is not intact, or no path leads to the certificate."""
     if report.trust is not Trust.TRUSTED or report.path is None:
         return None
+    if report.registered_key:
+        in_force = (one for one in signers if one.in_force(on))
+        known = next(one for one in in_force if (key := _key_of(one)) is not None and key.kid == report.registered_key)
+        return Binding(Holder(known.holder), _registered(known))
     return bind(report.path.chain, [_registered(one) for one in signers if not one.jwk], on)
 
 
