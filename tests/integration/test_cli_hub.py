@@ -276,7 +276,10 @@ def test_what_readme_says_to_type_works(tmp_path: Path) -> None:
             assert result.exit_code == 0, (typed, result.output)
             said[arguments[0]] = result.stdout
     operators = {"balance", "deadletter", "maintenance"}
-    assert said.keys() == {"doctor", "contract", "send", "mailbox", "trace", "status", "signature", "listen"} | operators
+    assert (
+        said.keys()
+        == {"doctor", "contract", "send", "mailbox", "trace", "status", "signature", "trust", "demo-pki", "listen"} | operators
+    )
     assert "case.file/1" in said["mailbox"]
     assert "H01.101 → H01.102" in said["trace"]
     assert "H01.102" in said["status"]
