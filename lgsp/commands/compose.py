@@ -41,7 +41,7 @@ class Draft:
         if self.example:
             kind, body, media_type = shipped_example(self.source, self.as_xml)
             return self._addressed(profile, kind, body, media_type)
-        octets = read_file(self.source)
+        octets = read_file(self.source, "name a file; to send a shipped example: lgsp send case.file/1 --example")
         if self.kind is None:
             return _whole_envelope(self.source, octets)
         return self._addressed(profile, _versioned(self.kind), octets, self.media_type or media_type_of(self.source))
@@ -114,14 +114,12 @@ def shipped_example(kind_key: str, as_xml: bool, name: str | None = None) -> tup
     return (kind.key, to_xml(kind, example.body), XML) if as_xml else (kind.key, msgspec.json.encode(example.body), JSON)
 
 
-def read_file(name: str) -> bytes:
-    """Raises Failed when it cannot be read."""
+def read_file(name: str, remedy: str = "name a file that you may read") -> bytes:
+    """Raises Failed, with the remedy, when it cannot be read."""
     try:
         return Path(name).read_bytes()
     except OSError as error:
-        raise Failed(
-            f"{name}: {error.strerror}", "name a file; to send a shipped example: lgsp send case.file/1 --example"
-        ) from None
+        raise Failed(f"{name}: {error.strerror}", remedy) from None
 
 
 def _versioned(kind: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lgsp.commands.certificates import certificate_form, certificate_lines, plain
 
 if TYPE_CHECKING:
-    from signing.report import Path, Refusal, RevocationCheck, SignatureReport, TimeStamp
+    from signing.report import Path, Refusal, Revocation, RevocationCheck, SignatureReport, TimeStamp, Trust
 
 Line = tuple[str, str | None]  # and its colour
 _COLOURS = {"verified": "green", "verified_revocation_unknown": "green", "not_verified": "red", "revoked": "red"}
@@ -51,10 +51,9 @@ def _signature_lines(report: "SignatureReport") -> Iterator[Line]:
         yield f"\nChứng thư kèm theo · Enclosed certificate\n{certificate_lines(report.signer.certificate)}", None
     yield _state("Tin cậy · Trust", report.trust)
     yield from _path_lines(report.path)
-    yield _state("Thu hồi · Revocation", report.revocation)
+    yield _state("Thu hồi · Revocation", revocation_state(report.trust, report.revocation))
     yield from _revocation_lines(report.revocation_check)
     yield _state("Thời điểm ký · Time of signing", report.time_evidence)
-    yield from _refusal_lines(report.stamp_refusal)
     if report.stamp is not None:
         yield f"  {report.stamp.at.isoformat()} ({report.stamp.policy})", None
     yield from _refusal_lines(report.stamp_refusal)
@@ -90,6 +89,13 @@ def _state(label: str, value: Any) -> Line:
     from signing.words import STATES
 
     return f"\n{label}\n  {STATES[value].vi}.\n  {STATES[value].en}.", None
+
+
+def revocation_state(trust: "Trust", revocation: "Revocation") -> "Trust | Revocation":
+    """What is said of revocation: without a path to an anchor nobody has asked for it, so no list is missing."""
+    from signing.report import Revocation, Trust
+
+    return Trust.NOT_CHECKED if revocation == Revocation.UNKNOWN and trust != Trust.TRUSTED else revocation
 
 
 def _path_lines(path: "Path | None") -> Iterator[Line]:

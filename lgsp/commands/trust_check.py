@@ -131,7 +131,7 @@ def _tell(certificate: "Certificate", standing: "Standing") -> None:
     _tell_refusal(path.refusal)
     for one in path.chain[1:]:
         say(f"  → {plain(one.subject.rfc4514_string())}")
-    state = Revocation.UNKNOWN if revocation is None else revocation.state
+    state = Trust.NOT_CHECKED if revocation is None else revocation.state  # nobody looks without a path
     words = STATES[state]
     say(f"\nThu hồi · Revocation\n  {words.vi}.\n  {words.en}.", "green" if state is Revocation.GOOD else "yellow")
     if revocation is not None:

@@ -51,7 +51,8 @@ REASONS: Mapping[str, Reason] = MappingProxyType({
         "Hỏi tổ chức chứng thực.", "Ask the authority."),
     "fetch.unknown_issuer": Reason(
         "CRL không phải của tổ chức chứng thực nào được biết", "The CRL is of no authority known here",
-        "Thêm chứng thư của tổ chức đó: lgsp trust add.", "Add that authority's certificate: `lgsp trust add`."),
+        "Thêm chứng thư của tổ chức đó: lgsp trust add FILE --purpose intermediates.",
+        "Add that authority's certificate: `lgsp trust add FILE --purpose intermediates`."),
 })
 # fmt: on
 

@@ -105,6 +105,12 @@ def test_a_kind_says_what_an_unknown_revocation_means(wish: Any, expected: str) 
     assert code(rules, finding(revocation="unknown")) == expected
 
 
+def test_nobody_is_held_who_would_be_refused_anyhow() -> None:
+    """Neither does the hub wait for an authority because of a signature that is not by who has to sign."""
+    assert code(REQUIRED, finding(revocation="unknown", bound=False)) == "signature.wrong_signer"
+    assert code(REQUIRED, finding(revocation="unknown"), finding(part="body", integrity="not_intact")) == "signature.not_verified"
+
+
 @pytest.mark.parametrize(
     ("who", "holder", "bound", "expected"),
     [

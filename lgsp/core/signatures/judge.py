@@ -14,7 +14,8 @@ _PLACES: dict[Part, str] = {"envelope": "/signature", "body": "/body", "attachme
 def judge(rules: Rules, findings: Sequence[Finding]) -> ContractError | None:
     """What the sender has to mend first; None: nothing. The code is PENDING where a rule says that the envelope is to be held.
 
-    Each signature of a rule's parts must be in order; that one of them is by who has to sign is asked last.
+    Each signature of a rule's parts must be in order, and one of them by who has to sign. Only then is an envelope held for a
+    revocation that is not known: who would be refused anyhow does not make the hub ask an authority, nor wait for it.
     """
     for rule in rules:
         problem = _broken(rule, [one for one in findings if one.part in rule.parts])
@@ -32,9 +33,9 @@ def _broken(rule: SigningRule, findings: Sequence[Finding]) -> ContractError | N
         problem = _out_of_order(one, rule)
         if problem is not None:
             return problem
-    if any(_by(one, rule) for one in findings):
-        return None
-    return ContractError("signature.wrong_signer", findings[0].place, _wrong(findings[0], rule))
+    if not any(_by(one, rule) for one in findings):
+        return ContractError("signature.wrong_signer", findings[0].place, _wrong(findings[0], rule))
+    return next((_unknown(one, rule) for one in findings if one.revocation == Revocation.UNKNOWN), None)
 
 
 def _missing(rule: SigningRule) -> ContractError:
@@ -53,10 +54,14 @@ def _out_of_order(one: Finding, rule: SigningRule) -> ContractError | None:
         return ContractError("signature.revoked", one.place, _told(one))
     if one.verdict == Verdict.VERIFIED_WEAKLY:
         return ContractError("signature.too_weak", one.place, " ".join(one.weak))
-    if one.revocation == Revocation.UNKNOWN and rule.revocation_unknown != "pass":
-        code = PENDING if rule.revocation_unknown == "hold" else "signature.revocation_unknown"
-        return ContractError(code, one.place, _told(one))
     return None
+
+
+def _unknown(one: Finding, rule: SigningRule) -> ContractError | None:
+    if rule.revocation_unknown == "pass":
+        return None
+    code = PENDING if rule.revocation_unknown == "hold" else "signature.revocation_unknown"
+    return ContractError(code, one.place, _told(one))
 
 
 def _by(one: Finding, rule: SigningRule) -> bool:
