@@ -38,6 +38,8 @@ soak: .venv/.test-ready ## Change signed files by the 100,000; then kill, stop a
 	@deploy/install/test-servers.sh
 	@$(BIN)/python -m tests.soak.signatures
 	@$(BIN)/python -m tests.soak.files
+	@$(BIN)/python -m tests.soak.jws
+	@$(BIN)/python -m tests.soak.evidence
 	@$(BIN)/python -m tests.soak $(ARGS)
 
 lock: .venv/.test-ready ## Re-make both locks from pyproject.toml; newer versions: make lock UPGRADE=--upgrade
