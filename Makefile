@@ -18,7 +18,7 @@ run: .venv/.run-ready ## Set up, run the demonstration day and leave the hub run
 
 test: .venv/.test-ready ## Set up the servers tests need and run all tests, or some: make test T="tests/unit -k lanes"
 	@deploy/install/test-servers.sh
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(T)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(T)
 
 check: .venv/.test-ready ## Lint, format, types, direction of imports, locks
 	@echo "ruff check"; $(BIN)/ruff check .
