@@ -58,6 +58,13 @@ def test_a_valid_signature_has_status_0(folder: Path, name: str) -> None:
     assert "CN=Sở Nông nghiệp và Môi trường" in result.output
 
 
+def test_revocation_of_what_leads_nowhere_is_not_checked(folder: Path) -> None:
+    """A missing list is not what is wrong there."""
+    result = check(folder, "stranger.xml")
+    assert "Thu hồi · Revocation\n  Chưa đối chiếu.\n  Not checked." in result.output
+    assert "CRL" not in result.output
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [

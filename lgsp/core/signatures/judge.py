@@ -15,7 +15,7 @@ def judge(rules: Rules, findings: Sequence[Finding]) -> ContractError | None:
     """What the sender has to mend first; None: nothing. The code is PENDING where a rule says that the envelope is to be held.
 
     Each signature of a rule's parts must be in order, and one of them by who has to sign. Only then is an envelope held for a
-    revocation that is not known: who would be refused anyhow does not make the hub ask an authority, nor wait for it.
+    revocation that is not known: a sender does not come again and again for what is refused in the end.
     """
     for rule in rules:
         problem = _broken(rule, [one for one in findings if one.part in rule.parts])
