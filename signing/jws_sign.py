@@ -3,10 +3,8 @@
 import json
 from base64 import b64encode
 
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-
 from signing.compact import encode, write
-from signing.keys import Algorithm, Signer
+from signing.keys import Algorithm, Signer, side_by_side
 
 _NAMES = {
     Algorithm.RSA_SHA256: "RS256",
@@ -21,12 +19,5 @@ def sign_with_certificate(payload: bytes, signer: Signer, typ: str) -> str:
     """Header, payload and signature with dots between. `typ`: media type of the statement without "application/"."""
     header = {"alg": _NAMES[signer.algorithm], "typ": typ, "x5c": [b64encode(one).decode() for one in signer.certificates]}
     signed = write(json.dumps(header, separators=(",", ":")).encode(), payload)
-    return b".".join((signed, encode(_as_jws(signer.algorithm, signer.sign(signed))))).decode()
-
-
-def _as_jws(algorithm: Algorithm, value: bytes) -> bytes:
-    """ECDSA: two numbers of fixed length (RFC 7518, 3.4) instead of DER."""
-    length = _NUMBER_BYTES.get(algorithm)
-    if length is None:
-        return value
-    return b"".join(number.to_bytes(length, "big") for number in decode_dss_signature(value))
+    value, number_bytes = signer.sign(signed), _NUMBER_BYTES.get(signer.algorithm)
+    return b".".join((signed, encode(value if number_bytes is None else side_by_side(value, number_bytes)))).decode()

@@ -3,6 +3,8 @@
 from enum import StrEnum
 from typing import Protocol
 
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
 
 class Algorithm(StrEnum):
     """How a key signs: one way for each key, fixed when it is registered."""
@@ -28,3 +30,8 @@ class Signer(Protocol):
         """The signature over `octets`, which are hashed here. ECDSA: the DER of r and s (RFC 3279, 2.2.3), as keys give it;
         who writes XML or JWS turns it into theirs. May block: a token takes milliseconds."""
         ...
+
+
+def side_by_side(signature: bytes, number_bytes: int) -> bytes:
+    """r and s of an ECDSA signature in DER as two numbers of fixed length: XMLDSig 1.1, 6.4.3; RFC 7518, 3.4."""
+    return b"".join(number.to_bytes(number_bytes) for number in decode_dss_signature(signature))

@@ -11,12 +11,11 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import NamedTuple
 
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from lxml import etree
 
 from signing import profiles
 from signing.algorithms import digest
-from signing.keys import Algorithm, Signer
+from signing.keys import Algorithm, Signer, side_by_side
 from signing.places import parent_of
 from signing.profiles import DSIG, ENVELOPED, EXCLUSIVE_C14N, SHA256, SHA384, SIGNED_PROPERTIES, XADES, Presence, Profile
 from signing.rules import Refused
@@ -115,11 +114,7 @@ def _fill(signature: etree._Element, info: str, key_info: str, how: _How, signer
 
 
 def _value(signature: bytes, how: _How) -> bytes:
-    """XMLDSig 1.1, 6.4.3: r and s side by side."""
-    if not how.half:
-        return signature
-    r, s = decode_dss_signature(signature)
-    return r.to_bytes(how.half) + s.to_bytes(how.half)
+    return side_by_side(signature, how.half) if how.half else signature
 
 
 def _signed_info(how: _How, references: list[_Reference]) -> str:

@@ -19,6 +19,11 @@ from lgsp.commands.labels import clock
 from lgsp.commands.signature import signature
 
 _ENDINGS = {"certificate": ".cer", "crl": ".crl", "ocsp": ".ors", "timestamp": ".tsr"}
+_TIMES = {
+    "signing_time": "Thời điểm ký do người ký khai · Signed at, as the signer says",
+    "stamped_at": "Dấu thời gian · Time-stamp",
+    "revocation_as_of": "Tình trạng thu hồi tính đến · Revocation as of",
+}
 _Exhibits = Mapping[str, tuple[str, bytes]]  # digest -> what, octets
 
 
@@ -139,14 +144,20 @@ def _lines(one: dict[str, Any]) -> list[str]:
         lines.append(" ".join(str(text) for text in person if text))
     if certificate is not None:
         lines += [plain(certificate["subject"]), f"SHA-256 {certificate['sha256']}"]
-    lines.append(
-        f"integrity {one['integrity']}, trust {one['trust']}, revocation {one['revocation']}, time {one['time_evidence']}"
-    )
-    for name in ("signing_time", "stamped_at", "revocation_as_of"):
-        if one.get(name):
-            lines.append(f"{name} {clock(one[name])}")
+    lines += [_state(one, name) for name in ("integrity", "trust", "revocation", "time_evidence")]
+    lines += [f"{label}: {clock(one[name])}" for name, label in _TIMES.items() if one.get(name)]
     lines += [
         f"{rule['code']}: {rule['title_vi']} · {rule['title_en']} {plain(rule.get('detail', ''))}"
         for rule in one.get("rules", ())
     ]
     return lines
+
+
+def _state(one: dict[str, Any], name: str) -> str:
+    """A state in both languages; its code is in --json."""
+    from signing.report import Integrity, Revocation, TimeEvidence, Trust
+    from signing.words import STATES
+
+    kinds = {"integrity": Integrity, "trust": Trust, "revocation": Revocation, "time_evidence": TimeEvidence}
+    words = STATES[kinds[name](one[name])]
+    return f"{words.vi} · {words.en}"

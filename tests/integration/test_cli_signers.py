@@ -100,6 +100,8 @@ def test_a_result_goes_once_it_is_signed_by_the_registered_seal(hub: Hub, pki: P
     shown = hub.run("signature", "show", name, "--all")
     assert shown.exit_code == 0
     assert "con dấu của cơ quan" in shown.output and "registered for the sender" in shown.output
+    assert "Nguyên vẹn:" in shown.output and "Intact:" in shown.output
+    assert "Không có CRL hay OCSP đủ mới" in shown.output and "Nothing says when it was signed" in shown.output
 
 
 def test_an_envelope_that_was_signed_is_sent_as_it_is(hub: Hub, pki: Path, tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ async def test_weak_digests_get_no_time_stamp(url: str, tmp_path: Path) -> None:
     assert given.status == 2
 
 
-@pytest.mark.parametrize("path", ["crl/nobody.crl", "authorities/nobody.cer", "ocsp/root/AAAA"])
+@pytest.mark.parametrize("path", ["crl/nobody.crl", "authorities/nobody.cer", "ocsp/time-stamp-root/AAAA"])
 async def test_what_is_not_there_is_404(url: str, path: str) -> None:
     """Also the roots' OCSP, which does not exist."""
     async with aiohttp.ClientSession() as session, session.get(f"{url}/{path}") as answer:
