@@ -10,11 +10,16 @@ from contracts.problems import CATALOGUE
 
 
 class DeliveryRef(msgspec.Struct, frozen=True, kw_only=True):
-    """One delivery of an accepted envelope; `addressed_as` only where the sender wrote another code (an alias, a closed code)."""
+    """One delivery of an accepted envelope; `addressed_as` only where the sender wrote another code (an alias, a closed code).
+
+    `number`: of all deliveries from this sender to this recipient, dense from 1: what is missing between two numbers was kept
+    back from somebody.
+    """
 
     delivery_id: int
     recipient: AgencyCode
     addressed_as: AgencyCode | None = None
+    number: int | msgspec.UnsetType = msgspec.UNSET  # none where it was accepted before they were counted
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+import msgspec
+
 from contracts.agency import AgencyCode
 from contracts.receipt import DeliveryRef, Receipt
 
@@ -27,8 +29,11 @@ def receipt_of(
     )
 
 
-def delivery_ref(delivery_id: int, recipient: AgencyCode, addressed_as: AgencyCode) -> DeliveryRef:
+def delivery_ref(delivery_id: int, recipient: AgencyCode, addressed_as: AgencyCode, number: int | None) -> DeliveryRef:
     """`addressed_as` is only worth saying where it differs."""
     return DeliveryRef(
-        delivery_id=delivery_id, recipient=recipient, addressed_as=None if addressed_as == recipient else addressed_as
+        delivery_id=delivery_id,
+        recipient=recipient,
+        addressed_as=None if addressed_as == recipient else addressed_as,
+        number=msgspec.UNSET if number is None else number,
     )

@@ -276,7 +276,9 @@ class Intake:
     def receipt_of_record(self, record: EnvelopeRecord) -> Receipt:
         """The receipt again, for whoever lost it."""
         deliveries = tuple(
-            delivery_ref(one.delivery_id, one.recipient, one.addressed_as) for one in record.deliveries if not one.copy
+            delivery_ref(one.delivery_id, one.recipient, one.addressed_as, one.number)
+            for one in record.deliveries
+            if not one.copy
         )
         envelope = record.envelope
         return receipt_of(

@@ -1,6 +1,6 @@
 """Between values and rows, for every store. Pure: no SQL, no clock. Rows are in the order of the columns they are written to."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
@@ -9,15 +9,13 @@ import msgspec
 
 from contracts.agency import AgencyCode
 from contracts.envelope import Attachment, Envelope, Identifier
-from contracts.receipt import DeliveryRef
 from lgsp.core.admission import Admitted
+from lgsp.core.directory import Agency
 from lgsp.core.hold import Cause, Hold
 from lgsp.core.lanes import Mode
-from lgsp.core.lifecycle import State
-from lgsp.core.receipts import delivery_ref
 from lgsp.core.replay import Replay
-from lgsp.core.signatures.finding import Examination, Exhibit
-from lgsp.ports import Accepted, DeadLetter, DeadLetterCount, Ref
+from lgsp.core.signatures.finding import Examination
+from lgsp.ports import DeadLetter, DeadLetterCount
 
 FIRST_ATTEMPT = 1
 MODES: tuple[Mode, ...] = ("push", "mailbox")  # the number stored is the place here
@@ -142,6 +140,7 @@ class _Trace(msgspec.Struct):
 _encoder = msgspec.json.Encoder()
 _examination_decoder = msgspec.json.Decoder(Examination)
 _replay_decoder = msgspec.json.Decoder(Replay)
+_agency_decoder = msgspec.json.Decoder(Agency)
 _header_decoder = msgspec.json.Decoder(Header)
 _trace_decoder = msgspec.json.Decoder(_Trace)
 
@@ -172,6 +171,14 @@ def encode_header(admitted: Admitted) -> bytes:
     )
 
 
+def encode_agency(agency: Agency) -> bytes:
+    return _encoder.encode(agency)
+
+
+def decode_agency(document: bytes | str) -> Agency:
+    return _agency_decoder.decode(document)
+
+
 def encode_replay(replay: Replay) -> bytes:
     """The job as it is kept; its number is the row's."""
     return _encoder.encode(msgspec.structs.replace(replay, replay_id=0))
@@ -179,6 +186,10 @@ def encode_replay(replay: Replay) -> bytes:
 
 def decode_replay(replay_id: int, octets: bytes) -> Replay:
     return msgspec.structs.replace(_replay_decoder.decode(octets), replay_id=replay_id)
+
+
+def encode_examination(examination: Examination) -> bytes:
+    return _encoder.encode(examination)
 
 
 def decode_examination(octets: bytes) -> Examination:
@@ -263,6 +274,9 @@ class EnvelopeRow(NamedTuple):
     directory_version: int
     first_delivery_id: int
     delivery_count: int
+    salt: bytes
+    leaf_index: int
+    tree_size: int
 
 
 class DeliveryRow(NamedTuple):
@@ -280,19 +294,34 @@ class DeliveryRow(NamedTuple):
     expires_at: int
     copy: bool
     ready_at: int | None
+    number: int
 
 
 class EventRow(NamedTuple):
-    """The event id is the store's."""
+    """The event id is the store's. `salt`: of the digest of the detail in the leaf; None: there is no detail."""
 
     at: int
     name: str
     sequence: int
-    delivery_id: int
+    delivery_id: int | None
     attempt: int | None = None
     reason: str = ""
     detail: str = ""
     took_ms: int | None = None
+    leaf_index: int | None = None
+    salt: bytes | None = None
+
+
+class OccurrenceRow(NamedTuple):
+    """What happened to a recipient; as `EventRow`."""
+
+    at: int
+    name: str
+    recipient: str
+    reason: str
+    detail: str
+    leaf_index: int | None = None
+    salt: bytes | None = None
 
 
 class AccessRow(NamedTuple):
@@ -301,98 +330,3 @@ class AccessRow(NamedTuple):
     digest: str
     agency: str
     size_bytes: int
-
-
-class Written(NamedTuple):
-    """What one accepted envelope puts into the journal, and the answer."""
-
-    envelope: EnvelopeRow
-    body: bytes
-    deliveries: list[DeliveryRow]
-    events: list[EventRow]
-    identifier_keys: set[str]
-    access: set[AccessRow]
-    examination: bytes | None  # lgsp.core.signatures.finding.Examination
-    exhibits: tuple[Exhibit, ...]
-    accepted: Accepted
-
-
-def written(
-    admitted: Admitted, states: Sequence[State], sequence: int, first_delivery_id: int, now_us: int, ready_lease_s: float
-) -> Written:
-    """The rows of a new envelope whose hops enter in `states` (`moves.enter`), one by one."""
-    envelope = admitted.envelope
-    expires_us = micros(admitted.expires_at)
-    due_us = now_us + span_us(ready_lease_s)
-    deliveries: list[DeliveryRow] = []
-    events: list[EventRow] = []
-    refs: list[DeliveryRef] = []
-    ready: list[Ref] = []
-    for place, (hop, state) in enumerate(zip(admitted.hops, states, strict=True)):
-        delivery_id = first_delivery_id + place
-        is_ready = state is State.READY
-        deliveries.append(
-            DeliveryRow(
-                delivery_id,
-                sequence,
-                hop.recipient,
-                hop.addressed_as,
-                hop.lane,
-                hop.shard,
-                envelope.priority,
-                MODES.index(hop.mode),
-                int(state),
-                FIRST_ATTEMPT,
-                due_us if is_ready else None,
-                expires_us,
-                hop.copy,
-                now_us if is_ready else None,
-            )
-        )
-        events.append(EventRow(now_us, "accepted", sequence, delivery_id))
-        if state is State.AVAILABLE:
-            events.append(EventRow(now_us, state.label, sequence, delivery_id))
-        if not hop.copy:
-            refs.append(delivery_ref(delivery_id, hop.recipient, hop.addressed_as))
-        if is_ready:
-            ready.append(Ref(delivery_id, FIRST_ATTEMPT, hop.shard, envelope.priority, envelope.traceparent))
-    return Written(
-        EnvelopeRow(
-            sequence,
-            envelope.sender,
-            envelope.message_id,
-            admitted.digest,
-            envelope.kind,
-            envelope.priority,
-            admitted.order_key,
-            len(envelope.body),
-            encode_header(admitted),
-            now_us,
-            expires_us,
-            admitted.directory_version,
-            first_delivery_id,
-            len(admitted.hops),
-        ),
-        envelope.body,
-        deliveries,
-        events,
-        {identifier.key for identifier in admitted.identifiers},
-        access_rows(envelope.attachments, (envelope.sender, *(hop.recipient for hop in admitted.hops))),
-        None if admitted.examined is None else _encoder.encode(admitted.examined.examination),
-        () if admitted.examined is None else admitted.examined.exhibits,
-        Accepted(
-            sequence=sequence,
-            accepted_at=moment_of(now_us),
-            digest=admitted.digest,
-            deliveries=tuple(refs),
-            fresh=True,
-            ready=tuple(ready),
-        ),
-    )
-
-
-def access_rows(attachments: Sequence[Attachment], agencies: Iterable[str]) -> set[AccessRow]:
-    """Every agency gets every file."""
-    if not attachments:
-        return set()
-    return {AccessRow(one.digest, agency, one.size_bytes) for agency in agencies for one in attachments}

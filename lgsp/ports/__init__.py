@@ -6,6 +6,7 @@ Share the promises, not a base class: every store is written natively.
 from lgsp.ports.blobs import BlobInfo, Blobs, Upload
 from lgsp.ports.broker import Broker, Consignment, Subscription
 from lgsp.ports.journal import Journal
+from lgsp.ports.log import Checkpoint, LogStore, Stamp
 from lgsp.ports.records import DirectoryStore, Records, Store
 from lgsp.ports.views import (
     Balance,
@@ -30,6 +31,7 @@ __all__ = [
     "BlobInfo",
     "Blobs",
     "Broker",
+    "Checkpoint",
     "Consignment",
     "Credential",
     "DeadLetter",
@@ -41,6 +43,7 @@ __all__ = [
     "HeldRecipient",
     "HoldChange",
     "Journal",
+    "LogStore",
     "Looked",
     "MailboxEntry",
     "Mismatch",
@@ -50,6 +53,7 @@ __all__ = [
     "Reused",
     "Settled",
     "Settlement",
+    "Stamp",
     "Store",
     "Subscription",
     "Upload",

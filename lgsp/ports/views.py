@@ -9,6 +9,7 @@ from contracts.agency import AgencyCode
 from contracts.envelope import Envelope, Identifier
 from lgsp.core.hold import Hold
 from lgsp.core.lifecycle import State
+from lgsp.core.log.placed import Place
 from lgsp.core.recall import Recall
 
 
@@ -25,6 +26,7 @@ class MailboxEntry(msgspec.Struct, frozen=True, kw_only=True):
     accepted_at: datetime
     expires_at: datetime
     body_bytes: int
+    number: int | None = None  # of all deliveries from this sender to this recipient
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -40,6 +42,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: str = ""
     detail: str = ""
     took_ms: int | None = None
+    leaf_index: int | None = None  # in the log
+    salt: bytes | None = None  # of the digest of its detail there
 
 
 class DeliveryRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -57,10 +61,11 @@ class DeliveryRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     detail: str = ""
     copy: bool = False  # for a subscriber
     recall: Recall = Recall.NONE
+    number: int | None = None  # of all deliveries from this sender to this recipient
 
 
 class EnvelopeRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """An accepted envelope without its body, and its deliveries."""
+    """An accepted envelope without its body, and its deliveries. `place`: of its acceptance in the log."""
 
     sequence: int
     accepted_at: datetime
@@ -72,6 +77,7 @@ class EnvelopeRecord(msgspec.Struct, frozen=True, kw_only=True):
     order_key: str | None  # as in `Admitted`: with what was found in the body
     identifiers: tuple[Identifier, ...]
     deliveries: tuple[DeliveryRecord, ...]
+    place: Place | None = None
 
 
 class Balance(NamedTuple):

@@ -10,6 +10,7 @@ from contracts.receipt import DeliveryRef
 from lgsp.core.admission import Admitted
 from lgsp.core.hold import Hold
 from lgsp.core.lifecycle import State
+from lgsp.core.log.placed import Logged, Place
 from lgsp.core.recall import Recall
 
 
@@ -25,7 +26,10 @@ class Ref(msgspec.Struct, frozen=True, array_like=True):
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     """`fresh` is False for a resend of the same bytes: same values as the first time, and `ready` is empty. `deliveries` are
-    those of the sender's list, without copies for subscribers."""
+    those of the sender's list, without copies for subscribers.
+
+    `place`: of its record in the log; None: it was accepted before there was one. `logged`: with its proof, where it is fresh.
+    """
 
     sequence: int
     accepted_at: datetime
@@ -33,6 +37,8 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     deliveries: tuple[DeliveryRef, ...]
     fresh: bool
     ready: tuple[Ref, ...] = ()
+    place: Place | None = None
+    logged: Logged | None = None
 
 
 class Reused(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +72,7 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     ready_at: datetime | None = None
     replays: int = 0  # how often it was a dead letter and put back on its way
     hold: Hold | None = None
+    number: int | None = None  # of all deliveries from this sender to this recipient; None: from before they were counted
 
     @property
     def tries(self) -> int:

@@ -48,6 +48,7 @@ async def test_a_mailbox_lists_what_is_available_in_order_of_acceptance(store: S
         accepted_at=NOW,
         expires_at=NOW + timedelta(days=30),
         body_bytes=5,
+        number=1,
     )
     assert (second.delivery_id, second.order_key) == (2, "found in the body")
     work = await store.fetch(2)
@@ -94,7 +95,9 @@ async def test_an_envelope_is_found_by_sender_and_id(store: Store) -> None:
         attachments=[FILE],
     )
     await store.accept([sent], NOW, LEASE_S)
-    assert await store.envelope(SENDER, "m1") == EnvelopeRecord(
+    found_record = await store.envelope(SENDER, "m1")
+    assert found_record is not None
+    assert found_record == EnvelopeRecord(
         sequence=1,
         accepted_at=NOW,
         expires_at=sent.expires_at,
@@ -105,10 +108,17 @@ async def test_an_envelope_is_found_by_sender_and_id(store: Store) -> None:
         order_key="case 1",
         identifiers=(given, found),
         deliveries=(
-            DeliveryRecord(delivery_id=1, recipient=ALPHA, addressed_as=ALPHA, state=State.READY, attempt=1, due_at=NOW + LEASE),
-            DeliveryRecord(delivery_id=2, recipient=BETA, addressed_as=AgencyCode("H01.99"), state=State.AVAILABLE, attempt=1),
+            DeliveryRecord(
+                delivery_id=1, recipient=ALPHA, addressed_as=ALPHA, state=State.READY, attempt=1, due_at=NOW + LEASE, number=1
+            ),
+            DeliveryRecord(
+                delivery_id=2, recipient=BETA, addressed_as=AgencyCode("H01.99"), state=State.AVAILABLE, attempt=1, number=1
+            ),
         ),
+        place=found_record.place,
     )
+    assert found_record.place is not None
+    assert (found_record.place.index, found_record.place.size) == (0, 3)
     assert await store.envelope(SENDER, "m2") is None
     assert await store.envelope(ALPHA, "m1") is None
 

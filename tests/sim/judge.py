@@ -443,6 +443,6 @@ class _Judge:
 
 def _receipt(record: EnvelopeRecord) -> Receipt:
     own = [one for one in record.deliveries if not one.copy]
-    refs = tuple(delivery_ref(one.delivery_id, one.recipient, one.addressed_as) for one in own)
+    refs = tuple(delivery_ref(one.delivery_id, one.recipient, one.addressed_as, one.number) for one in own)
     sender, message_id = record.envelope.sender, record.envelope.message_id
     return receipt_of(HUB, sender, message_id, record.digest, record.sequence, record.accepted_at, refs)

@@ -7,30 +7,35 @@ from msgspec.structs import replace
 
 from contracts.agency import AgencyCode
 from lgsp.core.admission import Admitted
+from lgsp.core.log.frontier import Frontier
+from lgsp.core.log.placed import Place
 from lgsp.core.receipts import delivery_ref
-from lgsp.journal.codec import DeliveryRow, EnvelopeRow, Written, moment_of, written
+from lgsp.journal import acceptance
+from lgsp.journal.acceptance import Numbers, Written
+from lgsp.journal.codec import DeliveryRow, EnvelopeRow, EventRow, moment_of
 from lgsp.journal.moves import enter
-from lgsp.journal.postgres import signatures
+from lgsp.journal.postgres import log, signatures
 from lgsp.journal.postgres.database import Connection
-from lgsp.journal.postgres.lanes import insert_events, open_states
+from lgsp.journal.postgres.lanes import open_states
 from lgsp.ports import Accepted, Reused
 
 Key = tuple[str, str]  # sender, message id
 
 KNOWN = """
-SELECT e.sender, e.message_id, e.sequence, e.digest, e.accepted_at, e.first_delivery_id, e.delivery_count
+SELECT e.sender, e.message_id, e.sequence, e.digest, e.accepted_at, e.first_delivery_id, e.delivery_count,
+    e.leaf_index, e.tree_size, e.salt
 FROM unnest($1::text[], $2::text[]) AS k (sender, message_id)
 JOIN envelopes e ON e.sender = k.sender AND e.message_id = k.message_id"""
 
 DELIVERIES = """
-SELECT e.sequence, d.delivery_id, d.recipient, d.addressed_as
+SELECT e.sequence, d.delivery_id, d.recipient, d.addressed_as, d.number
 FROM unnest($1::bigint[], $2::bigint[], $3::integer[]) AS e (sequence, first_delivery_id, delivery_count)
 JOIN deliveries d ON d.delivery_id >= e.first_delivery_id AND d.delivery_id < e.first_delivery_id + e.delivery_count
 WHERE NOT d.copy ORDER BY d.delivery_id"""
 
 TAKE_NUMBERS = """
 UPDATE counters SET last_sequence = last_sequence + $1, last_delivery_id = last_delivery_id + $2
-RETURNING last_sequence - $1 + 1, last_delivery_id - $2 + 1"""
+RETURNING last_sequence - $1, last_delivery_id - $2, log_size, log_frontier"""
 
 GRANT_ACCESS = """
 INSERT INTO file_access (digest, agency, size_bytes) SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[])
@@ -52,7 +57,7 @@ async def accept(connection: Connection, batch: Sequence[Admitted], now_us: int,
         if first is None:
             answers.append(known.setdefault(key, new[key]))
         elif first.digest == admitted.digest:
-            answers.append(replace(first, fresh=False, ready=()))
+            answers.append(replace(first, fresh=False, ready=(), logged=None))
         else:
             answers.append(Reused(sequence=first.sequence, digest=first.digest))
     return answers
@@ -74,9 +79,9 @@ async def _known(connection: Connection, keys: Iterable[Key]) -> dict[Key, Accep
         [row["first_delivery_id"] for row in rows],
         [row["delivery_count"] for row in rows],
     )
-    refs: dict[int, list[tuple[int, AgencyCode, AgencyCode]]] = {}
+    refs: dict[int, list[tuple[int, AgencyCode, AgencyCode, int | None]]] = {}
     for sequence, *ref in deliveries:
-        refs.setdefault(sequence, []).append((ref[0], ref[1], ref[2]))
+        refs.setdefault(sequence, []).append((ref[0], ref[1], ref[2], ref[3]))
     return {
         (row["sender"], row["message_id"]): Accepted(
             sequence=row["sequence"],
@@ -84,6 +89,7 @@ async def _known(connection: Connection, keys: Iterable[Key]) -> dict[Key, Accep
             digest=row["digest"],
             deliveries=tuple(delivery_ref(*ref) for ref in refs.get(row["sequence"], ())),
             fresh=False,
+            place=None if row["leaf_index"] is None else Place(row["leaf_index"], row["tree_size"], row["salt"]),
         )
         for row in rows
     }
@@ -93,15 +99,16 @@ async def _write(connection: Connection, batch: Sequence[Admitted], now_us: int,
     if not batch:
         return []
     ahead = await open_states(connection, {hop.lane for one in batch for hop in one.hops if hop.lane is not None})
+    entering = [enter(one.hops, ahead) for one in batch]
     deliveries = sum(len(one.hops) for one in batch)
-    sequence, delivery_id = await connection.fetchrow(TAKE_NUMBERS, len(batch), deliveries)
-    rows: list[Written] = []
-    for admitted in batch:
-        rows.append(written(admitted, enter(admitted.hops, ahead), sequence, delivery_id, now_us, ready_lease_s))
-        sequence += 1
-        delivery_id += len(admitted.hops)
-    await _insert(connection, batch, rows)
-    return [row.accepted for row in rows]
+    pairs = await log.last_numbers(connection, acceptance.pairs_of(batch))
+    sequence, delivery_id, *tree = await connection.fetchrow(TAKE_NUMBERS, len(batch), deliveries)
+    last = Numbers(sequence, delivery_id, Frontier.decode(*tree))
+    new = acceptance.write(batch, entering, last, pairs, now_us, ready_lease_s)
+    await _insert(connection, batch, new.rows)
+    await log.append(connection, new.grown)
+    await log.save_numbers(connection, pairs)
+    return new.accepted
 
 
 async def _insert(connection: Connection, batch: Sequence[Admitted], rows: Sequence[Written]) -> None:
@@ -113,7 +120,8 @@ async def _insert(connection: Connection, batch: Sequence[Admitted], rows: Seque
     await connection.copy_records_to_table(
         "deliveries", records=[delivery for row in rows for delivery in row.deliveries], columns=DeliveryRow._fields
     )
-    await insert_events(connection, [event for row in rows for event in row.events])
+    events = [event for row in rows for event in row.events]
+    await connection.copy_records_to_table("events", records=events, columns=EventRow._fields)
     identifiers = [(key, row.envelope.sequence) for row in rows for key in row.identifier_keys]
     if identifiers:
         await connection.copy_records_to_table("identifiers", records=identifiers, columns=("key", "sequence"))

@@ -23,9 +23,11 @@ from lgsp.journal.codec import (
     span_us,
     traceparent_of,
 )
+from lgsp.journal.leaves import replay_action
 from lgsp.journal.moves import REPLAYED
+from lgsp.journal.postgres import log
 from lgsp.journal.postgres.database import Connection
-from lgsp.journal.postgres.lanes import insert_events, open_states
+from lgsp.journal.postgres.lanes import open_states
 from lgsp.ports import DeadLetter, DeadLetterCount, Ref
 
 LETTERS = """
@@ -42,13 +44,9 @@ SELECT d.delivery_id, d.sequence, d.lane, d.attempt, d.shard, d.priority, d.expi
 FROM deliveries d JOIN envelopes e ON e.sequence = d.sequence WHERE {where} ORDER BY d.delivery_id LIMIT {0}"""
 
 RESOLVE = """
-WITH seen_to AS (
-    UPDATE deliveries SET resolved_at = {0} WHERE delivery_id = ANY (ARRAY(
-        SELECT d.delivery_id FROM deliveries d JOIN envelopes e ON e.sequence = d.sequence WHERE {where}
-    )) RETURNING sequence, delivery_id
-)
-INSERT INTO events (at, name, sequence, delivery_id, detail)
-SELECT {0}, 'resolved', sequence, delivery_id, {1} FROM seen_to ORDER BY delivery_id"""
+UPDATE deliveries SET resolved_at = {0} WHERE delivery_id = ANY (ARRAY(
+    SELECT d.delivery_id FROM deliveries d JOIN envelopes e ON e.sequence = d.sequence WHERE {where}
+)) RETURNING sequence, delivery_id"""
 
 REVIVE = """
 UPDATE deliveries d SET state = r.state, attempt = d.attempt + 1, postponed = d.attempt, due_at = r.due_at,
@@ -79,7 +77,9 @@ async def count_dead_letters(connection: Connection, which: DeadLetterFilter, no
 async def start_replay(connection: Connection, replay: Replay) -> int:
     """As `Journal.start_replay`."""
     insert = "INSERT INTO replays (state, document) VALUES ($1, $2) RETURNING replay_id"
-    return int(await connection.fetchval(insert, replay.state, encode_replay(replay)))
+    number = int(await connection.fetchval(insert, replay.state, encode_replay(replay)))
+    await log.act(connection, [replay_action("replay_started", replay, number, replay.created_at)])
+    return number
 
 
 async def may_step(connection: Connection, now_us: int, limit: int) -> bool:
@@ -103,7 +103,9 @@ async def cancel_replay(connection: Connection, replay_id: int, now_us: int) -> 
     if found is None:
         return None
     after = cancelled(found, moment_of(now_us))
-    await _save(connection, after)
+    if after != found:
+        await _save(connection, after)
+        await log.act(connection, [replay_action("replay_cancelled", after, replay_id, moment_of(now_us))])
     return after
 
 
@@ -120,8 +122,12 @@ async def replays(connection: Connection, limit: int) -> list[Replay]:
 
 async def resolve(connection: Connection, which: DeadLetterFilter, operator: str, note: str, now_us: int) -> int:
     """As `Journal.resolve_dead_letters`."""
-    status = await connection.execute(*asking(RESOLVE, which, 0, now_us, f"{operator}: {note}"))
-    return int(status.rpartition(" ")[2])
+    seen_to = sorted(await connection.fetch(*asking(RESOLVE, which, 0, now_us)), key=lambda row: row["delivery_id"])
+    detail = f"{operator}: {note}"
+    await log.tell(
+        connection, [EventRow(now_us, "resolved", sequence, delivery_id, detail=detail) for sequence, delivery_id in seen_to]
+    )
+    return len(seen_to)
 
 
 def asking(statement: str, which: DeadLetterFilter, after: int, *more: object) -> tuple[Any, ...]:
@@ -185,7 +191,7 @@ async def _revive(connection: Connection, replay: Replay, entered: Sequence[tupl
         [now_us if one else None for one in ready],
     )
     detail = f"replay {replay.replay_id}, {replay.operator}"
-    await insert_events(
+    await log.tell(
         connection, [EventRow(now_us, REPLAYED, row["sequence"], row["delivery_id"], detail=detail) for row, _ in entered]
     )
 

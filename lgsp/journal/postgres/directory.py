@@ -1,11 +1,13 @@
 """The directory, credentials and certificates. What writes is called inside `Database.writing` and raises the version."""
 
 from collections.abc import Sequence
-
-import msgspec
+from datetime import datetime
 
 from contracts.agency import AgencyCode
 from lgsp.core.directory import Agency, Directory
+from lgsp.journal.codec import decode_agency, encode_agency
+from lgsp.journal.leaves import agency_action, certificate_action, credential_action
+from lgsp.journal.postgres import log
 from lgsp.journal.postgres.database import Connection
 from lgsp.ports import Credential
 
@@ -26,9 +28,6 @@ REMOVE_CERTIFICATE = "DELETE FROM certificates WHERE fingerprint = $1 AND agency
 
 RAISE_VERSION = "UPDATE counters SET directory_version = directory_version + 1 RETURNING directory_version"
 
-_encode = msgspec.json.Encoder().encode
-_agency_decoder = msgspec.json.Decoder(Agency)
-
 
 async def version(connection: Connection) -> int:
     """As `DirectoryStore.directory_version`."""
@@ -43,19 +42,21 @@ async def documents(connection: Connection) -> tuple[int, list[str]]:
 
 def decoded(number: int, found: Sequence[str]) -> Directory:
     """As `DirectoryStore.directory`. Of ten thousand agencies it takes too long for an event loop."""
-    return Directory(number, [_agency_decoder.decode(document) for document in found])
+    return Directory(number, [decode_agency(document) for document in found])
 
 
-async def save_agencies(connection: Connection, agencies: Sequence[Agency]) -> int:
+async def save_agencies(connection: Connection, agencies: Sequence[Agency], at: datetime) -> int:
     """As `DirectoryStore.save_agencies`; of two with one code the last counts."""
-    documents = {agency.code: _encode(agency).decode() for agency in agencies}
-    await connection.execute(SAVE_AGENCIES, list(documents), list(documents.values()))
-    return await _raise_version(connection)
+    last = {agency.code: agency for agency in agencies}
+    await connection.execute(SAVE_AGENCIES, list(last), [encode_agency(agency).decode() for agency in last.values()])
+    number = await _raise_version(connection)
+    await log.act(connection, [agency_action(agency, at, number) for agency in last.values()])
+    return number
 
 
-async def save_agencies_at(connection: Connection, agencies: Sequence[Agency], seen: int) -> int | None:
+async def save_agencies_at(connection: Connection, agencies: Sequence[Agency], seen: int, at: datetime) -> int | None:
     """As `save_agencies`, if the directory is still at the version `seen`; None: it is not, and nothing is saved."""
-    return await save_agencies(connection, agencies) if await version(connection) == seen else None
+    return await save_agencies(connection, agencies, at) if await version(connection) == seen else None
 
 
 async def credential(connection: Connection, client_id: str) -> Credential | None:
@@ -66,7 +67,7 @@ async def credential(connection: Connection, client_id: str) -> Credential | Non
     return Credential(client_id=client_id, agency=row["agency"], secret_hash=row["secret_hash"], disabled=row["disabled"])
 
 
-async def save_credentials(connection: Connection, credentials: Sequence[Credential]) -> None:
+async def save_credentials(connection: Connection, credentials: Sequence[Credential], at: datetime) -> None:
     """As `DirectoryStore.save_credentials`; of two with one client id the last counts."""
     last = {one.client_id: one for one in credentials}.values()
     await connection.execute(
@@ -76,7 +77,8 @@ async def save_credentials(connection: Connection, credentials: Sequence[Credent
         [one.secret_hash for one in last],
         [one.disabled for one in last],
     )
-    await _raise_version(connection)
+    number = await _raise_version(connection)
+    await log.act(connection, [credential_action(one, at, number) for one in last])
 
 
 async def certificate_owner(connection: Connection, fingerprint: str) -> AgencyCode | None:
@@ -85,17 +87,19 @@ async def certificate_owner(connection: Connection, fingerprint: str) -> AgencyC
     return agency
 
 
-async def save_certificate(connection: Connection, fingerprint: str, agency: AgencyCode) -> None:
+async def save_certificate(connection: Connection, fingerprint: str, agency: AgencyCode, at: datetime) -> None:
     """As `DirectoryStore.save_certificate`."""
     await connection.execute(SAVE_CERTIFICATE, fingerprint, agency)
-    await _raise_version(connection)
+    number = await _raise_version(connection)
+    await log.act(connection, [certificate_action("certificate_saved", fingerprint, agency, at, number)])
 
 
-async def remove_certificate(connection: Connection, fingerprint: str, agency: AgencyCode) -> bool:
+async def remove_certificate(connection: Connection, fingerprint: str, agency: AgencyCode, at: datetime) -> bool:
     """As `DirectoryStore.remove_certificate`."""
     removed = await connection.fetch(REMOVE_CERTIFICATE, fingerprint, agency)
     if removed:
-        await _raise_version(connection)
+        number = await _raise_version(connection)
+        await log.act(connection, [certificate_action("certificate_removed", fingerprint, agency, at, number)])
     return bool(removed)
 
 

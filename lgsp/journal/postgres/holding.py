@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from lgsp.core.hold import Cause, Hold, occurrence, rejuvenates, released
 from lgsp.core.hold import ended as maintenance_ended
 from lgsp.core.recall import Recall
-from lgsp.journal.codec import HoldRow, moment_of, span_us, traceparent_of
+from lgsp.journal.codec import EventRow, HoldRow, OccurrenceRow, moment_of, span_us, traceparent_of
+from lgsp.journal.postgres import log
 from lgsp.journal.postgres.database import Connection
 from lgsp.ports import HeldRecipient, HoldChange, Occurrence, Ref
 
@@ -59,10 +60,6 @@ SET cause = EXCLUDED.cause, since = EXCLUDED.since, due_at = EXCLUDED.due_at, st
 
 REMOVE = "DELETE FROM holds WHERE recipient = ANY ($1::text[])"
 
-TELL = """
-INSERT INTO occurrences (at, name, recipient, reason, detail)
-SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[])"""
-
 KEEP = """
 UPDATE deliveries d SET due_at = $2 FROM unnest($1::bigint[]) AS k (delivery_id)
 WHERE d.delivery_id = k.delivery_id AND d.state + 0 = 4"""
@@ -73,18 +70,12 @@ WITH available AS MATERIALIZED (
     FROM unnest($1::bigint[]) AS f (delivery_id) JOIN deliveries d ON d.delivery_id = f.delivery_id AND d.state + 0 = 3
 ), noted AS (
     UPDATE deliveries d SET fetched_at = $2 FROM available a WHERE d.delivery_id = a.delivery_id AND a.fetched_at IS NULL
-), told AS (
-    INSERT INTO events (at, name, sequence, delivery_id)
-    SELECT $2, 'fetched', sequence, delivery_id FROM available WHERE fetched_at IS NULL
 )
-SELECT delivery_id FROM available"""
+SELECT sequence, delivery_id, fetched_at FROM available"""
 
 ANSWER = """
-WITH answered AS (
-    UPDATE deliveries d SET recall = $2 FROM unnest($1::bigint[]) AS a (delivery_id)
-    WHERE d.delivery_id = a.delivery_id AND d.recall = 1 RETURNING d.sequence, d.delivery_id
-)
-INSERT INTO events (at, name, sequence, delivery_id) SELECT $4, $3, sequence, delivery_id FROM answered"""
+UPDATE deliveries d SET recall = $2 FROM unnest($1::bigint[]) AS a (delivery_id)
+WHERE d.delivery_id = a.delivery_id AND d.recall = 1 RETURNING d.sequence, d.delivery_id"""
 
 HELD = """
 SELECT h.recipient, h.cause, h.since, h.due_at, h.step, h.probe, h.ageless, h.reason, h.detail,
@@ -166,15 +157,21 @@ async def occurrences(connection: Connection, recipient: str | None, limit: int)
 
 async def mark_fetched(connection: Connection, delivery_ids: Sequence[int], now_us: int) -> list[bool]:
     """As `Journal.mark_fetched`."""
-    available = {delivery_id for (delivery_id,) in await connection.fetch(FETCHED, list(set(delivery_ids)), now_us)}
+    rows = await connection.fetch(FETCHED, list(set(delivery_ids)), now_us)
+    fresh = [EventRow(now_us, "fetched", sequence, delivery_id) for sequence, delivery_id, before in rows if before is None]
+    await log.tell(connection, fresh)
+    available = {delivery_id for _, delivery_id, _ in rows}
     return [delivery_id in available for delivery_id in delivery_ids]
 
 
 async def answer_recall(connection: Connection, delivery_ids: Sequence[int], agreed: bool, now_us: int) -> int:
     """As `Journal.answer_recall`."""
     answer = Recall.AGREED if agreed else Recall.REFUSED
-    status = await connection.execute(ANSWER, list(set(delivery_ids)), answer, f"recall_{answer.label}", now_us)
-    return int(status.rpartition(" ")[2])
+    asked = await connection.fetch(ANSWER, list(set(delivery_ids)), answer)
+    await log.tell(
+        connection, [EventRow(now_us, f"recall_{answer.label}", sequence, delivery_id) for sequence, delivery_id in asked]
+    )
+    return len(asked)
 
 
 async def _probes_on_their_way(connection: Connection, holds: Sequence[Hold]) -> dict[str, list[int]]:
@@ -209,12 +206,11 @@ async def _save(connection: Connection, changes: Mapping[str, HoldChange], now_u
         await connection.execute(REMOVE, removed)
     if saved:
         await connection.execute(SAVE, *zip(*saved, strict=True))
-    if told:
-        await connection.execute(TELL, *zip(*told, strict=True))
+    await log.tell_occurrences(connection, told)
 
 
-def _told(recipient: str, change: HoldChange, now_us: int) -> Iterable[tuple[int, str, str, str, str]]:
+def _told(recipient: str, change: HoldChange, now_us: int) -> Iterable[OccurrenceRow]:
     name = occurrence(*change)
     told = change.after if change.after is not None and change.after.reason else change.before
     if name is not None and told is not None:
-        yield now_us, name, recipient, told.reason, told.detail
+        yield OccurrenceRow(now_us, name, recipient, told.reason, told.detail)

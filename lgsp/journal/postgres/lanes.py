@@ -4,12 +4,13 @@ A lane may be long (a partner that is away for weeks): every look-up reads a fix
 reads only what it lets go.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from lgsp.core.lifecycle import State
 from lgsp.journal.codec import MODES, EventRow, span_us, traceparent_of
 from lgsp.journal.moves import let_go
+from lgsp.journal.postgres import log
 from lgsp.journal.postgres.database import Connection
 from lgsp.ports import Ref
 
@@ -71,11 +72,6 @@ async def release(connection: Connection, lanes: Sequence[int], now_us: int, rea
     return refs
 
 
-async def insert_events(connection: Connection, events: Iterable[EventRow]) -> None:
-    """In the order given: their ids grow."""
-    await connection.copy_records_to_table("events", records=events, columns=EventRow._fields)
-
-
 def _let_go(queue: Sequence[Any]) -> list[tuple[Any, State]]:
     ahead = [State(state) for state in (queue[0]["low"], queue[0]["high"]) if state is not None]
     return list(let_go(ahead, ((MODES[row["mode"]], row) for row in queue)))
@@ -98,5 +94,4 @@ async def _write(connection: Connection, moves: Sequence[tuple[Any, State]], now
     entered = [
         EventRow(now_us, state.label, row["sequence"], row["delivery_id"]) for row, state in moves if state is State.AVAILABLE
     ]
-    if entered:
-        await insert_events(connection, entered)
+    await log.tell(connection, entered)

@@ -23,7 +23,7 @@ from lgsp.ports import Ref, Work
 
 _WORK = """
 SELECT d.delivery_id, d.attempt, d.postponed, d.recipient, d.addressed_as, d.state, d.sequence, d.expires_at, d.copy, d.recall,
-    d.ready_at, d.replays, e.accepted_at, e.header"""
+    d.ready_at, d.replays, d.number, e.accepted_at, e.header"""
 _HOLD = "h.recipient, h.cause, h.since, h.due_at, h.step, h.probe, h.ageless, h.reason, h.detail"
 
 WORK = f"""{_WORK}, e.body, {_HOLD}
@@ -158,7 +158,7 @@ async def count_queued(connection: Connection, recipient: AgencyCode | None) -> 
 def _work(row: Any) -> Work:
     """From the columns of `_WORK` and the body; with those of `_HOLD` where they were asked for."""
     delivery_id, attempt, postponed, recipient, addressed_as, state, sequence, expires_at, copy, recall, ready_at, *rest = row
-    replays, accepted_at, octets, body, *hold = rest
+    replays, number, accepted_at, octets, body, *hold = rest
     header = decode_header(octets)
     return Work(
         delivery_id=delivery_id,
@@ -177,6 +177,7 @@ def _work(row: Any) -> Work:
         recall=Recall(recall),
         ready_at=maybe_moment(ready_at),
         replays=replays,
+        number=number,
         hold=_hold(hold),
     )
 

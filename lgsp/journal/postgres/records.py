@@ -6,24 +6,29 @@ from typing import Any
 from contracts.agency import AgencyCode
 from contracts.text import identifier_key
 from lgsp.core.lifecycle import State
+from lgsp.core.log.placed import Place
 from lgsp.core.recall import Recall
 from lgsp.journal import moves
 from lgsp.journal.codec import decode_header, maybe_moment, moment_of
+from lgsp.journal.leaves import draw_salt, upload_action
+from lgsp.journal.postgres import log
 from lgsp.journal.postgres.database import Connection
 from lgsp.ports import Balance, DeliveryRecord, EnvelopeRecord, Event, Looked, MailboxEntry
 
 MAILBOX = """
 SELECT d.delivery_id, d.sequence, e.sender, e.message_id, e.kind, e.priority, e.order_key, e.accepted_at, d.expires_at,
-    e.body_bytes
+    e.body_bytes, d.number
 FROM deliveries d JOIN envelopes e ON e.sequence = d.sequence
 WHERE d.state = 3 AND d.recipient = $1 AND d.delivery_id > $2 ORDER BY d.delivery_id LIMIT $3"""
 
 ENVELOPE = """
-SELECT sequence, accepted_at, expires_at, digest, directory_version, body_bytes, header, first_delivery_id, delivery_count
+SELECT sequence, accepted_at, expires_at, digest, directory_version, body_bytes, header, first_delivery_id, delivery_count,
+    leaf_index, tree_size, salt
 FROM envelopes WHERE sender = $1 AND message_id = $2"""
 
 CASE = """
-SELECT e.sequence, accepted_at, expires_at, digest, directory_version, body_bytes, header, first_delivery_id, delivery_count
+SELECT e.sequence, accepted_at, expires_at, digest, directory_version, body_bytes, header, first_delivery_id, delivery_count,
+    leaf_index, tree_size, salt
 FROM identifiers i JOIN envelopes e ON e.sequence = i.sequence
 WHERE i.key = $1 AND ($2::text IS NULL OR e.sender = $2 OR EXISTS (
     SELECT 1 FROM deliveries d
@@ -32,13 +37,14 @@ ORDER BY i.sequence DESC LIMIT $3"""
 
 DELIVERIES = """
 SELECT d.sequence, d.delivery_id, d.recipient, d.addressed_as, d.state, d.attempt - d.postponed, d.due_at, d.ended_at,
-    d.fetched_at, d.reason, d.detail, d.copy, d.recall
+    d.fetched_at, d.reason, d.detail, d.copy, d.recall, d.number
 FROM unnest($1::bigint[], $2::integer[]) AS e (first_delivery_id, delivery_count)
 JOIN deliveries d ON d.delivery_id >= e.first_delivery_id AND d.delivery_id < e.first_delivery_id + e.delivery_count
 ORDER BY d.delivery_id"""
 
 TIMELINE = """
-SELECT v.event_id, v.at, v.name, v.sequence, v.delivery_id, d.recipient, v.attempt, v.reason, v.detail, v.took_ms
+SELECT v.event_id, v.at, v.name, v.sequence, v.delivery_id, d.recipient, v.attempt, v.reason, v.detail, v.took_ms,
+    v.leaf_index, v.salt
 FROM events v LEFT JOIN deliveries d ON d.delivery_id = v.delivery_id
 WHERE v.sequence = ANY ($1::bigint[]) ORDER BY v.event_id"""
 
@@ -53,8 +59,9 @@ WHERE sequence > $1 AND sequence <= $2 AND name = ANY ($3::text[]) GROUP BY deli
 FILES = "SELECT digest, size_bytes FROM file_access WHERE digest = ANY ($1::text[]) AND agency = $2"
 
 RECORD_UPLOAD = """
-INSERT INTO file_access (digest, agency, size_bytes, uploaded_at) VALUES ($1, $2, $3, $4)
-ON CONFLICT (digest, agency) DO UPDATE SET size_bytes = EXCLUDED.size_bytes, uploaded_at = EXCLUDED.uploaded_at"""
+INSERT INTO file_access (digest, agency, size_bytes, uploaded_at, salt) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (digest, agency)
+DO UPDATE SET size_bytes = EXCLUDED.size_bytes, uploaded_at = EXCLUDED.uploaded_at, salt = EXCLUDED.salt"""
 
 
 async def mailbox(connection: Connection, recipient: AgencyCode, after: int, limit: int) -> list[MailboxEntry]:
@@ -71,8 +78,9 @@ async def mailbox(connection: Connection, recipient: AgencyCode, after: int, lim
             accepted_at=moment_of(accepted_at),
             expires_at=moment_of(expires_at),
             body_bytes=body_bytes,
+            number=number,
         )
-        for delivery_id, sequence, sender, message_id, kind, priority, order_key, accepted_at, expires_at, body_bytes in (
+        for delivery_id, sequence, sender, message_id, kind, priority, order_key, accepted_at, expires_at, body_bytes, number in (
             await connection.fetch(MAILBOX, recipient, after, limit)
         )
     ]
@@ -104,8 +112,10 @@ async def timeline(connection: Connection, sequences: Sequence[int]) -> list[Eve
             reason=reason,
             detail=detail,
             took_ms=took_ms,
+            leaf_index=leaf_index,
+            salt=salt,
         )
-        for event_id, at, name, sequence, delivery_id, recipient, attempt, reason, detail, took_ms in (
+        for event_id, at, name, sequence, delivery_id, recipient, attempt, reason, detail, took_ms, leaf_index, salt in (
             await connection.fetch(TIMELINE, sequences)
         )
     ]
@@ -118,7 +128,9 @@ async def files(connection: Connection, digests: Sequence[str], agency: AgencyCo
 
 async def record_upload(connection: Connection, digest: str, size_bytes: int, agency: AgencyCode, now_us: int) -> None:
     """As `Records.record_upload`."""
-    await connection.execute(RECORD_UPLOAD, digest, agency, size_bytes, now_us)
+    salt = draw_salt()
+    await connection.execute(RECORD_UPLOAD, digest, agency, size_bytes, now_us, salt)
+    await log.act(connection, [upload_action(digest, size_bytes, agency, salt, moment_of(now_us))])
 
 
 async def balance(connection: Connection) -> Balance:
@@ -160,6 +172,7 @@ def _envelope(row: Any, deliveries: tuple[DeliveryRecord, ...]) -> EnvelopeRecor
         order_key=header.lane_key,
         identifiers=header.all_identifiers,
         deliveries=deliveries,
+        place=None if row["leaf_index"] is None else Place(row["leaf_index"], row["tree_size"], row["salt"]),
     )
 
 
@@ -176,6 +189,7 @@ def _delivery(
     detail: str,
     copy: bool,
     recall: int,
+    number: int | None,
 ) -> DeliveryRecord:
     return DeliveryRecord(
         delivery_id=delivery_id,
@@ -190,4 +204,5 @@ def _delivery(
         detail=detail,
         copy=copy,
         recall=Recall(recall),
+        number=number,
     )

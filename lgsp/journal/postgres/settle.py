@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from lgsp.core.lifecycle import State
 from lgsp.journal.codec import EventRow, span_us
 from lgsp.journal.moves import Change, Standing, decide, standing
+from lgsp.journal.postgres import log
 from lgsp.journal.postgres.accept import accept
 from lgsp.journal.postgres.database import Connection
 from lgsp.journal.postgres.lanes import release
@@ -28,9 +29,9 @@ HELD = "SELECT h.recipient FROM unnest($1::text[]) AS r (recipient) JOIN holds h
 # One round trip for both: events in the order of their arrays, then the new values of the deliveries.
 RECORD = """
 WITH told AS (
-    INSERT INTO events (at, name, sequence, delivery_id, attempt, reason, detail, took_ms)
+    INSERT INTO events (at, name, sequence, delivery_id, attempt, reason, detail, took_ms, leaf_index, salt)
     SELECT * FROM unnest($10::bigint[], $11::text[], $12::bigint[], $13::bigint[],
-        $14::integer[], $15::text[], $16::text[], $17::integer[])
+        $14::integer[], $15::text[], $16::text[], $17::integer[], $18::bigint[], $19::bytea[])
 )
 UPDATE deliveries d
 SET state = m.state, attempt = m.attempt, postponed = m.postponed, due_at = m.due_at, ended_at = m.ended_at, recall = m.recall,
@@ -105,7 +106,8 @@ def _settled(one: _Outcome) -> Settled:
 
 async def _record(connection: Connection, changed: Sequence[_Outcome], now_us: int) -> None:
     last = {one.before.delivery_id: _columns(one) for one in changed if one.change.applied}
-    events = [_event(one, now_us) for one in changed if one.change.event]
+    told = [_event(one, now_us) for one in changed if one.change.event]
+    events = await log.leaves_of(connection, told) if told else []
     deliveries = zip(*last.values(), strict=True) if last else _NO_DELIVERIES
     await connection.execute(RECORD, *deliveries, *(zip(*events, strict=True) if events else _NO_EVENTS))
     noted = {one.before.delivery_id: one.change.recall for one in changed if not one.change.applied}

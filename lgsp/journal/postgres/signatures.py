@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from lgsp.core.signatures.finding import Examination, Exhibit
-from lgsp.journal.codec import Written, decode_examination
+from lgsp.journal.acceptance import Written
+from lgsp.journal.codec import decode_examination
 from lgsp.journal.postgres.database import Connection
 
 KEPT = "SELECT digest FROM evidence WHERE digest = ANY($1::text[])"

@@ -2,21 +2,26 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from contracts.agency import AgencyCode
 from lgsp.core.admission import Admitted
 from lgsp.core.directory import Agency, Directory
 from lgsp.core.hold import Cause, Hold
+from lgsp.core.log.frontier import Frontier
+from lgsp.core.log.placed import Logged
+from lgsp.core.log.record import Record
+from lgsp.core.log.tiles import Span
 from lgsp.core.replay import DeadLetterFilter, Replay
 from lgsp.core.signatures.finding import Examination, Exhibit
 from lgsp.journal.codec import micros, span_us
-from lgsp.journal.postgres import accept, dead, directory, holding, queue, records, settle, signatures
+from lgsp.journal.postgres import accept, dead, directory, holding, log, queue, records, settle, signatures
 from lgsp.journal.postgres.database import Database
 from lgsp.journal.postgres.schema import migrate
 from lgsp.ports import (
     Accepted,
     Balance,
+    Checkpoint,
     Credential,
     DeadLetter,
     DeadLetterCount,
@@ -31,6 +36,7 @@ from lgsp.ports import (
     Reused,
     Settled,
     Settlement,
+    Stamp,
     Work,
 )
 
@@ -241,7 +247,7 @@ class PostgresStore:
 
     async def save_agencies(self, agencies: Sequence[Agency]) -> int:
         async with self._database.writing() as connection:
-            return await directory.save_agencies(connection, agencies)
+            return await directory.save_agencies(connection, agencies, _now())
 
     async def change_agencies(self, change: Callable[[Directory], Sequence[Agency]]) -> int:
         while True:  # all is read beside the write lock, which only tells whether somebody else was quicker
@@ -253,7 +259,7 @@ class PostgresStore:
 
     async def _save_agencies_at(self, agencies: Sequence[Agency], seen: int) -> int | None:
         async with self._database.writing() as connection:
-            return await directory.save_agencies_at(connection, agencies, seen)
+            return await directory.save_agencies_at(connection, agencies, seen, _now())
 
     async def credential(self, client_id: str) -> Credential | None:
         async with self._database.connection() as connection:
@@ -261,7 +267,7 @@ class PostgresStore:
 
     async def save_credentials(self, credentials: Sequence[Credential]) -> None:
         async with self._database.writing() as connection:
-            await directory.save_credentials(connection, credentials)
+            await directory.save_credentials(connection, credentials, _now())
 
     async def certificate_owner(self, fingerprint: str) -> AgencyCode | None:
         async with self._database.connection() as connection:
@@ -269,8 +275,67 @@ class PostgresStore:
 
     async def save_certificate(self, fingerprint: str, agency: AgencyCode) -> None:
         async with self._database.writing() as connection:
-            await directory.save_certificate(connection, fingerprint, agency)
+            await directory.save_certificate(connection, fingerprint, agency, _now())
 
     async def remove_certificate(self, fingerprint: str, agency: AgencyCode) -> bool:
         async with self._database.writing() as connection:
-            return await directory.remove_certificate(connection, fingerprint, agency)
+            return await directory.remove_certificate(connection, fingerprint, agency, _now())
+
+    # LogStore
+
+    async def log_head(self) -> Frontier:
+        async with self._database.connection() as connection:
+            return await log.head(connection)
+
+    async def log_origin(self, origin: str | None = None) -> str:
+        if origin is None:
+            async with self._database.connection() as connection:
+                return await log.origin(connection)
+        async with self._database.writing() as connection:
+            await log.save_origin(connection, origin)
+        return origin
+
+    async def log_leaves(self, first: int, count: int) -> list[bytes]:
+        async with self._database.connection() as connection:
+            return await log.leaves(connection, first, count)
+
+    async def log_hashes(self, spans: Sequence[Span]) -> dict[tuple[int, int], bytes]:
+        async with self._database.connection() as connection:
+            return await log.hashes(connection, spans)
+
+    async def note(self, records: Sequence[Record]) -> list[Logged]:
+        async with self._database.writing() as connection:
+            return await log.note(connection, records)
+
+    async def save_checkpoint(self, checkpoint: Checkpoint) -> None:
+        async with self._database.connection() as connection:
+            await log.save_checkpoint(connection, checkpoint)
+
+    async def latest_checkpoint(self) -> Checkpoint | None:
+        async with self._database.connection() as connection:
+            return await log.latest_checkpoint(connection)
+
+    async def checkpoints(self, after: int, limit: int) -> list[Checkpoint]:
+        async with self._database.connection() as connection:
+            return await log.checkpoints(connection, after, limit)
+
+    async def save_stamp(self, stamp: Stamp) -> None:
+        async with self._database.connection() as connection:
+            await log.save_stamp(connection, stamp)
+
+    async def stamps(self, size: int) -> list[Stamp]:
+        async with self._database.connection() as connection:
+            return await log.stamps(connection, size)
+
+    async def latest_stamp(self, authority: str) -> Stamp | None:
+        async with self._database.connection() as connection:
+            return await log.latest_stamp(connection, authority)
+
+    async def pair_number(self, sender: str, recipient: str) -> int:
+        async with self._database.connection() as connection:
+            return await log.pair_number(connection, sender, recipient)
+
+
+def _now() -> datetime:
+    """When the directory was changed: not the flow's business, which has a clock of its own."""
+    return datetime.now(UTC)

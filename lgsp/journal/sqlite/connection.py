@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -54,6 +54,10 @@ def open_reader(path: Path, timeout_s: float) -> sqlite3.Connection:
         for pragma in _READER_PRAGMAS:
             connection.execute(pragma)
     return connection
+
+
+def insert_into(table: str, columns: Sequence[str], verb: str = "INSERT") -> str:
+    return f"{verb} INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
 
 
 @contextmanager

@@ -19,8 +19,10 @@ from lgsp.journal.codec import (
     span_us,
     traceparent_of,
 )
+from lgsp.journal.leaves import replay_action
 from lgsp.journal.moves import REPLAYED
-from lgsp.journal.sqlite.accepting import INSERT_EVENT, json_text, open_states
+from lgsp.journal.sqlite import log
+from lgsp.journal.sqlite.accepting import json_text, open_states
 from lgsp.ports import DeadLetter, DeadLetterCount, Ref
 
 _WHICH = """
@@ -68,6 +70,7 @@ def start_replay(connection: sqlite3.Connection, replay: Replay) -> int:
     document = encode_replay(replay)
     number = connection.execute("INSERT INTO replays (state, document) VALUES (?, ?)", (replay.state, document)).lastrowid
     assert number is not None
+    log.act(connection, [replay_action("replay_started", replay, number, replay.created_at)])
     return number
 
 
@@ -88,7 +91,9 @@ def cancel_replay(connection: sqlite3.Connection, replay_id: int, now_us: int) -
     if found is None:
         return None
     after = cancelled(found, moment_of(now_us))
-    _save(connection, after)
+    if after != found:
+        _save(connection, after)
+        log.act(connection, [replay_action("replay_cancelled", after, replay_id, moment_of(now_us))])
     return after
 
 
@@ -110,7 +115,7 @@ def resolve(connection: sqlite3.Connection, which: DeadLetterFilter, operator: s
     connection.executemany(_RESOLVE, [(now_us, delivery_id) for delivery_id, _ in found])
     detail = f"{operator}: {note}"
     events = [EventRow(now_us, "resolved", sequence, delivery_id, detail=detail) for delivery_id, sequence in found]
-    connection.executemany(INSERT_EVENT, events)
+    log.tell(connection, events)
     return len(found)
 
 
@@ -136,6 +141,7 @@ def parameters(which: DeadLetterFilter, *, after: int = 0, limit: int = -1, now:
 def _step(connection: sqlite3.Connection, replay: Replay, asked: int, now_us: int, lease_s: float) -> list[Ref]:
     rows = connection.execute(REPLAYABLE, parameters(replay.which, after=replay.last_delivery_id, limit=asked)).fetchall()
     refs: list[Ref] = []
+    told: list[EventRow] = []
     living = [row for row in rows if row[6] > now_us]
     for delivery_id, sequence, lane, attempt, shard, priority, _, header in living:
         ahead = [] if lane is None else open_states(connection, lane)
@@ -144,9 +150,10 @@ def _step(connection: sqlite3.Connection, replay: Replay, asked: int, now_us: in
         due_us = now_us + span_us(lease_s) if ready else None
         connection.execute(_REVIVE, (int(state), due_us, now_us if ready else None, delivery_id))
         detail = f"replay {replay.replay_id}, {replay.operator}"
-        connection.execute(INSERT_EVENT, EventRow(now_us, REPLAYED, sequence, delivery_id, detail=detail))
+        told.append(EventRow(now_us, REPLAYED, sequence, delivery_id, detail=detail))
         if ready:
             refs.append(Ref(delivery_id, attempt + 1, shard, priority, traceparent_of(header)))
+    log.tell(connection, told)
     seen = [row[0] for row in rows]
     _save(connection, stepped(replay, seen, len(rows) - len(living), asked, moment_of(now_us)))
     return refs

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from lgsp.core.hold import Cause, Hold, occurrence, rejuvenates, released
 from lgsp.core.hold import ended as maintenance_ended
 from lgsp.core.recall import Recall
-from lgsp.journal.codec import EventRow, HoldRow, moment_of, span_us, traceparent_of
-from lgsp.journal.sqlite.accepting import INSERT_EVENT, json_text
+from lgsp.journal.codec import EventRow, HoldRow, OccurrenceRow, moment_of, span_us, traceparent_of
+from lgsp.journal.sqlite import log
+from lgsp.journal.sqlite.accepting import json_text
 from lgsp.ports import HeldRecipient, HoldChange, Occurrence, Ref
 
 HOLD = "SELECT * FROM holds WHERE recipient = ?"
@@ -28,7 +29,6 @@ SELECT at, name, recipient, reason, detail FROM occurrences WHERE recipient = ? 
 _FETCHED = "UPDATE deliveries SET fetched_at = ? WHERE delivery_id = ?"
 SAVE = f"INSERT OR REPLACE INTO holds VALUES ({', '.join('?' * len(HoldRow._fields))})"  # noqa: S608 - placeholders only
 _REMOVE = "DELETE FROM holds WHERE recipient = ?"
-_RECORD = "INSERT INTO occurrences (at, name, recipient, reason, detail) VALUES (?, ?, ?, ?, ?)"
 _GO = "UPDATE deliveries SET state = 1, due_at = ?, ready_at = CASE WHEN ? THEN ? ELSE ready_at END WHERE delivery_id = ?"
 _KEEP = "UPDATE deliveries SET due_at = ? WHERE state = 4 AND delivery_id = ?"
 AVAILABLE = """
@@ -103,7 +103,7 @@ def mark_fetched(connection: sqlite3.Connection, delivery_ids: Sequence[int], no
     rows = connection.execute(AVAILABLE, (json_text(delivery_ids),)).fetchall()
     fresh = [(delivery_id, sequence) for delivery_id, sequence, fetched_at in rows if fetched_at is None]
     connection.executemany(_FETCHED, [(now_us, delivery_id) for delivery_id, _ in fresh])
-    connection.executemany(INSERT_EVENT, [EventRow(now_us, "fetched", sequence, delivery_id) for delivery_id, sequence in fresh])
+    log.tell(connection, [EventRow(now_us, "fetched", sequence, delivery_id) for delivery_id, sequence in fresh])
     available = {row[0] for row in rows}
     return [delivery_id in available for delivery_id in delivery_ids]
 
@@ -114,7 +114,7 @@ def answer_recall(connection: sqlite3.Connection, delivery_ids: Sequence[int], a
     asked = connection.execute(_REQUESTED, (json_text(delivery_ids),)).fetchall()
     connection.executemany(_ANSWER, [(int(answer), delivery_id) for delivery_id, _ in asked])
     name = f"recall_{answer.label}"
-    connection.executemany(INSERT_EVENT, [EventRow(now_us, name, sequence, delivery_id) for delivery_id, sequence in asked])
+    log.tell(connection, [EventRow(now_us, name, sequence, delivery_id) for delivery_id, sequence in asked])
     return len(asked)
 
 
@@ -144,5 +144,5 @@ def _save(connection: sqlite3.Connection, recipient: str, change: HoldChange, no
     if name is not None:
         told = change.after if change.after is not None and change.after.reason else change.before
         reason, detail = ("", "") if told is None else (told.reason, told.detail)
-        connection.execute(_RECORD, (now_us, name, recipient, reason, detail))
+        log.tell_occurrences(connection, [OccurrenceRow(now_us, name, recipient, reason, detail)])
     return change

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from contracts.agency import AgencyCode
 from contracts.text import identifier_key
 from lgsp.core.lifecycle import State
+from lgsp.core.log.placed import Place
 from lgsp.core.recall import Recall
 from lgsp.journal import moves
 from lgsp.journal.codec import HoldRow, decode_header, maybe_moment, moment_of, span_us
@@ -17,42 +18,44 @@ from lgsp.ports import Balance, DeliveryRecord, EnvelopeRecord, Event, Looked, M
 
 HYDRATE = """
 SELECT d.delivery_id, d.attempt, d.recipient, d.addressed_as, d.state, e.sequence, e.accepted_at, d.expires_at, e.header, b.body,
-       d.postponed, d.copy, d.recall, d.ready_at, d.replays
+       d.postponed, d.copy, d.recall, d.ready_at, d.replays, d.number
 FROM deliveries d JOIN envelopes e USING (sequence) JOIN bodies b USING (sequence)
 WHERE d.delivery_id IN (SELECT value FROM json_each(?)) AND d.state IN (1, 2)"""
 FETCH = """
 SELECT d.delivery_id, d.attempt, d.recipient, d.addressed_as, d.state, e.sequence, e.accepted_at, d.expires_at, e.header, b.body,
-       d.postponed, d.copy, d.recall, d.ready_at, d.replays
+       d.postponed, d.copy, d.recall, d.ready_at, d.replays, d.number
 FROM deliveries d JOIN envelopes e USING (sequence) JOIN bodies b USING (sequence)
 WHERE d.delivery_id = ?"""
 OUTLINE = """
 SELECT d.delivery_id, d.attempt, d.recipient, d.addressed_as, d.state, e.sequence, e.accepted_at, d.expires_at, e.header, x'',
-       d.postponed, d.copy, d.recall, d.ready_at, d.replays
+       d.postponed, d.copy, d.recall, d.ready_at, d.replays, d.number
 FROM deliveries d JOIN envelopes e USING (sequence)
 WHERE d.delivery_id IN (SELECT value FROM json_each(?))"""
 OVERDUE = """
 SELECT d.delivery_id, d.attempt, d.recipient, d.addressed_as, d.state, e.sequence, e.accepted_at, d.expires_at, e.header, x'',
-       d.postponed, d.copy, d.recall, d.ready_at, d.replays
+       d.postponed, d.copy, d.recall, d.ready_at, d.replays, d.number
 FROM deliveries d JOIN envelopes e USING (sequence)
 WHERE d.ended_at IS NULL AND d.expires_at <= ? AND (+d.state IN (0, 3, 4) OR d.expires_at <= ?)
 ORDER BY d.expires_at, d.delivery_id LIMIT ?"""
 GIVEN_UP = """
 SELECT d.delivery_id, d.attempt, d.recipient, d.addressed_as, d.state, e.sequence, e.accepted_at, d.expires_at, e.header, x'',
-       d.postponed, d.copy, d.recall, d.ready_at, d.replays
+       d.postponed, d.copy, d.recall, d.ready_at, d.replays, d.number
 FROM deliveries d JOIN envelopes e USING (sequence)
 WHERE d.state = 4 AND d.due_at <= ?1 AND d.expires_at > ?1
 ORDER BY d.due_at, d.delivery_id LIMIT ?2"""
 HOLDS = "SELECT * FROM holds WHERE recipient IN (SELECT value FROM json_each(?))"
 MAILBOX = """
 SELECT d.delivery_id, e.sequence, e.sender, e.message_id, e.kind, e.priority, e.order_key, e.accepted_at, e.expires_at,
-       e.body_bytes
+       e.body_bytes, d.number
 FROM deliveries d JOIN envelopes e USING (sequence)
 WHERE d.state = 3 AND d.recipient = ? AND d.delivery_id > ? ORDER BY d.delivery_id LIMIT ?"""
 ENVELOPE = """
-SELECT sequence, accepted_at, expires_at, digest, directory_version, body_bytes, header, first_delivery_id, delivery_count
+SELECT sequence, accepted_at, expires_at, digest, directory_version, body_bytes, header, first_delivery_id, delivery_count,
+    leaf_index, tree_size, salt
 FROM envelopes WHERE sender = ? AND message_id = ?"""
 CASE = """
-SELECT sequence, accepted_at, expires_at, digest, directory_version, body_bytes, header, first_delivery_id, delivery_count
+SELECT sequence, accepted_at, expires_at, digest, directory_version, body_bytes, header, first_delivery_id, delivery_count,
+    leaf_index, tree_size, salt
 FROM identifiers i JOIN envelopes e USING (sequence)
 WHERE key = ?1 AND (?2 IS NULL OR e.sender = ?2 OR EXISTS (
     SELECT 1 FROM deliveries d
@@ -60,10 +63,11 @@ WHERE key = ?1 AND (?2 IS NULL OR e.sender = ?2 OR EXISTS (
 ORDER BY i.sequence DESC LIMIT ?3"""
 DELIVERIES = """
 SELECT delivery_id, recipient, addressed_as, state, attempt - postponed, due_at, ended_at, fetched_at, reason, detail, copy,
-    recall
+    recall, number
 FROM deliveries WHERE delivery_id >= ? AND delivery_id < ? ORDER BY delivery_id"""
 TIMELINE = """
-SELECT v.event_id, v.at, v.name, v.sequence, v.delivery_id, d.recipient, v.attempt, v.reason, v.detail, v.took_ms
+SELECT v.event_id, v.at, v.name, v.sequence, v.delivery_id, d.recipient, v.attempt, v.reason, v.detail, v.took_ms,
+    v.leaf_index, v.salt
 FROM events v LEFT JOIN deliveries d USING (delivery_id) WHERE v.sequence IN (SELECT value FROM json_each(?))"""
 STRETCH = """
 SELECT max(sequence), min(first_delivery_id), max(first_delivery_id + delivery_count)
@@ -120,8 +124,9 @@ def mailbox(connection: sqlite3.Connection, recipient: AgencyCode, after: int, l
             accepted_at=moment_of(accepted_at),
             expires_at=moment_of(expires_at),
             body_bytes=body_bytes,
+            number=number,
         )
-        for delivery_id, sequence, sender, message_id, kind, priority, order_key, accepted_at, expires_at, body_bytes in (
+        for delivery_id, sequence, sender, message_id, kind, priority, order_key, accepted_at, expires_at, body_bytes, number in (
             connection.execute(MAILBOX, (recipient, after, limit))
         )
     ]
@@ -153,9 +158,11 @@ def timeline(connection: sqlite3.Connection, sequences: Sequence[int]) -> list[E
             reason=reason,
             detail=detail,
             took_ms=took_ms,
+            leaf_index=leaf_index,
+            salt=salt,
         )
-        for event_id, at, name, sequence, delivery_id, recipient, attempt, reason, detail, took_ms in connection.execute(
-            TIMELINE, (json_text(sequences),)
+        for event_id, at, name, sequence, delivery_id, recipient, attempt, reason, detail, took_ms, leaf_index, salt in (
+            connection.execute(TIMELINE, (json_text(sequences),))
         )
     ]
     return sorted(events, key=lambda event: event.event_id)
@@ -186,7 +193,7 @@ def mismatches(connection: sqlite3.Connection, after: int, limit: int) -> Looked
 
 def _work(row: tuple[Any, ...]) -> Work:
     delivery_id, attempt, recipient, addressed_as, state, sequence, accepted_at, expires_at, octets, body, *rest = row
-    postponed, copy, recall, ready_at, replays = rest
+    postponed, copy, recall, ready_at, replays, number = rest
     header = decode_header(octets)
     return Work(
         delivery_id=delivery_id,
@@ -205,11 +212,12 @@ def _work(row: tuple[Any, ...]) -> Work:
         recall=Recall(recall),
         ready_at=maybe_moment(ready_at),
         replays=replays,
+        number=number,
     )
 
 
 def _envelope(connection: sqlite3.Connection, row: tuple[Any, ...]) -> EnvelopeRecord:
-    sequence, accepted_at, expires_at, digest, directory_version, body_bytes, octets, first, count = row
+    sequence, accepted_at, expires_at, digest, directory_version, body_bytes, octets, first, count, *place = row
     header = decode_header(octets)
     return EnvelopeRecord(
         sequence=sequence,
@@ -222,11 +230,13 @@ def _envelope(connection: sqlite3.Connection, row: tuple[Any, ...]) -> EnvelopeR
         order_key=header.lane_key,
         identifiers=header.all_identifiers,
         deliveries=tuple(_delivery(one) for one in connection.execute(DELIVERIES, (first, first + count))),
+        place=None if place[0] is None else Place(*place),
     )
 
 
 def _delivery(row: tuple[Any, ...]) -> DeliveryRecord:
-    delivery_id, recipient, addressed_as, state, attempt, due_at, ended_at, fetched_at, reason, detail, copy, recall = row
+    delivery_id, recipient, addressed_as, state, attempt, due_at, ended_at, fetched_at, reason, detail, *rest = row
+    copy, recall, number = rest
     return DeliveryRecord(
         delivery_id=delivery_id,
         recipient=recipient,
@@ -240,4 +250,5 @@ def _delivery(row: tuple[Any, ...]) -> DeliveryRecord:
         detail=detail,
         copy=bool(copy),
         recall=Recall(recall),
+        number=number,
     )

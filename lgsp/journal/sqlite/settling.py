@@ -8,7 +8,8 @@ import msgspec
 from lgsp.core.lifecycle import State
 from lgsp.journal.codec import MODES, EventRow, span_us, traceparent_of
 from lgsp.journal.moves import Standing, decide, let_go, standing
-from lgsp.journal.sqlite.accepting import INSERT_EVENT, accept, json_text, open_states
+from lgsp.journal.sqlite import log
+from lgsp.journal.sqlite.accepting import accept, json_text, open_states
 from lgsp.ports import Accepted, Ref, Settled, Settlement
 
 STANDING = """
@@ -77,7 +78,7 @@ def _record(
             ended[one.lane] = place
     connection.executemany(_CHANGE, changes)
     connection.executemany(_NOTE, notes)
-    connection.executemany(INSERT_EVENT, events)
+    log.tell(connection, events)
     return answers, ended
 
 
@@ -109,7 +110,7 @@ def _release(connection: sqlite3.Connection, lane: int, now_us: int, ready_lease
             changes.append((int(state), None, None, delivery_id))
             events.append(EventRow(now_us, state.label, sequence, delivery_id))
     connection.executemany(_RELEASE, changes)
-    connection.executemany(INSERT_EVENT, events)
+    log.tell(connection, events)
     return refs
 
 

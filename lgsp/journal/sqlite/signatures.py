@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import msgspec
 
 from lgsp.core.signatures.finding import Examination, Exhibit
-from lgsp.journal.codec import Written, decode_examination
+from lgsp.journal.acceptance import Written
+from lgsp.journal.codec import decode_examination
 
 _INSERT_EXAMINATION = "INSERT INTO examinations (sequence, document) VALUES (?, ?)"
 _INSERT_EXHIBIT = "INSERT INTO evidence (digest, what, octets) VALUES (?, ?, ?)"

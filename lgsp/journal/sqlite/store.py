@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -14,17 +14,22 @@ from contracts.agency import AgencyCode
 from lgsp.core.admission import Admitted
 from lgsp.core.directory import Agency, Directory
 from lgsp.core.hold import Cause, Hold
+from lgsp.core.log.frontier import Frontier
+from lgsp.core.log.placed import Logged
+from lgsp.core.log.record import Record
+from lgsp.core.log.tiles import Span
 from lgsp.core.replay import DeadLetterFilter, Replay
 from lgsp.core.signatures.finding import Examination, Exhibit
 from lgsp.errors import JournalUnavailable
 from lgsp.journal.codec import micros
 from lgsp.journal.migrate import migrations
-from lgsp.journal.sqlite import accepting, dead, directory, due, holding, reading, settling, signatures
+from lgsp.journal.sqlite import accepting, dead, directory, due, holding, log, reading, settling, signatures
 from lgsp.journal.sqlite.connection import open_reader, open_writer, read_transaction, write_transaction
 from lgsp.journal.sqlite.schema import migrate
 from lgsp.ports import (
     Accepted,
     Balance,
+    Checkpoint,
     Credential,
     DeadLetter,
     DeadLetterCount,
@@ -39,6 +44,7 @@ from lgsp.ports import (
     Reused,
     Settled,
     Settlement,
+    Stamp,
     Work,
 )
 
@@ -246,13 +252,13 @@ class SqliteStore:
         return await self._readers.run(directory.directory)
 
     async def save_agencies(self, agencies: Sequence[Agency]) -> int:
-        return await self._writer.run(directory.save_agencies, agencies)
+        return await self._writer.run(directory.save_agencies, agencies, _now())
 
     async def change_agencies(self, change: Callable[[Directory], Sequence[Agency]]) -> int:
         while True:  # all is read beside the write lock, which only tells whether somebody else was quicker
             seen = await self.directory()
             changed = change(seen)
-            saved = await self._writer.run(directory.save_agencies_at, changed, seen.version) if changed else seen.version
+            saved = await self._writer.run(directory.save_agencies_at, changed, seen.version, _now()) if changed else seen.version
             if saved is not None:
                 return saved
 
@@ -260,13 +266,56 @@ class SqliteStore:
         return await self._readers.run(directory.credential, client_id)
 
     async def save_credentials(self, credentials: Sequence[Credential]) -> None:
-        await self._writer.run(directory.save_credentials, credentials)
+        await self._writer.run(directory.save_credentials, credentials, _now())
 
     async def certificate_owner(self, fingerprint: str) -> AgencyCode | None:
         return await self._readers.run(directory.certificate_owner, fingerprint)
 
     async def save_certificate(self, fingerprint: str, agency: AgencyCode) -> None:
-        await self._writer.run(directory.save_certificate, fingerprint, agency)
+        await self._writer.run(directory.save_certificate, fingerprint, agency, _now())
 
     async def remove_certificate(self, fingerprint: str, agency: AgencyCode) -> bool:
-        return await self._writer.run(directory.remove_certificate, fingerprint, agency)
+        return await self._writer.run(directory.remove_certificate, fingerprint, agency, _now())
+
+    async def log_head(self) -> Frontier:
+        return await self._readers.run(log.head)
+
+    async def log_origin(self, origin: str | None = None) -> str:
+        if origin is not None:
+            return await self._writer.run(log.save_origin, origin)
+        return await self._readers.run(log.origin)
+
+    async def log_leaves(self, first: int, count: int) -> list[bytes]:
+        return await self._readers.run(log.leaves, first, count)
+
+    async def log_hashes(self, spans: Sequence[Span]) -> dict[tuple[int, int], bytes]:
+        return await self._readers.run(log.hashes, spans)
+
+    async def note(self, records: Sequence[Record]) -> list[Logged]:
+        return await self._writer.run(log.note, records)
+
+    async def save_checkpoint(self, checkpoint: Checkpoint) -> None:
+        await self._writer.run(log.save_checkpoint, checkpoint)
+
+    async def latest_checkpoint(self) -> Checkpoint | None:
+        return await self._readers.run(log.latest_checkpoint)
+
+    async def checkpoints(self, after: int, limit: int) -> list[Checkpoint]:
+        return await self._readers.run(log.checkpoints, after, limit)
+
+    async def save_stamp(self, stamp: Stamp) -> None:
+        await self._writer.run(log.save_stamp, stamp)
+
+    async def stamps(self, size: int) -> list[Stamp]:
+        return await self._readers.run(log.stamps, size)
+
+    async def latest_stamp(self, authority: str) -> Stamp | None:
+        return await self._readers.run(log.latest_stamp, authority)
+
+    async def pair_number(self, sender: str, recipient: str) -> int:
+        return await self._readers.run(log.pair_number, sender, recipient)
+
+
+def _now() -> datetime:
+    """When the directory was changed: not the flow's business, which has a clock of its own."""
+    return datetime.now(UTC)

@@ -10,6 +10,7 @@ from lgsp.core.lanes import entry_state
 from lgsp.core.lifecycle import State
 from lgsp.core.replay import DeadLetterFilter, Replay, allowance, cancelled, stepped
 from lgsp.journal.codec import EventRow, dead_letter, dead_letter_count, micros, moment_of, span_us
+from lgsp.journal.leaves import replay_action
 from lgsp.journal.moves import REPLAYED
 from lgsp.ports import DeadLetter, DeadLetterCount, Ref
 from tests.sim.memory.tables import Delivery, Tables
@@ -31,6 +32,7 @@ def count_dead_letters(tables: Tables, which: DeadLetterFilter, now_us: int) -> 
 def start_replay(tables: Tables, replay: Replay) -> int:
     number = len(tables.replays) + 1
     tables.replays.append(msgspec.structs.replace(replay, replay_id=number))
+    tables.grow([replay_action("replay_started", replay, number, replay.created_at)])
     return number
 
 
@@ -46,14 +48,18 @@ def step_replays(tables: Tables, now_us: int, limit: int, lease_s: float) -> lis
 def cancel_replay(tables: Tables, replay_id: int, now_us: int) -> Replay | None:
     if not 1 <= replay_id <= len(tables.replays):
         return None
-    return _save(tables, cancelled(tables.replays[replay_id - 1], moment_of(now_us)))
+    before, now = tables.replays[replay_id - 1], moment_of(now_us)
+    after = cancelled(before, now)
+    if after != before:
+        tables.grow([replay_action("replay_cancelled", after, replay_id, now)])
+    return _save(tables, after)
 
 
 def resolve(tables: Tables, which: DeadLetterFilter, operator: str, note: str, now_us: int) -> int:
     found = list(_found(tables, which))
     for one in found:
         tables.change(one, resolved_at=now_us)
-        tables.events.append(EventRow(now_us, "resolved", one.row.sequence, one.number, detail=f"{operator}: {note}"))
+        tables.tell(EventRow(now_us, "resolved", one.row.sequence, one.number, detail=f"{operator}: {note}"))
     return len(found)
 
 
@@ -77,7 +83,7 @@ def _step(tables: Tables, replay: Replay, asked: int, now_us: int, lease_s: floa
             replays=one.replays + 1,
         )
         told = f"replay {replay.replay_id}, {replay.operator}"
-        tables.events.append(EventRow(now_us, REPLAYED, one.row.sequence, one.number, detail=told))
+        tables.tell(EventRow(now_us, REPLAYED, one.row.sequence, one.number, detail=told))
         if ready:
             refs.append(tables.ref(revived))
     _save(tables, stepped(replay, [one.number for one in found], len(found) - len(living), asked, moment_of(now_us)))

@@ -6,8 +6,8 @@ from lgsp.core.hold import Cause, Hold, occurrence, rejuvenates, released
 from lgsp.core.hold import ended as maintenance_ended
 from lgsp.core.lifecycle import State
 from lgsp.core.recall import Recall
-from lgsp.journal.codec import EventRow, HoldRow, moment_of, span_us
-from lgsp.ports import HeldRecipient, HoldChange, Occurrence, Ref
+from lgsp.journal.codec import EventRow, HoldRow, OccurrenceRow, moment_of, span_us
+from lgsp.ports import HeldRecipient, HoldChange, Ref
 from tests.sim.memory.tables import Delivery, Tables
 
 
@@ -49,7 +49,7 @@ def mark_fetched(tables: Tables, delivery_ids: Sequence[int], now_us: int) -> li
         one = tables.open[number]
         if one.fetched_at is None:
             tables.change(one, fetched_at=now_us)
-            tables.events.append(EventRow(now_us, "fetched", one.row.sequence, number))
+            tables.tell(EventRow(now_us, "fetched", one.row.sequence, number))
     return [number in available for number in delivery_ids]
 
 
@@ -59,7 +59,7 @@ def answer_recall(tables: Tables, delivery_ids: Sequence[int], agreed: bool, now
     asked = [one for one in known if one.recall is Recall.REQUESTED]
     for one in asked:
         tables.change(one, recall=answer)
-        tables.events.append(EventRow(now_us, f"recall_{answer.label}", one.row.sequence, one.number))
+        tables.tell(EventRow(now_us, f"recall_{answer.label}", one.row.sequence, one.number))
     return len(asked)
 
 
@@ -99,7 +99,7 @@ def _save(tables: Tables, recipient: str, change: HoldChange, now_us: int) -> Ho
     if name is not None:
         told = change.after if change.after is not None and change.after.reason else change.before
         reason, detail = ("", "") if told is None else (told.reason, told.detail)
-        tables.occurrences.append(Occurrence(at=moment_of(now_us), name=name, recipient=recipient, reason=reason, detail=detail))
+        tables.tell_occurrence(OccurrenceRow(now_us, name, recipient, reason, detail))
     return change
 
 

@@ -6,21 +6,48 @@ import msgspec
 
 from lgsp.core.admission import Admitted
 from lgsp.core.lifecycle import State
-from lgsp.journal.codec import FIRST_ATTEMPT, MODES, EventRow, span_us, written
+from lgsp.journal.acceptance import Numbers, Written, write
+from lgsp.journal.codec import FIRST_ATTEMPT, MODES, EventRow, span_us
 from lgsp.journal.moves import Standing, decide, enter, let_go
 from lgsp.ports import Accepted, Ref, Reused, Settled, Settlement
 from tests.sim.memory.tables import Delivery, Kept, Tables
 
 
-def accept(tables: Tables, admitted: Admitted, now_us: int, ready_lease_s: float) -> Accepted | Reused:
-    before = tables.known.get((admitted.envelope.sender, admitted.envelope.message_id))
-    if before is not None and before.row.digest != admitted.digest:
+def accept(tables: Tables, batch: Sequence[Admitted], now_us: int, ready_lease_s: float) -> list[Accepted | Reused]:
+    fresh: dict[tuple[str, str], Admitted] = {}
+    for admitted in batch:
+        if _key(admitted) not in tables.known:
+            fresh.setdefault(_key(admitted), admitted)
+    new = dict(zip(fresh, _write(tables, list(fresh.values()), now_us, ready_lease_s), strict=True))
+    return [new.pop(_key(one), None) or _again(tables, one) for one in batch]
+
+
+def _key(admitted: Admitted) -> tuple[str, str]:
+    return admitted.envelope.sender, admitted.envelope.message_id
+
+
+def _again(tables: Tables, admitted: Admitted) -> Accepted | Reused:
+    before = tables.known[_key(admitted)]
+    if before.row.digest != admitted.digest:
         return Reused(sequence=before.row.sequence, digest=before.row.digest)
-    if before is not None:
-        return msgspec.structs.replace(before.accepted, fresh=False, ready=())
-    states = enter(admitted.hops, {hop.lane: tables.states(hop.lane) for hop in admitted.hops if hop.lane is not None})
-    rows = written(admitted, states, len(tables.envelopes) + 1, len(tables.deliveries) + 1, now_us, ready_lease_s)
-    kept = Kept(rows.envelope, admitted.envelope, admitted.order_key, admitted.identifiers, rows.identifier_keys, rows.accepted)
+    return msgspec.structs.replace(before.accepted, fresh=False, ready=(), logged=None)
+
+
+def _write(tables: Tables, fresh: Sequence[Admitted], now_us: int, ready_lease_s: float) -> list[Accepted]:
+    if not fresh:
+        return []
+    ahead = {hop.lane: tables.states(hop.lane) for one in fresh for hop in one.hops if hop.lane is not None}
+    entering = [enter(one.hops, ahead) for one in fresh]
+    last = Numbers(len(tables.envelopes), len(tables.deliveries), tables.tree)
+    batch = write(fresh, entering, last, tables.pairs, now_us, ready_lease_s, tables.salts(len(fresh)))
+    tables.grow(batch.grown.leaves)
+    for admitted, rows, accepted in zip(fresh, batch.rows, batch.accepted, strict=True):
+        _keep(tables, admitted, rows, accepted)
+    return batch.accepted
+
+
+def _keep(tables: Tables, admitted: Admitted, rows: Written, accepted: Accepted) -> None:
+    kept = Kept(rows.envelope, admitted.envelope, admitted.order_key, admitted.identifiers, rows.identifier_keys, accepted)
     tables.envelopes.append(kept)
     tables.known[kept.row.sender, kept.row.message_id] = kept
     for row in rows.deliveries:
@@ -32,7 +59,6 @@ def accept(tables: Tables, admitted: Admitted, now_us: int, ready_lease_s: float
         tables.examinations[kept.row.sequence] = admitted.examined.examination
         for exhibit in admitted.examined.exhibits:
             tables.exhibits.setdefault(exhibit.digest, exhibit)
-    return rows.accepted
 
 
 def settle(tables: Tables, batch: Sequence[Settlement], now_us: int, ready_lease_s: float) -> list[Settled]:
@@ -48,7 +74,7 @@ def settle(tables: Tables, batch: Sequence[Settlement], now_us: int, ready_lease
         ready.setdefault(place, []).extend(_release(tables, lane, now_us, ready_lease_s))
     for place, (settlement, settled) in enumerate(zip(batch, answers, strict=True)):
         if settled.applied and settlement.notice is not None:
-            notice = accept(tables, settlement.notice, now_us, ready_lease_s)
+            (notice,) = accept(tables, [settlement.notice], now_us, ready_lease_s)
             ready.setdefault(place, []).extend(notice.ready if isinstance(notice, Accepted) else ())
     for place, refs in ready.items():
         answers[place] = msgspec.structs.replace(answers[place], ready=tuple(refs))
@@ -89,7 +115,7 @@ def _record(tables: Tables, settlement: Settlement, now_us: int, lease_us: int, 
     told = (settlement.reason, settlement.detail)
     if new.event:
         tries = one.attempt - one.postponed
-        tables.events.append(EventRow(now_us, new.event, one.row.sequence, one.number, tries, *told, settlement.took_ms))
+        tables.tell(EventRow(now_us, new.event, one.row.sequence, one.number, tries, *told, settlement.took_ms))
     answers.append(Settled(applied=new.applied, state=new.state))
     if not new.applied:
         tables.change(one, recall=new.recall)
@@ -119,7 +145,7 @@ def _release(tables: Tables, lane: int, now_us: int, ready_lease_s: float) -> li
             refs.append(tables.ref(tables.change(one, state=state, due_at=due_us, ready_at=now_us)))
         else:
             tables.change(one, state=state)
-            tables.events.append(EventRow(now_us, state.label, one.row.sequence, one.number))
+            tables.tell(EventRow(now_us, state.label, one.row.sequence, one.number))
     return refs
 
 

@@ -8,6 +8,10 @@ import msgspec
 from contracts.agency import AgencyCode
 from contracts.text import identifier_key
 from lgsp.core.lifecycle import State
+from lgsp.core.log.frontier import Frontier, append
+from lgsp.core.log.merkle import leaf_hash
+from lgsp.core.log.placed import Place
+from lgsp.core.log.tiles import Span
 from lgsp.journal.codec import EventRow, maybe_moment, moment_of, span_us
 from lgsp.journal.moves import ACCOUNTED, balanced
 from lgsp.journal.moves import mismatches as mismatched
@@ -77,6 +81,20 @@ def mismatches(tables: Tables, after: int, limit: int) -> Looked | None:
     return Looked(stretch[-1].row.sequence, mismatched(states, events))
 
 
+def hashes(tables: Tables, spans: Sequence[Span]) -> dict[tuple[int, int], bytes]:
+    """Straight from the definition: RFC 6962, 2.1."""
+    return {
+        (level, index): _root(tables.leaves[index << 8 * level : (index + 1) << 8 * level])
+        for level, first, count in spans
+        for index in range(first, first + count)
+        if (index + 1) << 8 * level <= len(tables.leaves)
+    }
+
+
+def _root(leaves: Sequence[bytes]) -> bytes:
+    return append(Frontier(), [leaf_hash(one) for one in leaves]).after.root
+
+
 def work_of(tables: Tables, one: Delivery) -> Work:
     kept = tables.kept(one)
     return Work(
@@ -96,6 +114,7 @@ def work_of(tables: Tables, one: Delivery) -> Work:
         recall=one.recall,
         ready_at=maybe_moment(one.ready_at),
         replays=one.replays,
+        number=one.row.number,
     )
 
 
@@ -118,6 +137,7 @@ def record_of(tables: Tables, kept: Kept) -> EnvelopeRecord:
         order_key=kept.order_key,
         identifiers=kept.identifiers,
         deliveries=tuple(_delivery(tables.deliveries[number]) for number in numbers),
+        place=Place(row.leaf_index, row.tree_size, row.salt),
     )
 
 
@@ -134,6 +154,7 @@ def _entry(one: Delivery, kept: Kept) -> MailboxEntry:
         accepted_at=moment_of(row.accepted_at),
         expires_at=moment_of(row.expires_at),
         body_bytes=row.body_bytes,
+        number=one.row.number,
     )
 
 
@@ -149,6 +170,8 @@ def _event(tables: Tables, number: int, row: EventRow) -> Event:
         reason=row.reason,
         detail=row.detail,
         took_ms=row.took_ms,
+        leaf_index=row.leaf_index,
+        salt=row.salt,
     )
 
 
@@ -166,4 +189,5 @@ def _delivery(one: Delivery) -> DeliveryRecord:
         detail=one.detail,
         copy=one.row.copy,
         recall=one.recall,
+        number=one.row.number,
     )

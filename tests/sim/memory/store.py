@@ -3,19 +3,25 @@ any await of its caller finds it done or not begun."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from contracts.agency import AgencyCode
 from lgsp.core.admission import Admitted
 from lgsp.core.directory import Agency, Directory
 from lgsp.core.hold import Cause, Hold
 from lgsp.core.lifecycle import State
+from lgsp.core.log.frontier import Frontier
+from lgsp.core.log.placed import Logged
+from lgsp.core.log.record import Record, encode
+from lgsp.core.log.tiles import Span
 from lgsp.core.replay import DeadLetterFilter, Replay
 from lgsp.core.signatures.finding import Examination, Exhibit
 from lgsp.journal.codec import micros
+from lgsp.journal.leaves import agency_action, certificate_action, credential_action, upload_action
 from lgsp.ports import (
     Accepted,
     Balance,
+    Checkpoint,
     Credential,
     DeadLetter,
     DeadLetterCount,
@@ -30,10 +36,13 @@ from lgsp.ports import (
     Reused,
     Settled,
     Settlement,
+    Stamp,
     Work,
 )
 from tests.sim.memory import dead, holding, moving, reading
 from tests.sim.memory.tables import Tables
+
+_SOME_TIME = datetime(2026, 1, 1, tzinfo=UTC)  # a seed replays exactly
 
 
 class MemoryStore:
@@ -44,7 +53,7 @@ class MemoryStore:
 
     async def accept(self, batch: Sequence[Admitted], now: datetime, ready_lease_s: float) -> list[Accepted | Reused]:
         with self.tables.transaction():
-            return [moving.accept(self.tables, admitted, micros(now), ready_lease_s) for admitted in batch]
+            return moving.accept(self.tables, batch, micros(now), ready_lease_s)
 
     async def hydrate(self, refs: Sequence[Ref]) -> list[Work]:
         return reading.hydrate(self.tables, refs)
@@ -147,6 +156,7 @@ class MemoryStore:
 
     async def record_upload(self, digest: str, size_bytes: int, agency: AgencyCode, now: datetime) -> None:
         self.tables.files[digest, agency] = size_bytes
+        self.tables.grow([upload_action(digest, size_bytes, agency, self.tables.salts(1), now)])
 
     async def uploads(self, digests: Sequence[str], agency: AgencyCode) -> dict[str, int]:
         files = self.tables.files
@@ -192,7 +202,9 @@ class MemoryStore:
 
     async def save_agencies(self, agencies: Sequence[Agency]) -> int:
         self.tables.agencies.update((agency.code, agency) for agency in agencies)
-        return self._raise_version()
+        version = self._raise_version()
+        self.tables.grow([agency_action(agency, _SOME_TIME, version) for agency in agencies])
+        return version
 
     async def change_agencies(self, change: Callable[[Directory], Sequence[Agency]]) -> int:
         changed = change(await self.directory())
@@ -203,21 +215,64 @@ class MemoryStore:
 
     async def save_credentials(self, credentials: Sequence[Credential]) -> None:
         self.tables.credentials.update((one.client_id, one) for one in credentials)
-        self._raise_version()
+        version = self._raise_version()
+        self.tables.grow([credential_action(one, _SOME_TIME, version) for one in credentials])
 
     async def certificate_owner(self, fingerprint: str) -> AgencyCode | None:
         return self.tables.certificates.get(fingerprint)
 
     async def save_certificate(self, fingerprint: str, agency: AgencyCode) -> None:
         self.tables.certificates[fingerprint] = agency
-        self._raise_version()
+        self._tell_of_certificate("certificate_saved", fingerprint, agency)
 
     async def remove_certificate(self, fingerprint: str, agency: AgencyCode) -> bool:
         if self.tables.certificates.get(fingerprint) != agency:
             return False
         del self.tables.certificates[fingerprint]
-        self._raise_version()
+        self._tell_of_certificate("certificate_removed", fingerprint, agency)
         return True
+
+    async def log_head(self) -> Frontier:
+        return self.tables.tree
+
+    async def log_origin(self, origin: str | None = None) -> str:
+        self.tables.origin = self.tables.origin if origin is None else origin
+        return self.tables.origin
+
+    async def log_leaves(self, first: int, count: int) -> list[bytes]:
+        return self.tables.leaves[first : first + count]
+
+    async def log_hashes(self, spans: Sequence[Span]) -> dict[tuple[int, int], bytes]:
+        return reading.hashes(self.tables, spans)
+
+    async def note(self, records: Sequence[Record]) -> list[Logged]:
+        grown = self.tables.grow([encode(one) for one in records])
+        return [grown.logged(place) for place in range(len(records))]
+
+    async def save_checkpoint(self, checkpoint: Checkpoint) -> None:
+        self.tables.checkpoints[checkpoint.size] = checkpoint
+
+    async def latest_checkpoint(self) -> Checkpoint | None:
+        return self.tables.checkpoints[max(self.tables.checkpoints)] if self.tables.checkpoints else None
+
+    async def checkpoints(self, after: int, limit: int) -> list[Checkpoint]:
+        return [self.tables.checkpoints[size] for size in sorted(self.tables.checkpoints) if size > after][:limit]
+
+    async def save_stamp(self, stamp: Stamp) -> None:
+        self.tables.stamps.setdefault((stamp.size, stamp.authority), stamp)
+
+    async def stamps(self, size: int) -> list[Stamp]:
+        return [self.tables.stamps[key] for key in sorted(self.tables.stamps) if key[0] == size]
+
+    async def latest_stamp(self, authority: str) -> Stamp | None:
+        theirs = [one for one in self.tables.stamps.values() if one.authority == authority]
+        return max(theirs, default=None)
+
+    async def pair_number(self, sender: str, recipient: str) -> int:
+        return self.tables.pairs.get((sender, recipient), 0)
+
+    def _tell_of_certificate(self, name: str, fingerprint: str, agency: str) -> None:
+        self.tables.grow([certificate_action(name, fingerprint, agency, _SOME_TIME, self._raise_version())])
 
     def _raise_version(self) -> int:
         self.tables.version += 1

@@ -1,6 +1,6 @@
 """What the store holds: rows that are replaced and never changed, and transactions that happen as a whole or not at all."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,11 +11,15 @@ from contracts.envelope import Envelope, Identifier
 from lgsp.core.directory import Agency
 from lgsp.core.hold import Hold
 from lgsp.core.lifecycle import State
+from lgsp.core.log.frontier import Frontier
+from lgsp.core.log.record import SALT_BYTES
 from lgsp.core.recall import Recall
 from lgsp.core.replay import Replay
 from lgsp.core.signatures.finding import Examination, Exhibit
-from lgsp.journal.codec import DeliveryRow, EnvelopeRow, EventRow
-from lgsp.ports import Accepted, Credential, Occurrence, Ref
+from lgsp.journal.acceptance import Pair
+from lgsp.journal.codec import DeliveryRow, EnvelopeRow, EventRow, OccurrenceRow, moment_of
+from lgsp.journal.leaves import Grown, grow, held, moved
+from lgsp.ports import Accepted, Checkpoint, Credential, Occurrence, Ref, Stamp
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -73,6 +77,12 @@ class Tables:
         self.files: dict[tuple[str, str], int] = {}  # (digest, agency) -> bytes
         self.examinations: dict[int, Examination] = {}  # by sequence
         self.exhibits: dict[str, Exhibit] = {}  # by digest; one too many does no harm
+        self.leaves: list[bytes] = []
+        self.tree = Frontier()
+        self.pairs: dict[Pair, int] = {}
+        self.origin = ""
+        self.checkpoints: dict[int, Checkpoint] = {}
+        self.stamps: dict[tuple[int, str], Stamp] = {}
         self._before: list[tuple[int, Delivery | None]] = []  # what the transaction under way has replaced
 
     @contextmanager
@@ -80,7 +90,7 @@ class Tables:
         """What raises in between leaves no trace."""
         envelopes, events, occurrences = len(self.envelopes), len(self.events), len(self.occurrences)
         history = len(self.history)
-        holds, replays = self.holds.copy(), self.replays.copy()
+        holds, replays, pairs, tree = self.holds.copy(), self.replays.copy(), self.pairs.copy(), self.tree
         try:
             yield
         except BaseException:
@@ -90,10 +100,33 @@ class Tables:
                 del self.known[one.row.sender, one.row.message_id]
                 self.examinations.pop(one.row.sequence, None)
             del self.envelopes[envelopes:], self.events[events:], self.occurrences[occurrences:], self.history[history:]
-            self.holds, self.replays = holds, replays
+            del self.leaves[tree.size :]
+            self.holds, self.replays, self.pairs, self.tree = holds, replays, pairs, tree
             raise
         finally:
             self._before.clear()
+
+    def grow(self, leaves: Sequence[bytes]) -> Grown:
+        grown = grow(self.tree, leaves)
+        self.leaves += leaves
+        self.tree = grown.appended.after
+        return grown
+
+    def tell(self, event: EventRow) -> None:
+        """With its leaf. Salts are no secret here, so that a seed replays exactly."""
+        row = event._replace(leaf_index=self.tree.size, salt=self.salts(1) if event.detail else None)
+        self.grow([moved(row)])
+        self.events.append(row)
+
+    def tell_occurrence(self, one: OccurrenceRow) -> None:
+        row = one._replace(leaf_index=self.tree.size, salt=self.salts(1) if one.detail else None)
+        self.grow([held(row)])
+        self.occurrences.append(
+            Occurrence(at=moment_of(one.at), name=one.name, recipient=one.recipient, reason=one.reason, detail=one.detail)
+        )
+
+    def salts(self, count: int) -> bytes:
+        return b"".join((self.tree.size + number).to_bytes(SALT_BYTES) for number in range(count))
 
     def put(self, one: Delivery) -> None:
         before = self.deliveries.get(one.number)
