@@ -18,7 +18,7 @@ from lgsp.core.lifecycle import State
 from lgsp.core.replay import DeadLetterFilter, begun
 from lgsp.errors import JournalMismatch, JournalUnavailable
 from lgsp.journal.migrate import migrations
-from lgsp.journal.postgres import PostgresStore, accept, dead, directory, holding, lanes, queue, records, settle
+from lgsp.journal.postgres import PostgresStore, accept, dead, directory, holding, lanes, log, queue, records, settle
 from lgsp.journal.postgres.database import WRITE_LOCK, Database, outages_as_unavailable, session_settings
 from lgsp.ports import Accepted, Ref, Settlement
 from tests.compliance.builders import LEASE_S, NOW, admitted, hop
@@ -412,11 +412,16 @@ INSERT INTO holds VALUES ('D', 1, 1, 1, 0, NULL, false, 'r', 'd');
 INSERT INTO occurrences (at, name, recipient, reason, detail)
 SELECT n, 'failing', 'agency ' || n % 9, 'r', 'd' FROM generate_series(1, {PARKED}) n;
 INSERT INTO replays (state, document) SELECT 'done', '{{}}' FROM generate_series(1, {PARKED}) n;
+INSERT INTO log_leaves SELECT n, 'a leaf of the log' FROM generate_series(0, {6 * PARKED}) n;
+INSERT INTO log_hashes SELECT n, 1, 'a hash' FROM generate_series(0, {PARKED}) n;
+INSERT INTO pairs SELECT n, 'S', 'agency ' || n FROM generate_series(1, {PARKED}) n;
+INSERT INTO log_checkpoints SELECT n, n, 'a note' FROM generate_series(1, {PARKED}) n;
+INSERT INTO log_stamps SELECT n, n, 'a', 'token' FROM generate_series(1, {PARKED}) n;
 """
 _TWO = "'{7,20007}'"
 _DEAD_ONE = 5 * PARKED + 7
 _MOVES = f"{_TWO}, '{{10,10}}', '{{1,1}}', '{{0,0}}', '{{NULL,NULL}}', '{{5,5}}', '{{0,1}}', '{{a,b}}', '{{c,d}}'"
-_EVENTS = f"'{{5,5}}', '{{dead,dead}}', {_TWO}, {_TWO}, '{{1,1}}', '{{a,b}}', '{{c,d}}', '{{3,NULL}}'"
+_EVENTS = f"'{{5,5}}', '{{dead,dead}}', {_TWO}, {_TWO}, '{{1,1}}', '{{a,b}}', '{{c,d}}', '{{3,NULL}}', '{{8,9}}', '{{s,t}}'"
 _HOLDS = "'{D,F}', '{1,1}', '{1,1}', '{5,5}', '{0,0}', '{7,NULL}', '{t,f}', '{a,b}', '{c,d}'"
 _URGENT_FIRST = "'{4,3,2,1,0}'"
 
@@ -457,10 +462,9 @@ HOT = {
     "let go": (holding.GO, f"'{{{4 * PARKED + 1},{4 * PARKED + 2}}}', 9, 5, '{{D}}'"),
     "save holds": (holding.SAVE, _HOLDS),
     "remove holds": (holding.REMOVE, "'{D,F}'"),
-    "tell": (holding.TELL, "'{5}', '{failing}', '{D}', '{a}', '{b}'"),
     "keep": (holding.KEEP, f"'{{7,{4 * PARKED + 1}}}', 9"),
     "fetched": (holding.FETCHED, f"{_TWO}, 5"),
-    "answer recall": (holding.ANSWER, f"{_TWO}, 2, 'recall_agreed', 5"),
+    "answer recall": (holding.ANSWER, f"{_TWO}, 2"),
     "occurrences": (holding.OCCURRENCES, "10"),
     "occurrences of one": (holding.OCCURRENCES_OF, "10, 'agency 7'"),
     "running replays": (dead.RUNNING, ""),
@@ -471,7 +475,7 @@ HOT = {
     "dead letter by id": asked(dead.LETTERS, DeadLetterFilter(delivery_ids=(7, _DEAD_ONE)), 0, 10),
     "dead letters of a case": asked(dead.COUNT, DeadLetterFilter(case=f"case {_DEAD_ONE}"), 0, 5),
     "replayable": asked(dead.REPLAYABLE, DeadLetterFilter(), _DEAD_ONE, 10),
-    "resolve": asked(dead.RESOLVE, DeadLetterFilter(delivery_ids=(7, _DEAD_ONE)), 0, 5, "note"),
+    "resolve": asked(dead.RESOLVE, DeadLetterFilter(delivery_ids=(7, _DEAD_ONE)), 0, 5),
     "revive": (dead.REVIVE, f"'{{7,{_DEAD_ONE}}}', '{{0,1}}', '{{NULL,9}}', '{{NULL,5}}'"),
     "mailbox": (records.MAILBOX, "'B', 25000, 3"),
     "envelope": (records.ENVELOPE, "'S', 'm7'"),
@@ -479,7 +483,21 @@ HOT = {
     "deliveries": (records.DELIVERIES, "'{7,8}', '{1,1}'"),
     "timeline": (records.TIMELINE, "'{7,20007}'"),
     "files": (records.FILES, "'{one file}', 'agency 7'"),
-    "upload": (records.RECORD_UPLOAD, "'one file', 'agency 7', 1, 5"),
+    "upload": (records.RECORD_UPLOAD, "'one file', 'agency 7', 1, 5, 'salt'"),
+    "log head": (log.HEAD, ""),
+    "save log head": (log.SAVE_HEAD, "9, 'nodes'"),
+    "log leaves": (log.LEAVES, "512, 768"),
+    "log hashes": (log.HASHES, "1, 0, 256"),
+    "add log hashes": (log.ADD_HASHES, "'{1,2}', '{900001,900002}', '{a,b}'"),
+    "pair numbers": (log.NUMBERS, "'{S,S}', '{agency 7,nobody}'"),
+    "save pair numbers": (log.SAVE_NUMBERS, "'{S,S}', '{agency 7,nobody}', '{8,1}'"),
+    "pair": (log.PAIR, "'S', 'agency 7'"),
+    "latest checkpoint": (log.LATEST_CHECKPOINT, ""),
+    "checkpoints": (log.CHECKPOINTS, "7, 10"),
+    "save checkpoint": (log.SAVE_CHECKPOINT, "7, 'note', 5"),
+    "stamps": (log.STAMPS, "7"),
+    "latest stamp": (log.LATEST_STAMP, "'a'"),
+    "save stamp": (log.SAVE_STAMP, "7, 'a', 'token', 5"),
     "agencies": (directory.SAVE_AGENCIES, "'{agency 7}', '{\"{}\"}'"),
 }  # fmt: skip
 _MOST_PAGES = 60
