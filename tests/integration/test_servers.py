@@ -117,8 +117,10 @@ async def test_committed_rows_survive_kill_9(postgres_server: PostgresServer) ->
     connection = await asyncpg.connect(dsn)
     await connection.execute("CREATE TABLE kept (id int); INSERT INTO kept VALUES (7)")
     postgres_server.kill9()
-    connection.terminate()
     assert not postgres_server.running
+    with pytest.raises((asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError)):
+        await connection.fetchval("SELECT 1")  # no backend outlives the server
+    connection.terminate()
     postgres_server.start()
     connection = await asyncpg.connect(dsn)
     try:

@@ -11,7 +11,19 @@ from typing import TypedDict
 
 from tests.servers.databases import create_database, drop_database
 from tests.servers.ports import free_port
-from tests.servers.process import START_TIMEOUT_S, ServerFailed, end, find_program, log_tail, wait_until
+from tests.servers.process import (
+    START_TIMEOUT_S,
+    STOP_TIMEOUT_S,
+    ServerFailed,
+    children,
+    end,
+    find_program,
+    is_alive,
+    is_stopped,
+    log_tail,
+    send,
+    wait_until,
+)
 
 _FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin")
 _SUPERUSER = "postgres"
@@ -75,8 +87,21 @@ class PostgresServer:
         self._end(signal.SIGQUIT)
 
     def kill9(self) -> None:
-        """Let the postmaster die without a word; the next start recovers from the write-ahead log."""
-        self._end(signal.SIGKILL)
+        """Let all its processes die without a word, as in a power cut; the next start recovers from the write-ahead log.
+
+        Where only the postmaster is killed its backends go on answering until they notice.
+        """
+        if self._process is None or not self.running:
+            return
+        postmaster = self._process.pid
+        send(postmaster, signal.SIGSTOP)
+        wait_until(lambda: is_stopped(postmaster), STOP_TIMEOUT_S)  # from here on it makes no more children
+        family = [postmaster, *children(postmaster)]
+        for pid in family:
+            send(pid, signal.SIGKILL)
+        self._process.wait()
+        if not wait_until(lambda: not any(is_alive(pid) for pid in family), STOP_TIMEOUT_S):
+            raise ServerFailed("processes of PostgreSQL outlive kill -9")
 
     def restart(self) -> None:
         """Stop in order and start again with the same data and port."""
@@ -123,7 +148,7 @@ class PostgresServer:
             raise ServerFailed(f"initdb failed\n{done.stdout}{done.stderr}")
 
     def _attempt_start(self) -> bool:
-        # After a kill -9 the old backends need a moment to notice; until then a new postmaster refuses and is tried again.
+        # Somebody may have taken the port for a moment; then the postmaster ends and is tried again.
         if not self.running:
             self._process = self._spawn()
         check = [str(self._ready), "--quiet", "--host=127.0.0.1", f"--port={self.port}"]

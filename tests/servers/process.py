@@ -12,6 +12,7 @@ START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 30.0
 _POLL_S = 0.02
 _LOG_TAIL_LINES = 40
+_PROC = Path("/proc/self")
 
 
 class ServerMissing(Exception):
@@ -54,11 +55,30 @@ def is_alive(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    stat = Path(f"/proc/{pid}/stat")
+    if not _PROC.exists():
+        return True
+    stat = _stat(pid)
+    return stat is not None and stat[0] != "Z"
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether SIGSTOP has reached it (taken for granted where there is no /proc)."""
+    stat = _stat(pid)
+    return stat is None or stat[0] == "T"
+
+
+def children(pid: int) -> list[int]:
+    """The process ids of its children that exist now; none where there is no /proc."""
+    ids = [int(entry.name) for entry in _PROC.parent.iterdir() if entry.name.isdigit()] if _PROC.exists() else []
+    return [child for child in ids if (stat := _stat(child)) is not None and int(stat[1]) == pid]
+
+
+def _stat(pid: int) -> list[str] | None:
+    """The fields of /proc/<pid>/stat from the state on: state, parent, ...; None when there is no such process."""
     try:
-        return stat.read_text().rpartition(")")[2].split()[0] != "Z"
+        return (_PROC.with_name(str(pid)) / "stat").read_text().rpartition(")")[2].split()
     except OSError:
-        return not Path("/proc/self/stat").exists()
+        return None
 
 
 def send(pid: int, number: signal.Signals) -> None:
