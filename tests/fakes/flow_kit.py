@@ -100,17 +100,19 @@ class Partner:
 
 
 class FaultyJournal:
-    """The real store; calls named in `away` answer JournalUnavailable."""
+    """The real store; calls named in `away` answer JournalUnavailable, and who asked is in `turned_away`."""
 
     def __init__(self, store: SqliteStore) -> None:
         self._store = store
         self.away: set[str] = set()
+        self.turned_away: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._store, name)
 
         async def call(*args: Any, **kwargs: Any) -> Any:
             if name in self.away:
+                self.turned_away.append(name)
                 raise JournalUnavailable(f"{name}: the test says so")
             return await method(*args, **kwargs)
 
@@ -183,6 +185,15 @@ class Rig:
             return await self.states(message_id) == [state]
 
         await self.until(reached)
+
+    async def until_failed(self, message_id: str, attempts: int = 1) -> None:
+        """Waits until so many attempts have failed and the next one is on the timetable: only then may the clock go on to it."""
+
+        async def next_one() -> bool:
+            record = await self.journal.envelope(COMMUNE, message_id)
+            return bool(record.deliveries[0].attempt == attempts + 1)
+
+        await self.until(next_one)
 
 
 def envelope(

@@ -119,7 +119,7 @@ async def test_order_is_kept_and_a_failing_message_holds_back_only_its_own_case(
             await hub.send(name, order_key="case A")
         await hub.send("b1", order_key="case B")
         await hub.until_state("b1", "delivered")
-        await hub.until(lambda: ("a1", 1) in partner.knocks)
+        await hub.until_failed("a1")
         assert await hub.states("a2") == ["waiting"]
         fail.clear()
         hub.clock.move(6)
@@ -132,8 +132,8 @@ async def test_a_retry_is_not_lost_when_the_confirm_is_marked_late(tmp_path: Pat
     partner = Partner(lambda parcel: Retry("delivery.timeout") if parcel.attempt == 1 else Delivered())
     async with rig(tmp_path / "j.db", partner=partner) as hub:
         await hub.send("m1")
-        await hub.until(lambda: partner.knocks == [("m1", 1)])
-        await hub.until_state("m1", "ready")
+        await hub.until_failed("m1")
+        assert partner.knocks == [("m1", 1)]
         await hub.journal.mark_queued(hub.broker.published, hub.clock.now + timedelta(hours=1))
         hub.clock.move(6)
         await hub.until_state("m1", "delivered")
@@ -175,7 +175,7 @@ async def test_no_acknowledgement_before_the_journal_knows(tmp_path: Path) -> No
     async with rig(tmp_path / "j.db") as hub:
         hub.journal.away.add("settle")
         await hub.send("m1")
-        await hub.until(lambda: hub.partner.got == ["m1"])
+        await hub.until(lambda: "settle" in hub.journal.turned_away)
         assert await hub.states("m1") in (["ready"], ["queued"])
         hub.journal.away.clear()
         await hub.until_state("m1", "delivered")
@@ -187,7 +187,7 @@ async def test_an_outage_while_hydrating_costs_no_attempt(tmp_path: Path) -> Non
     async with rig(tmp_path / "j.db") as hub:
         hub.journal.away.add("hydrate")
         await hub.send("m1")
-        await hub.until(lambda: hub.broker.published != [])
+        await hub.until(lambda: "hydrate" in hub.journal.turned_away)
         hub.journal.away.clear()
         await hub.until_state("m1", "delivered")
         assert hub.partner.knocks == [("m1", 1)]
@@ -249,7 +249,7 @@ async def test_an_endpoint_that_is_gone_is_switched_off(tmp_path: Path) -> None:
         await hub.until_state("m1", "dead")
         await hub.until(lambda: not hub.agency(PUSHED).endpoint.enabled)
         await hub.send("m2", order_key=None)
-        await hub.until_state("m2", "ready")
+        await hub.until_state("m2", "parked")
         assert partner.got == ["m1"]
 
 
@@ -262,6 +262,7 @@ async def test_an_endpoint_that_is_gone_is_switched_off_also_when_the_journal_is
         hub.journal.away = {"change_agencies"}
         await hub.send("m1", order_key=None)
         await hub.until_state("m1", "dead")
+        await hub.until(lambda: "change_agencies" in hub.journal.turned_away)
         hub.journal.away = set()
         await hub.until(lambda: not hub.agency(PUSHED).endpoint.enabled)
 
@@ -291,7 +292,7 @@ async def test_a_bug_in_an_adapter_costs_one_attempt_of_one_delivery(tmp_path: P
         await hub.send("bad", order_key="case 1")
         await hub.send("good", order_key="case 2")
         await hub.until_state("good", "delivered")
-        await hub.until_state("bad", "ready")
+        await hub.until_failed("bad")
         hub.clock.move(6)
         await hub.until_state("bad", "delivered")
 

@@ -98,7 +98,6 @@ async def test_one_message_that_always_fails_is_no_dead_partner(tmp_path: Path) 
     partner = Partner(lambda parcel: Retry("delivery.server_error") if parcel.envelope.message_id == "poison" else Delivered())
     async with rig(tmp_path / "j.db", partner=partner) as hub:
         await hub.send("poison", order_key="case 0")
-        await hub.until_state("poison", "ready")
 
         async def dead() -> bool:
             hub.clock.move(10)
@@ -117,11 +116,8 @@ async def test_a_breaker_that_opens_and_closes_makes_no_schedule_shorter(tmp_pat
     async with rig(tmp_path / "j.db", partner=partner) as hub:
         names = await send_many(hub, FAILURES)
         await hub.until(lambda: hold_of(hub))
-
-        async def waiting() -> bool:
-            return await in_state(hub, "ready", names)
-
-        await hub.until(waiting)
+        for name in names:
+            await hub.until_failed(name)
         await hub.journal.change_hold(PUSHED, lambda hold: recovered(hold, hub.clock.now), hub.clock.now)
 
         async def closed() -> bool:

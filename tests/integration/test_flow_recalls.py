@@ -251,7 +251,7 @@ async def test_a_recall_of_a_document_behind_another_of_its_lane_releases_what_w
         await send(hub, msgspec.structs.replace(document, order_key="lane"))
         await hub.until(lambda: partner.got == ["doc"])
         await hub.send("behind", order_key="lane")
-        await hub.until_state("doc", "ready")
+        await hub.until_failed("doc")
         await send(hub, packet("recall", RECALL, PUSHED))
         hub.clock.move(timedelta(seconds=6).total_seconds())
         await hub.until_state("behind", "delivered")

@@ -24,16 +24,6 @@ async def ending(hub: Rig, message_id: str) -> tuple[str, str]:
     return record.deliveries[0].state.label, record.deliveries[0].reason
 
 
-async def failed(hub: Rig, message_id: str, attempts: int) -> None:
-    """Waits until so many attempts have failed and the next one is on the timetable."""
-
-    async def next_one() -> bool:
-        record = await hub.journal.envelope(COMMUNE, message_id)
-        return bool(record.deliveries[0].attempt == attempts + 1)
-
-    await hub.until(next_one)
-
-
 async def test_an_endpoint_s_own_schedule_takes_the_place_of_the_hub_s(tmp_path: Path) -> None:
     """Three waits of a second where the hub's has two long ones; then it is a dead letter."""
     partner = Partner(lambda parcel: Retry("delivery.timeout"))
@@ -42,7 +32,7 @@ async def test_an_endpoint_s_own_schedule_takes_the_place_of_the_hub_s(tmp_path:
         assert len(SCHEDULE_S) == 2
         await hub.send("m1")
         for attempts in (1, 2, 3):
-            await failed(hub, "m1", attempts)
+            await hub.until_failed("m1", attempts)
             hub.clock.move(1.2)
         await hub.until_state("m1", "dead")
         assert partner.knocks == [("m1", 1), ("m1", 2), ("m1", 3), ("m1", 4)]
@@ -55,7 +45,7 @@ async def test_an_endpoint_s_own_age_ends_its_attempts(tmp_path: Path) -> None:
     async with rig(tmp_path / "j.db", partner=partner) as hub:
         await says(hub, max_age_s=SCHEDULE_S[0] + 1)
         await hub.send("m1")
-        await failed(hub, "m1", 1)
+        await hub.until_failed("m1")
         hub.clock.move(SCHEDULE_S[0] + 1)
         await hub.until_state("m1", "dead")
         assert len(partner.knocks) == 2

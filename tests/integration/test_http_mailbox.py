@@ -106,13 +106,25 @@ async def test_pages_follow_each_other(hub: HttpHub) -> None:
     assert (await page(hub, "?after=99")) == {"entries": [], "next_after": None}
 
 
+async def until_next_attempt(hub: HttpHub, message_id: str, number: int) -> None:
+    """Until those before it have failed, and it is on the timetable."""
+    async with asyncio.timeout(20):
+        while True:
+            record = await hub.hub.store.envelope(COMMUNE, message_id)
+            if record is not None and record.deliveries[0].attempt == number:
+                return
+            await asyncio.sleep(0.01)
+
+
 async def test_who_follows_next_after_misses_nothing_that_comes_in_later(hub: HttpHub) -> None:
     """A delivery that waited for its turn appears with a lower id than those already seen, and is in the next listing."""
     office = hub.hub.directory.current.agencies[LAND_OFFICE]
-    pushed_to = msgspec.structs.replace(office, endpoint=Endpoint(adapter="webhook", url=NOBODY_LISTENS))
+    endpoint = Endpoint(adapter="webhook", url=NOBODY_LISTENS, retry_schedule_s=(3600.0,))
+    pushed_to = msgspec.structs.replace(office, endpoint=endpoint)
     await hub.hub.store.save_agencies([pushed_to])
     await hub.hub.directory.refresh()
     head = (await hub.send(hub.envelope(order_key="case 1"))).json["deliveries"][0]["delivery_id"]
+    await until_next_attempt(hub, "m-0", 2)
     await hub.hub.store.save_agencies([office])
     await hub.hub.directory.refresh()
     await hub.send(hub.envelope(order_key="case 1"))
