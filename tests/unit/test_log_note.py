@@ -33,6 +33,14 @@ PETERS_LINE = "— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuG
 ENOCHS_LINE = "— EnochRoot rwz+eBzmZa0SO3NbfRGzPCpDckykFXSdeX+MNtCOXm2/5n2tiOHp+vAF1aGrQ5ovTG01oOTGwnWLox33WWd1RvMc+QQ=\n"
 NOTE = TEXT + "\n" + PETERS_LINE
 
+# The example of signed-note, and the key it gives.
+EXAMPLE_KEY = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"
+EXAMPLE = """\
+This is an example message.
+
+— example.com/foo Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM=
+"""
+
 # The example of tlog-checkpoint. Its key is not published: read, and verified as far as that goes.
 SOFA = """\
 example.com/behind-the-sofa
@@ -57,12 +65,19 @@ def test_the_published_note_opens_under_the_published_key() -> None:
     assert both.names == {"PeterNeumann", "EnochRoot"}
 
 
+def test_the_example_of_signed_note_opens() -> None:
+    """With the verifier key beside it."""
+    assert open_note(EXAMPLE, [NoteVerifier.of(EXAMPLE_KEY)]).text == "This is an example message.\n"
+
+
 def test_the_published_note_is_made_byte_for_byte() -> None:
     """By its published private key: Ed25519 has one signature for a text."""
     assert sign_note(TEXT, NoteVerifier.of(PETER), Ed25519PrivateKey.from_private_bytes(PETER_SEED).sign) == NOTE
 
 
-@pytest.mark.parametrize("vkey", [PETER, ENOCH, vkey_of("witness.example/w1", bytes(range(32)), KeyType.COSIGNATURE)])
+@pytest.mark.parametrize(
+    "vkey", [PETER, ENOCH, EXAMPLE_KEY, vkey_of("witness.example/w1", bytes(range(32)), KeyType.COSIGNATURE)]
+)
 def test_verifier_keys_come_back_as_written(vkey: str) -> None:
     """Name, key id, type and key."""
     assert NoteVerifier.of(vkey).vkey == vkey
