@@ -22,6 +22,19 @@ class DeliveryRef(msgspec.Struct, frozen=True, kw_only=True):
     number: int | msgspec.UnsetType = msgspec.UNSET  # none where it was accepted before they were counted
 
 
+class LogEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What proves, to whoever has the key of the hub's log, that the hub wrote this down and can never take it back.
+
+    `leaf`: the record, octet for octet; its hash is SHA-256 over a zero byte and these octets (RFC 6962, 2.1). `salt`: base64, 16
+    bytes; the digests in the record are base64 of SHA-256 over the salt and what they stand for. `proof`: C2SP tlog-proof, the
+    record's place, the hashes that lead from it to the head of the log, and that head as the hub signed it.
+    """
+
+    leaf: str
+    proof: str
+    salt: str = ""
+
+
 class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The hub has the envelope on disk and answers for it. The same resend gets the same receipt, byte for byte."""
 
@@ -32,6 +45,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sequence: int  # place in the hub's order of acceptance, dense from 1
     accepted_at: Annotated[datetime, msgspec.Meta(tz=True)]  # aware, UTC, the hub's clock
     deliveries: tuple[DeliveryRef, ...]
+    log: LogEntry | None = None  # of the record "accepted/1", whose digest is that of `digest`
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -54,6 +68,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     hub: str | None = None
     received_digest: str | None = None  # "sha256:" + hex of the octets that were refused, as they came; of a batch, of the line
     refused_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    log: LogEntry | None = None  # of the record "refused/1", whose digest is that of `received_digest`
 
     @classmethod
     def of(

@@ -28,6 +28,7 @@ from lgsp.flow.examination import Examiner
 from lgsp.flow.health import Readiness
 from lgsp.flow.holds import Holds
 from lgsp.flow.intake import Intake
+from lgsp.flow.log_keeper import LogKeeper
 from lgsp.flow.mailbox import Mailbox
 from lgsp.flow.maintenance import Maintenance
 from lgsp.flow.notices import Notices
@@ -39,6 +40,7 @@ from lgsp.flow.sweeper import Sweeper
 from lgsp.log import get_logger
 from lgsp.ports import Blobs, Broker, Store
 from lgsp.settings import Settings
+from lgsp.trust.keys import HubKeys
 
 Role = Literal["gateway", "worker"]
 Loop = Callable[[], Coroutine[Any, Any, None]]
@@ -77,6 +79,8 @@ class Hub:
     readiness: Readiness
     further: tuple[Loop, ...]
     stop: asyncio.Event
+    keys: HubKeys | None = None
+    keeper: LogKeeper | None = None
 
     async def run(self) -> None:
         """Moves envelopes until `stop` is set, then drains: intake first, attempts next, the outbox last; all within one
@@ -166,6 +170,8 @@ async def assemble(
     clock: Callable[[], datetime],
     draw: Callable[[], float],
     further: Sequence[Loop] = (),
+    keys: HubKeys | None = None,
+    keeper: LogKeeper | None = None,
 ) -> Hub:
     """A process of the hub out of what it needs of the world, here and in the simulation. `further`: loops that run as long as it
     does. Raises JournalUnavailable."""
@@ -226,6 +232,7 @@ async def assemble(
             examiner=examiner,
             recalls=recalls,
             maintenance=maintenance,
+            keeper=keeper,
             limits=limits,
             clock=clock,
             ready_lease_s=lease_s,
@@ -273,6 +280,8 @@ async def assemble(
         ),
         further=tuple(further),
         stop=stop,
+        keys=keys,
+        keeper=keeper,
     )
 
 

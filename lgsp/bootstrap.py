@@ -19,6 +19,8 @@ from lgsp.core.key_set import Purpose
 from lgsp.core.signatures.policy import Policy, policy, read_overrides
 from lgsp.errors import SettingsError
 from lgsp.flow.examination import Examiner
+from lgsp.flow.head_file import HeadFile
+from lgsp.flow.log_keeper import LogKeeper
 from lgsp.flow.signed_files import FileChecks
 from lgsp.ports import Blobs, Broker, Store
 from lgsp.settings import Settings
@@ -81,7 +83,8 @@ def hub_keys(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Hub
     files = KeyFiles(settings.keys_path)
     with named_by("keys_dir" if settings.keys_dir else "data_dir"):
         try:
-            files.ensure(Purpose.STATEMENTS, lambda: LocalKey.new(Algorithm.ED25519), clock)
+            for purpose in (Purpose.STATEMENTS, Purpose.LOG):
+                files.ensure(purpose, lambda: LocalKey.new(Algorithm.ED25519), clock)
             return HubKeys(files, token(settings), clock)
         except KeysUnusable as error:
             raise SettingsError([f"keys_dir: {error}"]) from None
@@ -156,11 +159,39 @@ async def open_hub(
         files = FileChecks(blobs, pdfs.check_pdf)
         examiner = Examiner(signing_policy(settings), lambda: trust.current, files, trust.urge, clock)
         further = [trust.run]
+        keys = keeper = None
         if "gateway" in roles:
+            keys = hub_keys(settings, clock)
+            stack.callback(keys.close)
+            keeper = await open_log(settings, store, keys)
+            stack.callback(keeper.close)
             further.append((await stack.enter_async_context(open_keeper(settings, clock))).run)
         yield await assemble(
-            settings, frozenset(roles), store, broker, blobs, adapters, examiner, clock, random.random, further=tuple(further)
+            settings,
+            frozenset(roles),
+            store,
+            broker,
+            blobs,
+            adapters,
+            examiner,
+            clock,
+            random.random,
+            further=tuple(further),
+            keys=keys,
+            keeper=keeper,
         )
+
+
+async def open_log(settings: Settings, store: Store, keys: HubKeys) -> LogKeeper:
+    """Who signs heads of the log, once the journal was compared with what was signed before. Raises SettingsError."""
+    with named_by("log_dir" if settings.log_dir else "data_dir"):
+        settings.log_path.mkdir(parents=True, exist_ok=True)
+    file = HeadFile.open(settings.log_path)
+    try:
+        return await LogKeeper.open(store, keys, file, settings.log_name)
+    except BaseException:
+        file.close()
+        raise
 
 
 @asynccontextmanager

@@ -107,6 +107,8 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "uploads": "unfinished uploads removed",
         "version": "version of the program, of the directory, of anchors and policy, of evidence",
         "wait_s": "seconds before the next try",
+        "size": "entries in the evidence log",
+        "signed": "entries under the largest head of the evidence log that was signed",
         "waited_ms": "milliseconds in the queue before the work began",
     }
 )
@@ -233,6 +235,13 @@ _TABLE: tuple[LogEvent, ...] = (
         "somebody at the hub's machine added (state) or removed a trust anchor or an intermediate",
         "state purpose certificate subject operator",
         "detail",
+    ),
+    _event("evidence.unsigned", "error", "no head of the evidence log could be signed: accepted without a proof", "detail"),
+    _event(
+        "evidence.forked",
+        "error",
+        "the journal's evidence log does not continue what was signed: nothing is signed until somebody has seen to it",
+        "size signed detail",
     ),
     _event("trust.loaded", "info", "other trust anchors are in use from now on", "version documents time_stamps"),
     _event("trust.unreadable", "error", "anchors or evidence cannot be read; what was read before serves on", "detail"),

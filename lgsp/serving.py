@@ -31,7 +31,7 @@ _LAST_ANSWERS_S = 5.0  # for answers still being written after everything was dr
 
 def services_of(hub: Hub) -> Services:
     """What the HTTP surface is given."""
-    keys = hub_keys(hub.settings)
+    keys = hub.keys or hub_keys(hub.settings)
     return Services(
         settings=hub.settings,
         journal=hub.store,

@@ -80,6 +80,8 @@ class Settings:
     pkcs11_module: Path | None = None  # None: no token
     pkcs11_token: str = ""  # label of the token
     pkcs11_pin: str = field(default="", repr=False)
+    log_dir: Path | None = None  # None: data_dir/log
+    log_origin: str = ""  # "": lgsp/<hub_code>
     token_life_s: Annotated[int, Meta(ge=60, le=24 * 3600)] = 3600
     long_poll_max_s: Annotated[float, Meta(ge=0, le=300)] = 55.0
 
@@ -140,6 +142,16 @@ class Settings:
     @property
     def keys_path(self) -> Path:
         return self.keys_dir or self.data_dir / "keys"
+
+    @property
+    def log_path(self) -> Path:
+        """What was signed last, beside the database and not in it."""
+        return self.log_dir or self.data_dir / "log"
+
+    @property
+    def log_name(self) -> str:
+        """The origin of the evidence log (C2SP tlog-checkpoint)."""
+        return self.log_origin or f"lgsp/{self.hub_code}"
 
     @property
     def trust_path(self) -> Path:

@@ -27,6 +27,7 @@ class Purpose(StrEnum):
 
     STATEMENTS = "statements"  # JWS: receipts, refusals, statuses
     RECEIPTS = "receipts"  # XAdES, with a certificate
+    LOG = "log"  # heads of the evidence log (C2SP signed-note)
 
 
 class KeyState(StrEnum):
@@ -39,6 +40,7 @@ class KeyState(StrEnum):
 ALGORITHMS: dict[Purpose, tuple[Algorithm, ...]] = {  # the first is the default
     Purpose.STATEMENTS: (Algorithm.ED25519,),
     Purpose.RECEIPTS: (Algorithm.ECDSA_P256_SHA256, Algorithm.RSA_SHA256, Algorithm.ECDSA_P384_SHA384),
+    Purpose.LOG: (Algorithm.ED25519,),
 }
 
 

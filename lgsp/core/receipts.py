@@ -1,11 +1,14 @@
 """The hub's answer to an accepted envelope. A function of what the journal holds, so a resend gets the same bytes."""
 
+import base64
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
 
 from contracts.agency import AgencyCode
-from contracts.receipt import DeliveryRef, Receipt
+from contracts.receipt import DeliveryRef, LogEntry, Receipt
+from lgsp.core.log.proof import LogProof
 
 
 def receipt_of(
@@ -16,8 +19,9 @@ def receipt_of(
     sequence: int,
     accepted_at: datetime,
     deliveries: tuple[DeliveryRef, ...],
+    log: LogEntry | None = None,
 ) -> Receipt:
-    """The receipt for what was accepted as number `sequence` at `accepted_at` (aware, UTC)."""
+    """The receipt for what was accepted as number `sequence` at `accepted_at` (aware, UTC). `log`: what proves it."""
     return Receipt(
         hub=hub,
         sender=sender,
@@ -26,6 +30,16 @@ def receipt_of(
         sequence=sequence,
         accepted_at=accepted_at,
         deliveries=deliveries,
+        log=log,
+    )
+
+
+def log_entry(leaf: bytes, salt: bytes, index: int, hashes: Sequence[bytes], checkpoint: str) -> LogEntry:
+    """`checkpoint`: the signed note of the tree that `hashes` lead to."""
+    return LogEntry(
+        leaf=leaf.decode(),
+        proof=LogProof(index=index, hashes=tuple(hashes), checkpoint=checkpoint).text,
+        salt=base64.b64encode(salt).decode(),
     )
 
 

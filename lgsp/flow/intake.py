@@ -10,22 +10,24 @@ import msgspec
 from contracts.agency import AgencyCode
 from contracts.envelope import Envelope
 from contracts.errors import ContractError
-from contracts.receipt import Receipt
+from contracts.receipt import LogEntry, Receipt
 from lgsp import metrics
 from lgsp.core.admission import Admitted, Limits, admit, check_attachments, under_own_key
 from lgsp.core.directory import Agency
 from lgsp.core.explain import Explanation, decide, explanation
 from lgsp.core.fairness import cost_of, room_for
+from lgsp.core.log.placed import Logged, Place
 from lgsp.core.quota import NO_LIMIT, Quota
-from lgsp.core.receipts import delivery_ref, receipt_of
+from lgsp.core.receipts import delivery_ref, log_entry, receipt_of
 from lgsp.core.signatures.policy import Policy
-from lgsp.errors import Overloaded, Unavailable
+from lgsp.errors import JournalUnavailable, Overloaded, Unavailable
 from lgsp.flow.bell import Bell
 from lgsp.flow.directory import DirectoryCache
 from lgsp.flow.entrance import Entrance
 from lgsp.flow.examination import Examiner, RevocationPending
 from lgsp.flow.fair_queue import PARTS
 from lgsp.flow.group import Group
+from lgsp.flow.log_keeper import LogKeeper
 from lgsp.flow.maintenance import DoorClosed, Maintenance
 from lgsp.flow.outbox import Outbox
 from lgsp.flow.recalls import Recalls
@@ -52,6 +54,7 @@ class Answer(msgspec.Struct, frozen=True):
     fresh: bool
 
 
+_Taken = tuple[Accepted | Reused, LogEntry | None]  # the entry of what is fresh
 Outcome = Answer | Exception  # ContractError: refused, nothing stored. Others: not taken over, the same bytes may come again
 
 
@@ -71,6 +74,7 @@ class Intake:
         examiner: Examiner,
         recalls: Recalls,
         maintenance: Maintenance,
+        keeper: LogKeeper | None,
         limits: Limits,
         clock: Callable[[], datetime],
         ready_lease_s: float,
@@ -88,10 +92,11 @@ class Intake:
         self._examiner = examiner
         self._recalls = recalls
         self._maintenance = maintenance
+        self._keeper = keeper
         self._limits = limits
         self._clock = clock
         self._ready_lease_s = ready_lease_s
-        self._group: Group[Admitted, Accepted | Reused] = Group(
+        self._group: Group[Admitted, _Taken] = Group(
             self._commit,
             max_batch=max_batch,
             capacity=capacity,
@@ -231,7 +236,7 @@ class Intake:
             if len(admitted) == 1:
                 return [error if isinstance(one, Admitted) else one for one in outcomes]
             return await self._committed_singly(outcomes, caller)
-        return [self._answer(one.envelope, next(results)) if isinstance(one, Admitted) else one for one in outcomes]
+        return [await self._answer(one.envelope, *next(results)) if isinstance(one, Admitted) else one for one in outcomes]
 
     async def _committed_singly(self, outcomes: "list[Outcome | Admitted]", caller: Agency) -> list[Outcome]:
         done: list[Outcome] = []
@@ -261,19 +266,28 @@ class Intake:
         if earlier.digest != under_own_key(envelope, caller).digest():
             return None
         metrics.RESENT.inc()
-        return Answer(self.receipt_of_record(earlier), fresh=False)
+        return Answer(await self.receipt_of_record(earlier), fresh=False)
 
-    def _answer(self, envelope: Envelope, result: Accepted | Reused) -> Answer | ContractError:
+    async def _answer(self, envelope: Envelope, result: Accepted | Reused, entry: LogEntry | None) -> Answer | ContractError:
         if isinstance(result, Reused):
             metrics.refused("envelope.id_reused")
             return ContractError("envelope.id_reused", "/message_id", f"accepted before with {result.digest}")
         (metrics.ACCEPTED if result.fresh else metrics.RESENT).inc()
+        if not result.fresh:
+            entry = await self._entry_at(result.place)
         receipt = receipt_of(
-            self._hub, envelope.sender, envelope.message_id, result.digest, result.sequence, result.accepted_at, result.deliveries
+            self._hub,
+            envelope.sender,
+            envelope.message_id,
+            result.digest,
+            result.sequence,
+            result.accepted_at,
+            result.deliveries,
+            entry,
         )
         return Answer(receipt, result.fresh)
 
-    def receipt_of_record(self, record: EnvelopeRecord) -> Receipt:
+    async def receipt_of_record(self, record: EnvelopeRecord) -> Receipt:
         """The receipt again, for whoever lost it."""
         deliveries = tuple(
             delivery_ref(one.delivery_id, one.recipient, one.addressed_as, one.number)
@@ -282,10 +296,44 @@ class Intake:
         )
         envelope = record.envelope
         return receipt_of(
-            self._hub, envelope.sender, envelope.message_id, record.digest, record.sequence, record.accepted_at, deliveries
+            self._hub,
+            envelope.sender,
+            envelope.message_id,
+            record.digest,
+            record.sequence,
+            record.accepted_at,
+            deliveries,
+            await self._entry_at(record.place),
         )
 
-    async def _commit(self, batch: Sequence[Admitted]) -> Sequence[Accepted | Reused]:
+    async def _entry_at(self, place: Place | None) -> LogEntry | None:
+        """None: it was accepted before there was a log, or nothing can be signed at the moment. Raises JournalUnavailable."""
+        if place is None or self._keeper is None:
+            return None
+        try:
+            return await self._keeper.entry_at(place)
+        except JournalUnavailable:
+            raise
+        except Unavailable as error:
+            log.error("evidence.unsigned", detail=str(error))
+            return None
+
+    async def _entries(self, results: Sequence[Accepted | Reused]) -> list[_Taken]:
+        """One head is signed for all that is fresh. Where no key can sign, what is on disk is accepted all the same: its proof
+        can be had later, with its receipt. Raises JournalUnavailable."""
+        grown = next((logged for logged in map(_logged, results) if logged is not None), None)
+        if self._keeper is None or grown is None:
+            return [(one, None) for one in results]
+        try:
+            note = await self._keeper.sign(grown.before, grown.after)
+        except JournalUnavailable:
+            raise
+        except Unavailable as error:
+            log.error("evidence.unsigned", detail=str(error))
+            return [(one, None) for one in results]
+        return [(one, _entry(_logged(one), note)) for one in results]
+
+    async def _commit(self, batch: Sequence[Admitted]) -> Sequence[_Taken]:
         started = time.perf_counter()
         results = await self._journal.accept(batch, self._clock(), self._ready_lease_s)
         metrics.COMMIT_S.observe(time.perf_counter() - started)
@@ -294,4 +342,15 @@ class Intake:
             if isinstance(result, Accepted) and result.fresh:
                 self._outbox.offer(result.ready)
                 self._bell.ring(hop.recipient for hop in admitted.hops if hop.mode == "mailbox")
-        return results
+        return await self._entries(results)
+
+
+def _logged(one: Accepted | Reused) -> Logged | None:
+    return one.logged if isinstance(one, Accepted) else None
+
+
+def _entry(logged: Logged | None, note: str) -> LogEntry | None:
+    """`note`: the signed head of the tree that the transaction left behind."""
+    if logged is None:
+        return None
+    return log_entry(logged.leaf, logged.place.salt, logged.place.index, logged.hashes, note)

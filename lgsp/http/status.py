@@ -124,7 +124,7 @@ class Statuses:
 
     async def receipt(self, request: web.Request, caller: Agency) -> web.Response:
         record = await self._lookup.of_sender(request, caller)
-        receipt = self._intake.receipt_of_record(record)
+        receipt = await self._intake.receipt_of_record(record)
         return await self._signed.receipt(receipt, self._signed.form(request), 200, {"Vary": "Accept"})
 
     async def timeline(self, request: web.Request, caller: Agency) -> web.Response:

@@ -10,11 +10,15 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import TypeVar
 
 import msgspec
 
 from lgsp.core.key_set import KeyRecord, KeySet, Purpose
+from lgsp.core.log.checkpoint import Checkpoint
+from lgsp.core.log.frontier import Frontier
+from lgsp.core.log.note import NoteVerifier, sign_line
 from lgsp.errors import LgspError, Unavailable
 from lgsp.log import get_logger
 from lgsp.trust.key_files import KeyFiles, KeysUnusable
@@ -28,6 +32,7 @@ log = get_logger()
 
 T = TypeVar("T")
 
+_ED25519_BYTES = 32  # of the key itself, at the end of its SubjectPublicKeyInfo (RFC 8410)
 _LOOK_EVERY_S = 1.0
 _LEAVE_TOKEN_ALONE_S = 10.0  # after it failed: one refusal waits for its time-out, not every one
 
@@ -64,13 +69,20 @@ class HubKeys:
 
     def jwks(self) -> JwkSet:
         """All that is needed to verify what was signed, is signed and will be signed."""
-        records = self._fresh().keys.published(self._clock())
+        records = [one for one in self._fresh().keys.published(self._clock()) if one.purpose is not Purpose.LOG]
         return JwkSet(keys=[published(one.public, one.algorithm, one.certificates) for one in records])
 
     @property
     def kid(self) -> str:
         """The name of the key that signs statements now."""
         return self._fresh().kids[self._statements().name]
+
+    def log_verifiers(self, origin: str) -> tuple[NoteVerifier, ...]:
+        """Of heads signed under this name: the key that signs now first, then those that did before."""
+        now = self._clock()
+        records = [one for one in self._fresh().keys.published(now) if one.purpose is Purpose.LOG]
+        current = self._loaded.keys.current(Purpose.LOG, now)
+        return tuple(_verifier(origin, one) for one in sorted(records, key=lambda one: one != current))
 
     @property
     def can_sign_xml(self) -> bool:
@@ -83,6 +95,16 @@ class HubKeys:
         loaded = self._fresh()
         record = self._statements()
         return await self._with(record, lambda signer: sign(payload, signer, loaded.kids[record.name], typ))
+
+    async def checkpoint(self, origin: str, tree: Frontier) -> str:
+        """The signed head of the log: C2SP tlog-checkpoint. Raises SigningUnavailable, also when there is no key for it."""
+        self._fresh()
+        record = self._current(Purpose.LOG)
+        if record is None:
+            raise SigningUnavailable("there is no key for the log: lgsp key new log")
+        text = Checkpoint(origin, tree.size, tree.root).text
+        signature = await self._with(record, lambda signer: signer.sign(text.encode()))
+        return f"{text}\n{sign_line(origin, _verifier(origin, record).key_id, signature)}"
 
     async def with_certificate(self, act: Callable[[Signer], T]) -> T:
         """What `act` makes with the key that has a certificate. Raises SigningUnavailable, also when there is none."""
@@ -163,3 +185,8 @@ class HubKeys:
         if self._token is None:
             raise KeysUnusable("it is in a token, and pkcs11_module names none")
         return self._token.signer(record)
+
+
+@lru_cache(maxsize=64)
+def _verifier(origin: str, record: KeyRecord) -> NoteVerifier:
+    return NoteVerifier(origin, record.public[-_ED25519_BYTES:])

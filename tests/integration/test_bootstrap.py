@@ -73,7 +73,7 @@ def test_gateways_that_start_together_have_one_key(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         kids = set(pool.map(lambda _: hub_keys(settings(tmp_path)).kid, range(8)))
     assert len(kids) == 1
-    assert {one.name for one in settings(tmp_path).keys_path.iterdir()} == {".lock", "keys.json", "statements-1.pem"}
+    assert {one.name for one in settings(tmp_path).keys_path.iterdir()} == {".lock", "keys.json", "log-1.pem", "statements-1.pem"}
 
 
 async def test_readiness_tells_the_truth(tmp_path: Path) -> None:

@@ -13,8 +13,10 @@ from lgsp.core import replay
 from lgsp.core.directory import Agency
 from lgsp.core.hold import begun, ended
 from lgsp.errors import JournalUnavailable
+from lgsp.flow.log_keeper import LogKeeper
 from lgsp.ports import Broker
 from tests.fakes.examiners import indifferent
+from tests.fakes.log_signer import SIGNER, RememberedHeads
 from tests.sim.broker import BrokerLink, Exchange
 from tests.sim.loop import Loop, Stuck
 from tests.sim.outside import EPOCH, Machine, Outside
@@ -42,6 +44,7 @@ class Process:
         self.link: BrokerLink | None = None
         self.calls: dict[asyncio.Future[Any], Loop] = {}
         self.wanted = True
+        self.signed = RememberedHeads()
         self.start()
 
     def start(self) -> None:
@@ -64,7 +67,10 @@ class Process:
         blobs: Any = _NoBlobs()
         try:
             examiner, draw = indifferent(machine.clock), world.outside.chance.random
-            hub = await assemble(settings, self.roles, store, broker, blobs, adapters, examiner, machine.clock, draw)
+            keeper = await LogKeeper.open(store, SIGNER, self.signed, "sim") if "gateway" in self.roles else None
+            hub = await assemble(
+                settings, self.roles, store, broker, blobs, adapters, examiner, machine.clock, draw, keeper=keeper
+            )
         except JournalUnavailable:
             self._exit(machine, again_s=0.5)
             return
