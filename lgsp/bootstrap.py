@@ -16,6 +16,8 @@ from cryptography import x509
 from adapters.registry import REGISTRY
 from lgsp.assembly import Hub, Role, assemble, utc_now
 from lgsp.core.key_set import Purpose
+from lgsp.core.retention import Rule
+from lgsp.core.retention_file import RetentionInvalid, read_rules
 from lgsp.core.signatures.policy import Policy, policy, read_overrides
 from lgsp.errors import SettingsError
 from lgsp.flow.examination import Examiner
@@ -248,6 +250,19 @@ def signing_policy(settings: Settings) -> Policy:
         return policy(read_overrides(octets), enforced)
     except ValueError as error:
         raise SettingsError([f"signature_policy_file: {path}: {error}"]) from None
+
+
+def retention_rules(settings: Settings) -> tuple[Rule, ...]:
+    """Raises SettingsError."""
+    path = settings.retention_file
+    if path is None:
+        return ()
+    with named_by("retention_file"):
+        octets = path.read_bytes()
+    try:
+        return read_rules(octets)
+    except RetentionInvalid as error:
+        raise SettingsError([f"retention_file: {path}: {one}" for one in error.problems]) from None
 
 
 @contextmanager

@@ -111,6 +111,14 @@ class Settings:
     publish_timeout_s: Seconds = 10.0
     journal_timeout_s: Seconds = 30.0
 
+    retention_file: Path | None = None  # None: everything is kept for ever
+    archive_dir: Path | None = None  # None: data_dir/archive
+    archive_hook: str = ""  # "": who exports sees to it that files are taken over
+    archive_hook_timeout_s: Seconds = 600.0
+    archive_max_envelopes: Annotated[int, Meta(ge=1, le=100_000)] = 1000
+    archive_max_bytes: Bytes = 256 * MIB
+    archive_attachments: bool = True
+
     log_format: Literal["auto", "json", "console"] = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     shutdown_grace_s: Seconds = 20.0
@@ -156,6 +164,10 @@ class Settings:
     @property
     def trust_path(self) -> Path:
         return self.trust_dir or self.data_dir / "trust"
+
+    @property
+    def archive_path(self) -> Path:
+        return self.archive_dir or self.data_dir / "archive"
 
     @property
     def revocation_path(self) -> Path:

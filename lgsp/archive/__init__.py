@@ -1,0 +1,1 @@
+"""Archive files: written so that they survive whatever happens, handed over, checked without the hub."""
