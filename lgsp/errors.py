@@ -9,6 +9,7 @@ LgspError
 ├── IllegalMove          core.lifecycle forbids the change of state: a bug
 ├── SettingsError        the settings are wrong; `problems` lists all of them
 ├── CannotListen         the address is taken, not ours, or a port that needs more rights
+├── ArchiveUnderWay      the archive file before was not taken over yet
 └── JournalMismatch      the store is of another version than this program
 """
 
@@ -69,3 +70,12 @@ class CannotListen(LgspError):
 
 class JournalMismatch(LgspError):
     """The stored schema is newer than this program, or was changed by hand."""
+
+
+class ArchiveUnderWay(LgspError):
+    """There is an archive file that was begun and not taken over."""
+
+    def __init__(self, number: int, folder: str) -> None:
+        self.number = number
+        self.folder = folder
+        super().__init__(f"archive file {number} in {folder} was begun and not taken over")

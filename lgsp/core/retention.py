@@ -16,10 +16,11 @@ from lgsp.core.directory import Grant, Level
 
 Days = Annotated[int, Meta(ge=1, le=36_525)]
 Texts = Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=200)], ...], Meta(min_length=1, max_length=200)]
+Delivering = Literal["open", "dead_letter"]
 Barrier = Literal["open", "dead_letter", "archive"]
 
 # Words of the far side, or of an adapter about it, may quote the body; what operators did, and why, they wrote themselves.
-KEEP_THEIR_DETAIL = frozenset({"replayed", "resolved", "body_erased"})
+KEEP_THEIR_DETAIL = frozenset({"replayed", "resolved", "body_erased", "files_erased"})
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -83,7 +84,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     files_erased_at: datetime | None = None
 
     @property
-    def barrier(self) -> Barrier | None:
+    def barrier(self) -> Delivering | None:
         """Why nothing of it may be erased, by whatever right: somebody may still have to deliver it."""
         if self.ended_at is None:
             return "open"

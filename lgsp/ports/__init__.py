@@ -6,6 +6,7 @@ Share the promises, not a base class: every store is written natively.
 from lgsp.ports.blobs import BlobInfo, Blobs, Upload
 from lgsp.ports.broker import Broker, Consignment, Subscription
 from lgsp.ports.journal import Journal
+from lgsp.ports.keeping import Archive, Erased, Erasure, Keeping, Keepsake
 from lgsp.ports.log import Checkpoint, LogStore, Stamp
 from lgsp.ports.records import DirectoryStore, Records, Store
 from lgsp.ports.views import (
@@ -27,6 +28,7 @@ from lgsp.ports.work import Accepted, Ref, Reused, Settled, Settlement, Work
 
 __all__ = [
     "Accepted",
+    "Archive",
     "Balance",
     "BlobInfo",
     "Blobs",
@@ -39,10 +41,14 @@ __all__ = [
     "DeliveryRecord",
     "DirectoryStore",
     "EnvelopeRecord",
+    "Erased",
+    "Erasure",
     "Event",
     "HeldRecipient",
     "HoldChange",
     "Journal",
+    "Keeping",
+    "Keepsake",
     "LogStore",
     "Looked",
     "MailboxEntry",

@@ -10,6 +10,7 @@ from lgsp.core.hold import Cause
 from lgsp.core.replay import DeadLetterFilter, Replay
 from lgsp.core.signatures.finding import Examination, Exhibit
 from lgsp.ports.journal import Journal
+from lgsp.ports.keeping import Keeping
 from lgsp.ports.log import LogStore
 from lgsp.ports.views import (
     Balance,
@@ -145,5 +146,5 @@ class DirectoryStore(Protocol):
         ...
 
 
-class Store(Journal, Records, DirectoryStore, LogStore, Protocol):
-    """One database that keeps all four."""
+class Store(Journal, Records, DirectoryStore, LogStore, Keeping, Protocol):
+    """One database that keeps all of them."""

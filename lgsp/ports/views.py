@@ -78,6 +78,8 @@ class EnvelopeRecord(msgspec.Struct, frozen=True, kw_only=True):
     identifiers: tuple[Identifier, ...]
     deliveries: tuple[DeliveryRecord, ...]
     place: Place | None = None
+    body_erased_at: datetime | None = None
+    files_erased_at: datetime | None = None
 
 
 class Balance(NamedTuple):

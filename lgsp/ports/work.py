@@ -73,6 +73,7 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     replays: int = 0  # how often it was a dead letter and put back on its way
     hold: Hold | None = None
     number: int | None = None  # of all deliveries from this sender to this recipient; None: from before they were counted
+    erased: bool = False  # the body was, and is empty here
 
     @property
     def tries(self) -> int:

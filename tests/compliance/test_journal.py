@@ -13,6 +13,7 @@ from tests.compliance.builders import Opener
 from tests.compliance.dead_suite import *  # noqa: F403
 from tests.compliance.hold_suite import *  # noqa: F403
 from tests.compliance.journal_suite import *  # noqa: F403  (the suite is what this module collects)
+from tests.compliance.keeping_suite import *  # noqa: F403
 from tests.compliance.lanes_suite import *  # noqa: F403
 from tests.compliance.log_suite import *  # noqa: F403
 from tests.compliance.records_suite import *  # noqa: F403

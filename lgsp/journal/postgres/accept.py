@@ -13,8 +13,9 @@ from lgsp.core.receipts import delivery_ref
 from lgsp.journal import acceptance
 from lgsp.journal.acceptance import Numbers, Written
 from lgsp.journal.codec import DeliveryRow, EnvelopeRow, EventRow, moment_of
+from lgsp.journal.keeping import attached
 from lgsp.journal.moves import enter
-from lgsp.journal.postgres import log, signatures
+from lgsp.journal.postgres import files, log, signatures
 from lgsp.journal.postgres.database import Connection
 from lgsp.journal.postgres.lanes import open_states
 from lgsp.ports import Accepted, Reused
@@ -39,7 +40,7 @@ RETURNING last_sequence - $1, last_delivery_id - $2, log_size, log_frontier"""
 
 GRANT_ACCESS = """
 INSERT INTO file_access (digest, agency, size_bytes) SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[])
-ON CONFLICT DO NOTHING"""
+ON CONFLICT (digest, agency) DO UPDATE SET erased_at = NULL WHERE file_access.erased_at IS NOT NULL"""
 
 
 async def accept(connection: Connection, batch: Sequence[Admitted], now_us: int, ready_lease_s: float) -> list[Accepted | Reused]:
@@ -127,6 +128,7 @@ async def _insert(connection: Connection, batch: Sequence[Admitted], rows: Seque
         await connection.copy_records_to_table("identifiers", records=identifiers, columns=("key", "sequence"))
     access = {(one.digest, one.agency): one.size_bytes for row in rows for one in row.access}
     if access:
+        await files.attach(connection, attached(rows))
         await connection.execute(
             GRANT_ACCESS, [digest for digest, _ in access], [agency for _, agency in access], list(access.values())
         )

@@ -170,7 +170,7 @@ def _work(row: Any) -> Work:
         sequence=sequence,
         accepted_at=moment_of(accepted_at),
         expires_at=moment_of(expires_at),
-        envelope=header.envelope(body),
+        envelope=header.envelope(body or b""),
         order_key=header.lane_key,
         identifiers=header.all_identifiers,
         copy=copy,
@@ -179,6 +179,7 @@ def _work(row: Any) -> Work:
         replays=replays,
         number=number,
         hold=_hold(hold),
+        erased=body is None,
     )
 
 

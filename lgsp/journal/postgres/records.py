@@ -11,6 +11,7 @@ from lgsp.core.recall import Recall
 from lgsp.journal import moves
 from lgsp.journal.codec import decode_header, maybe_moment, moment_of
 from lgsp.journal.leaves import draw_salt, upload_action
+from lgsp.journal.postgres import files as closed
 from lgsp.journal.postgres import log
 from lgsp.journal.postgres.database import Connection
 from lgsp.ports import Balance, DeliveryRecord, EnvelopeRecord, Event, Looked, MailboxEntry
@@ -22,14 +23,14 @@ FROM deliveries d JOIN envelopes e ON e.sequence = d.sequence
 WHERE d.state = 3 AND d.recipient = $1 AND d.delivery_id > $2 ORDER BY d.delivery_id LIMIT $3"""
 
 ENVELOPE = """
-SELECT sequence, accepted_at, expires_at, digest, directory_version, body_bytes, header, first_delivery_id, delivery_count,
-    leaf_index, tree_size, salt
-FROM envelopes WHERE sender = $1 AND message_id = $2"""
+SELECT e.sequence, accepted_at, expires_at, digest, directory_version, body_bytes, header, first_delivery_id, delivery_count,
+    leaf_index, tree_size, salt, body_erased_at, files_erased_at
+FROM envelopes e LEFT JOIN keeping k ON k.sequence = e.sequence WHERE sender = $1 AND message_id = $2"""
 
 CASE = """
 SELECT e.sequence, accepted_at, expires_at, digest, directory_version, body_bytes, header, first_delivery_id, delivery_count,
-    leaf_index, tree_size, salt
-FROM identifiers i JOIN envelopes e ON e.sequence = i.sequence
+    leaf_index, tree_size, salt, body_erased_at, files_erased_at
+FROM identifiers i JOIN envelopes e ON e.sequence = i.sequence LEFT JOIN keeping k ON k.sequence = e.sequence
 WHERE i.key = $1 AND ($2::text IS NULL OR e.sender = $2 OR EXISTS (
     SELECT 1 FROM deliveries d
     WHERE d.delivery_id >= e.first_delivery_id AND d.delivery_id < e.first_delivery_id + e.delivery_count AND d.recipient = $2))
@@ -56,12 +57,14 @@ TOLD = """
 SELECT delivery_id, name, count(*) FROM events
 WHERE sequence > $1 AND sequence <= $2 AND name = ANY ($3::text[]) GROUP BY delivery_id, name"""
 
-FILES = "SELECT digest, size_bytes FROM file_access WHERE digest = ANY ($1::text[]) AND agency = $2"
+FILES = """
+SELECT digest, size_bytes FROM file_access WHERE digest = ANY ($1::text[]) AND agency = $2 AND erased_at IS NULL"""
 
 RECORD_UPLOAD = """
 INSERT INTO file_access (digest, agency, size_bytes, uploaded_at, salt) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (digest, agency)
-DO UPDATE SET size_bytes = EXCLUDED.size_bytes, uploaded_at = EXCLUDED.uploaded_at, salt = EXCLUDED.salt"""
+DO UPDATE SET
+    size_bytes = EXCLUDED.size_bytes, uploaded_at = EXCLUDED.uploaded_at, salt = EXCLUDED.salt, erased_at = NULL"""
 
 
 async def mailbox(connection: Connection, recipient: AgencyCode, after: int, limit: int) -> list[MailboxEntry]:
@@ -128,6 +131,7 @@ async def files(connection: Connection, digests: Sequence[str], agency: AgencyCo
 
 async def record_upload(connection: Connection, digest: str, size_bytes: int, agency: AgencyCode, now_us: int) -> None:
     """As `Records.record_upload`."""
+    await closed.open_anew(connection, [digest])
     salt = draw_salt()
     await connection.execute(RECORD_UPLOAD, digest, agency, size_bytes, now_us, salt)
     await log.act(connection, [upload_action(digest, size_bytes, agency, salt, moment_of(now_us))])
@@ -173,6 +177,8 @@ def _envelope(row: Any, deliveries: tuple[DeliveryRecord, ...]) -> EnvelopeRecor
         identifiers=header.all_identifiers,
         deliveries=deliveries,
         place=None if row["leaf_index"] is None else Place(row["leaf_index"], row["tree_size"], row["salt"]),
+        body_erased_at=maybe_moment(row["body_erased_at"]),
+        files_erased_at=maybe_moment(row["files_erased_at"]),
     )
 
 

@@ -13,22 +13,27 @@ from lgsp.core.log.placed import Logged
 from lgsp.core.log.record import Record
 from lgsp.core.log.tiles import Span
 from lgsp.core.replay import DeadLetterFilter, Replay
+from lgsp.core.retention import Kept
 from lgsp.core.signatures.finding import Examination, Exhibit
 from lgsp.journal.codec import micros, span_us
-from lgsp.journal.postgres import accept, dead, directory, holding, log, queue, records, settle, signatures
+from lgsp.journal.postgres import accept, dead, directory, files, holding, keeping, log, queue, records, settle, signatures
 from lgsp.journal.postgres.database import Database
 from lgsp.journal.postgres.schema import migrate
 from lgsp.ports import (
     Accepted,
+    Archive,
     Balance,
     Checkpoint,
     Credential,
     DeadLetter,
     DeadLetterCount,
     EnvelopeRecord,
+    Erased,
+    Erasure,
     Event,
     HeldRecipient,
     HoldChange,
+    Keepsake,
     Looked,
     MailboxEntry,
     Occurrence,
@@ -144,6 +149,52 @@ class PostgresStore:
     async def resolve_dead_letters(self, which: DeadLetterFilter, operator: str, note: str, now: datetime) -> int:
         async with self._database.writing() as connection:
             return await dead.resolve(connection, which, operator, note, micros(now))
+
+    # Keeping
+
+    async def kept(self, after: int, limit: int, now: datetime) -> list[Kept]:
+        async with self._database.snapshot() as connection:
+            return await keeping.kept(connection, after, limit, micros(now))
+
+    async def kept_of(self, sender: AgencyCode, message_id: str, now: datetime) -> Kept | None:
+        async with self._database.snapshot() as connection:
+            return await keeping.kept_one(connection, sender, message_id, micros(now))
+
+    async def erase(self, batch: Sequence[Erasure], now: datetime) -> list[Erased]:
+        async with self._database.writing() as connection:
+            return await keeping.erase(connection, batch, micros(now))
+
+    async def files_to_delete(self, now: datetime, grace_s: float, limit: int) -> list[str]:
+        async with self._database.writing() as connection:
+            return await files.to_delete(connection, micros(now), grace_s, limit)
+
+    async def files_deleted(self, digests: Sequence[str], now: datetime, grace_s: float) -> int:
+        async with self._database.writing() as connection:
+            return await files.deleted(connection, digests, micros(now), grace_s)
+
+    async def file_erased(self, digest: str, agency: AgencyCode) -> bool:
+        async with self._database.connection() as connection:
+            return await files.erased(connection, digest, agency)
+
+    async def begin_archive(self, sequences: Sequence[int], folder: str, now: datetime) -> Archive:
+        async with self._database.writing() as connection:
+            return await keeping.begin_archive(connection, sequences, folder, micros(now))
+
+    async def archive_under_way(self) -> tuple[Archive, list[int]] | None:
+        async with self._database.connection() as connection:
+            return await keeping.archive_under_way(connection)
+
+    async def end_archive(self, number: int, sha256: str, now: datetime) -> Archive:
+        async with self._database.writing() as connection:
+            return await keeping.end_archive(connection, number, sha256, micros(now))
+
+    async def archives(self, limit: int) -> list[Archive]:
+        async with self._database.connection() as connection:
+            return await keeping.archives(connection, limit)
+
+    async def keepsake(self, sequence: int) -> Keepsake | None:
+        async with self._database.snapshot() as connection:
+            return await keeping.keepsake(connection, sequence)
 
     async def ping(self) -> None:
         async with self._database.writing() as connection:  # the same lock and the same disk as every acceptance

@@ -12,8 +12,9 @@ from lgsp.core.receipts import delivery_ref
 from lgsp.journal import acceptance
 from lgsp.journal.acceptance import Numbers, Written
 from lgsp.journal.codec import AccessRow, DeliveryRow, EnvelopeRow, moment_of
+from lgsp.journal.keeping import attached
 from lgsp.journal.moves import enter
-from lgsp.journal.sqlite import log, signatures
+from lgsp.journal.sqlite import files, log, signatures
 from lgsp.journal.sqlite.connection import insert_into
 from lgsp.ports import Accepted, Reused
 
@@ -22,7 +23,8 @@ _INSERT_BODY = insert_into("bodies", ("sequence", "body"))
 _INSERT_DELIVERY = insert_into("deliveries", DeliveryRow._fields)
 _INSERT_FIRST_EVENT = insert_into("events", ("at", "name", "sequence", "delivery_id", "leaf_index"))
 _INSERT_IDENTIFIER = insert_into("identifiers", ("key", "sequence"))
-_INSERT_ACCESS = insert_into("file_access", AccessRow._fields, "INSERT OR IGNORE")
+_INSERT_ACCESS = f"""{insert_into("file_access", AccessRow._fields)}
+ON CONFLICT DO UPDATE SET erased_at = NULL WHERE erased_at IS NOT NULL"""
 
 LAST = "SELECT (SELECT max(sequence) FROM envelopes), (SELECT max(delivery_id) FROM deliveries)"
 KNOWN = """
@@ -142,5 +144,6 @@ def _insert(connection: sqlite3.Connection, fresh: Sequence[Written]) -> None:
     connection.executemany(_INSERT_DELIVERY, [row for rows in fresh for row in rows.deliveries])
     connection.executemany(_INSERT_FIRST_EVENT, [(*row[:4], row.leaf_index) for rows in fresh for row in rows.events])
     connection.executemany(_INSERT_IDENTIFIER, [(key, rows.envelope.sequence) for rows in fresh for key in rows.identifier_keys])
+    files.attach(connection, attached(fresh))
     connection.executemany(_INSERT_ACCESS, [row for rows in fresh for row in rows.access])
     signatures.keep(connection, fresh)

@@ -8,7 +8,7 @@ from contracts.agency import AgencyCode
 from lgsp.core.directory import Agency, Directory
 from lgsp.journal.codec import decode_agency, encode_agency, moment_of
 from lgsp.journal.leaves import agency_action, certificate_action, credential_action, draw_salt, upload_action
-from lgsp.journal.sqlite import log
+from lgsp.journal.sqlite import files, log
 from lgsp.ports import Credential
 
 _SAVE_AGENCY = "INSERT INTO agencies (code, document) VALUES (?, ?) ON CONFLICT DO UPDATE SET document = excluded.document"
@@ -20,7 +20,8 @@ _SAVE_CERTIFICATE = (
 )
 _SAVE_UPLOAD = """
 INSERT INTO file_access (digest, agency, size_bytes, uploaded_at, salt) VALUES (?, ?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET size_bytes = excluded.size_bytes, uploaded_at = excluded.uploaded_at, salt = excluded.salt"""
+ON CONFLICT DO UPDATE SET
+    size_bytes = excluded.size_bytes, uploaded_at = excluded.uploaded_at, salt = excluded.salt, erased_at = NULL"""
 
 
 def version(connection: sqlite3.Connection) -> int:
@@ -89,6 +90,7 @@ def remove_certificate(connection: sqlite3.Connection, fingerprint: str, agency:
 
 def record_upload(connection: sqlite3.Connection, digest: str, size_bytes: int, agency: AgencyCode, now_us: int) -> None:
     """As `Records.record_upload`."""
+    files.open_anew(connection, digest)
     salt = draw_salt()
     connection.execute(_SAVE_UPLOAD, (digest, agency, size_bytes, now_us, salt))
     log.act(connection, [upload_action(digest, size_bytes, agency, salt, moment_of(now_us))])

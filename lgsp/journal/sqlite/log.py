@@ -70,7 +70,8 @@ def tell_occurrences(connection: sqlite3.Connection, occurrences: Sequence[Occur
 
 def act(connection: sqlite3.Connection, actions: Sequence[bytes]) -> None:
     """Leaves of `leaves.action`."""
-    append(connection, grow(head(connection), actions))
+    if actions:
+        append(connection, grow(head(connection), actions))
 
 
 def note(connection: sqlite3.Connection, records: Sequence[Record]) -> list[Logged]:

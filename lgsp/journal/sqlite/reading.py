@@ -24,7 +24,7 @@ WHERE d.delivery_id IN (SELECT value FROM json_each(?)) AND d.state IN (1, 2)"""
 FETCH = """
 SELECT d.delivery_id, d.attempt, d.recipient, d.addressed_as, d.state, e.sequence, e.accepted_at, d.expires_at, e.header, b.body,
        d.postponed, d.copy, d.recall, d.ready_at, d.replays, d.number
-FROM deliveries d JOIN envelopes e USING (sequence) JOIN bodies b USING (sequence)
+FROM deliveries d JOIN envelopes e USING (sequence) LEFT JOIN bodies b USING (sequence)
 WHERE d.delivery_id = ?"""
 OUTLINE = """
 SELECT d.delivery_id, d.attempt, d.recipient, d.addressed_as, d.state, e.sequence, e.accepted_at, d.expires_at, e.header, x'',
@@ -51,12 +51,12 @@ FROM deliveries d JOIN envelopes e USING (sequence)
 WHERE d.state = 3 AND d.recipient = ? AND d.delivery_id > ? ORDER BY d.delivery_id LIMIT ?"""
 ENVELOPE = """
 SELECT sequence, accepted_at, expires_at, digest, directory_version, body_bytes, header, first_delivery_id, delivery_count,
-    leaf_index, tree_size, salt
-FROM envelopes WHERE sender = ? AND message_id = ?"""
+    body_erased_at, files_erased_at, leaf_index, tree_size, salt
+FROM envelopes LEFT JOIN keeping USING (sequence) WHERE sender = ? AND message_id = ?"""
 CASE = """
 SELECT sequence, accepted_at, expires_at, digest, directory_version, body_bytes, header, first_delivery_id, delivery_count,
-    leaf_index, tree_size, salt
-FROM identifiers i JOIN envelopes e USING (sequence)
+    body_erased_at, files_erased_at, leaf_index, tree_size, salt
+FROM identifiers i JOIN envelopes e USING (sequence) LEFT JOIN keeping USING (sequence)
 WHERE key = ?1 AND (?2 IS NULL OR e.sender = ?2 OR EXISTS (
     SELECT 1 FROM deliveries d
     WHERE d.delivery_id >= e.first_delivery_id AND d.delivery_id < e.first_delivery_id + e.delivery_count AND d.recipient = ?2))
@@ -76,7 +76,9 @@ STATES = "SELECT delivery_id, state FROM deliveries WHERE delivery_id >= ? AND d
 TOLD = """
 SELECT delivery_id, name, count(*) FROM events
 WHERE sequence > ? AND sequence <= ? AND name IN (SELECT value FROM json_each(?)) GROUP BY delivery_id, name"""
-ACCESS = "SELECT digest, size_bytes FROM file_access WHERE digest IN (SELECT value FROM json_each(?)) AND agency = ?"
+ACCESS = """
+SELECT digest, size_bytes FROM file_access
+WHERE digest IN (SELECT value FROM json_each(?)) AND agency = ? AND erased_at IS NULL"""
 
 
 def hydrate(connection: sqlite3.Connection, refs: Sequence[Ref]) -> list[Work]:
@@ -205,7 +207,7 @@ def _work(row: tuple[Any, ...]) -> Work:
         sequence=sequence,
         accepted_at=moment_of(accepted_at),
         expires_at=moment_of(expires_at),
-        envelope=header.envelope(body),
+        envelope=header.envelope(body or b""),
         order_key=header.lane_key,
         identifiers=header.all_identifiers,
         copy=bool(copy),
@@ -213,11 +215,13 @@ def _work(row: tuple[Any, ...]) -> Work:
         ready_at=maybe_moment(ready_at),
         replays=replays,
         number=number,
+        erased=body is None,
     )
 
 
 def _envelope(connection: sqlite3.Connection, row: tuple[Any, ...]) -> EnvelopeRecord:
-    sequence, accepted_at, expires_at, digest, directory_version, body_bytes, octets, first, count, *place = row
+    sequence, accepted_at, expires_at, digest, directory_version, body_bytes, octets, first, count, *rest = row
+    body_erased_at, files_erased_at, *place = rest
     header = decode_header(octets)
     return EnvelopeRecord(
         sequence=sequence,
@@ -231,6 +235,8 @@ def _envelope(connection: sqlite3.Connection, row: tuple[Any, ...]) -> EnvelopeR
         identifiers=header.all_identifiers,
         deliveries=tuple(_delivery(one) for one in connection.execute(DELIVERIES, (first, first + count))),
         place=None if place[0] is None else Place(*place),
+        body_erased_at=maybe_moment(body_erased_at),
+        files_erased_at=maybe_moment(files_erased_at),
     )
 
 

@@ -19,24 +19,29 @@ from lgsp.core.log.placed import Logged
 from lgsp.core.log.record import Record
 from lgsp.core.log.tiles import Span
 from lgsp.core.replay import DeadLetterFilter, Replay
+from lgsp.core.retention import Kept
 from lgsp.core.signatures.finding import Examination, Exhibit
 from lgsp.errors import JournalUnavailable
 from lgsp.journal.codec import micros
 from lgsp.journal.migrate import migrations
-from lgsp.journal.sqlite import accepting, dead, directory, due, holding, log, reading, settling, signatures
+from lgsp.journal.sqlite import accepting, dead, directory, due, files, holding, keeping, log, reading, settling, signatures
 from lgsp.journal.sqlite.connection import open_reader, open_writer, read_transaction, write_transaction
 from lgsp.journal.sqlite.schema import migrate
 from lgsp.ports import (
     Accepted,
+    Archive,
     Balance,
     Checkpoint,
     Credential,
     DeadLetter,
     DeadLetterCount,
     EnvelopeRecord,
+    Erased,
+    Erasure,
     Event,
     HeldRecipient,
     HoldChange,
+    Keepsake,
     Looked,
     MailboxEntry,
     Occurrence,
@@ -170,6 +175,39 @@ class SqliteStore:
 
     async def resolve_dead_letters(self, which: DeadLetterFilter, operator: str, note: str, now: datetime) -> int:
         return await self._writer.run(dead.resolve, which, operator, note, micros(now))
+
+    async def kept(self, after: int, limit: int, now: datetime) -> list[Kept]:
+        return await self._readers.run(keeping.kept, after, limit, micros(now))
+
+    async def kept_of(self, sender: AgencyCode, message_id: str, now: datetime) -> Kept | None:
+        return await self._readers.run(keeping.kept_one, sender, message_id, micros(now))
+
+    async def erase(self, batch: Sequence[Erasure], now: datetime) -> list[Erased]:
+        return await self._writer.run(keeping.erase, batch, micros(now))
+
+    async def files_to_delete(self, now: datetime, grace_s: float, limit: int) -> list[str]:
+        return await self._writer.run(files.to_delete, micros(now), grace_s, limit)
+
+    async def files_deleted(self, digests: Sequence[str], now: datetime, grace_s: float) -> int:
+        return await self._writer.run(files.deleted, digests, micros(now), grace_s)
+
+    async def file_erased(self, digest: str, agency: AgencyCode) -> bool:
+        return await self._readers.run(files.erased, digest, agency)
+
+    async def begin_archive(self, sequences: Sequence[int], folder: str, now: datetime) -> Archive:
+        return await self._writer.run(keeping.begin_archive, sequences, folder, micros(now))
+
+    async def archive_under_way(self) -> tuple[Archive, list[int]] | None:
+        return await self._readers.run(keeping.archive_under_way)
+
+    async def end_archive(self, number: int, sha256: str, now: datetime) -> Archive:
+        return await self._writer.run(keeping.end_archive, number, sha256, micros(now))
+
+    async def archives(self, limit: int) -> list[Archive]:
+        return await self._readers.run(keeping.archives, limit)
+
+    async def keepsake(self, sequence: int) -> Keepsake | None:
+        return await self._readers.run(keeping.keepsake, sequence)
 
     async def ping(self) -> None:
         await self._writer.run(due.ping)

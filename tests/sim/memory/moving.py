@@ -10,6 +10,7 @@ from lgsp.journal.acceptance import Numbers, Written, write
 from lgsp.journal.codec import FIRST_ATTEMPT, MODES, EventRow, span_us
 from lgsp.journal.moves import Standing, decide, enter, let_go
 from lgsp.ports import Accepted, Ref, Reused, Settled, Settlement
+from tests.sim.memory.keeping import open_anew
 from tests.sim.memory.tables import Delivery, Kept, Tables
 
 
@@ -54,7 +55,9 @@ def _keep(tables: Tables, admitted: Admitted, rows: Written, accepted: Accepted)
         tables.put(Delivery(row, State(row.state), row.attempt, row.due_at, row.ready_at))
     tables.events += rows.events
     for access in rows.access:
+        open_anew(tables, access.digest)
         tables.files.setdefault((access.digest, access.agency), access.size_bytes)
+        tables.shut.discard((access.digest, access.agency))
     if admitted.examined is not None:
         tables.examinations[kept.row.sequence] = admitted.examined.examination
         for exhibit in admitted.examined.exhibits:

@@ -115,12 +115,13 @@ def work_of(tables: Tables, one: Delivery) -> Work:
         ready_at=maybe_moment(one.ready_at),
         replays=one.replays,
         number=one.row.number,
+        erased=_gone(tables, kept)[0] is not None,
     )
 
 
 def outline_of(tables: Tables, one: Delivery) -> Work:
     work = work_of(tables, one)
-    return msgspec.structs.replace(work, envelope=msgspec.structs.replace(work.envelope, body=b""))
+    return msgspec.structs.replace(work, envelope=msgspec.structs.replace(work.envelope, body=b""), erased=False)
 
 
 def record_of(tables: Tables, kept: Kept) -> EnvelopeRecord:
@@ -138,7 +139,14 @@ def record_of(tables: Tables, kept: Kept) -> EnvelopeRecord:
         identifiers=kept.identifiers,
         deliveries=tuple(_delivery(tables.deliveries[number]) for number in numbers),
         place=Place(row.leaf_index, row.tree_size, row.salt),
+        body_erased_at=maybe_moment(_gone(tables, kept)[0]),
+        files_erased_at=maybe_moment(_gone(tables, kept)[1]),
     )
+
+
+def _gone(tables: Tables, kept: Kept) -> tuple[int | None, int | None]:
+    """When its body and its files were erased."""
+    return tables.gone.get(kept.row.sequence, (None, None))
 
 
 def _entry(one: Delivery, kept: Kept) -> MailboxEntry:
@@ -165,7 +173,7 @@ def _event(tables: Tables, number: int, row: EventRow) -> Event:
         name=row.name,
         sequence=row.sequence,
         delivery_id=row.delivery_id,
-        recipient=AgencyCode(tables.deliveries[row.delivery_id].row.recipient),
+        recipient=None if row.delivery_id is None else AgencyCode(tables.deliveries[row.delivery_id].row.recipient),
         attempt=row.attempt,
         reason=row.reason,
         detail=row.detail,

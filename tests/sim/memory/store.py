@@ -15,20 +15,25 @@ from lgsp.core.log.placed import Logged
 from lgsp.core.log.record import Record, encode
 from lgsp.core.log.tiles import Span
 from lgsp.core.replay import DeadLetterFilter, Replay
+from lgsp.core.retention import Kept
 from lgsp.core.signatures.finding import Examination, Exhibit
 from lgsp.journal.codec import micros
 from lgsp.journal.leaves import agency_action, certificate_action, credential_action, upload_action
 from lgsp.ports import (
     Accepted,
+    Archive,
     Balance,
     Checkpoint,
     Credential,
     DeadLetter,
     DeadLetterCount,
     EnvelopeRecord,
+    Erased,
+    Erasure,
     Event,
     HeldRecipient,
     HoldChange,
+    Keepsake,
     Looked,
     MailboxEntry,
     Occurrence,
@@ -39,7 +44,7 @@ from lgsp.ports import (
     Stamp,
     Work,
 )
-from tests.sim.memory import dead, holding, moving, reading
+from tests.sim.memory import dead, holding, keeping, moving, reading
 from tests.sim.memory.tables import Tables
 
 _SOME_TIME = datetime(2026, 1, 1, tzinfo=UTC)  # a seed replays exactly
@@ -118,6 +123,41 @@ class MemoryStore:
         with self.tables.transaction():
             return dead.resolve(self.tables, which, operator, note, micros(now))
 
+    async def kept(self, after: int, limit: int, now: datetime) -> list[Kept]:
+        return keeping.kept(self.tables, self.tables.envelopes[after : after + limit], micros(now))
+
+    async def kept_of(self, sender: AgencyCode, message_id: str, now: datetime) -> Kept | None:
+        found = self.tables.known.get((sender, message_id))
+        return None if found is None else keeping.kept(self.tables, [found], micros(now))[0]
+
+    async def erase(self, batch: Sequence[Erasure], now: datetime) -> list[Erased]:
+        with self.tables.transaction():
+            return keeping.erase(self.tables, batch, micros(now))
+
+    async def files_to_delete(self, now: datetime, grace_s: float, limit: int) -> list[str]:
+        return keeping.files_to_delete(self.tables, micros(now), grace_s, limit)
+
+    async def files_deleted(self, digests: Sequence[str], now: datetime, grace_s: float) -> int:
+        return keeping.files_deleted(self.tables, digests, micros(now), grace_s)
+
+    async def file_erased(self, digest: str, agency: AgencyCode) -> bool:
+        return (digest, agency) in self.tables.shut
+
+    async def begin_archive(self, sequences: Sequence[int], folder: str, now: datetime) -> Archive:
+        return keeping.begin_archive(self.tables, sequences, folder, micros(now))
+
+    async def archive_under_way(self) -> tuple[Archive, list[int]] | None:
+        return keeping.archive_under_way(self.tables)
+
+    async def end_archive(self, number: int, sha256: str, now: datetime) -> Archive:
+        return keeping.end_archive(self.tables, number, sha256, micros(now))
+
+    async def archives(self, limit: int) -> list[Archive]:
+        return self.tables.archives[::-1][:limit]
+
+    async def keepsake(self, sequence: int) -> Keepsake | None:
+        return keeping.keepsake(self.tables, sequence)
+
     async def ping(self) -> None:
         return None
 
@@ -152,15 +192,17 @@ class MemoryStore:
         return reading.find_case(self.tables, text, party, limit)
 
     async def attachment_open_to(self, digest: str, agency: AgencyCode) -> bool:
-        return (digest, agency) in self.tables.files
+        return keeping.accessible(self.tables, digest, agency)
 
     async def record_upload(self, digest: str, size_bytes: int, agency: AgencyCode, now: datetime) -> None:
+        keeping.open_anew(self.tables, digest)
         self.tables.files[digest, agency] = size_bytes
+        self.tables.shut.discard((digest, agency))
         self.tables.grow([upload_action(digest, size_bytes, agency, self.tables.salts(1), now)])
 
     async def uploads(self, digests: Sequence[str], agency: AgencyCode) -> dict[str, int]:
         files = self.tables.files
-        return {digest: files[digest, agency] for digest in digests if (digest, agency) in files}
+        return {digest: files[digest, agency] for digest in digests if keeping.accessible(self.tables, digest, agency)}
 
     async def balance(self) -> Balance:
         return reading.balance(self.tables)

@@ -18,8 +18,9 @@ from lgsp.core.replay import Replay
 from lgsp.core.signatures.finding import Examination, Exhibit
 from lgsp.journal.acceptance import Pair
 from lgsp.journal.codec import DeliveryRow, EnvelopeRow, EventRow, OccurrenceRow, moment_of
+from lgsp.journal.keeping import Stage
 from lgsp.journal.leaves import Grown, grow, held, moved
-from lgsp.ports import Accepted, Checkpoint, Credential, Occurrence, Ref, Stamp
+from lgsp.ports import Accepted, Archive, Checkpoint, Credential, Occurrence, Ref, Stamp
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -77,6 +78,11 @@ class Tables:
         self.files: dict[tuple[str, str], int] = {}  # (digest, agency) -> bytes
         self.examinations: dict[int, Examination] = {}  # by sequence
         self.exhibits: dict[str, Exhibit] = {}  # by digest; one too many does no harm
+        self.gone: dict[int, tuple[int | None, int | None]] = {}  # by sequence: when the body, when the files were erased
+        self.archives: list[Archive] = []
+        self.archived: dict[int, int] = {}  # sequence -> number
+        self.closed: dict[str, tuple[Stage, int]] = {}  # by digest: to which nothing refers
+        self.shut: set[tuple[str, str]] = set()  # of `files`, what is open no more
         self.leaves: list[bytes] = []
         self.tree = Frontier()
         self.pairs: dict[Pair, int] = {}
