@@ -96,6 +96,9 @@ class DirectoryBlobs:
             raise ContractError("attachment.unknown")
         yield blob_path(self._root, digest)
 
+    async def delete(self, digest: str) -> bool:
+        return await in_thread(self._delete, digest) if _DIGEST.fullmatch(digest) else False
+
     async def sweep_uploads(self, older_than: datetime) -> int:
         """Also takes away records of finished uploads and what crashes left behind; only unfinished uploads are counted."""
         return await in_thread(self._sweep, older_than)
@@ -116,6 +119,15 @@ class DirectoryBlobs:
             return BlobInfo(digest=digest, size_bytes=blob_path(self._root, digest).stat().st_size)
         except FileNotFoundError:
             return None
+
+    def _delete(self, digest: str) -> bool:
+        path = blob_path(self._root, digest)
+        try:
+            path.unlink()
+        except FileNotFoundError:
+            return False
+        durable.sync_folder(path.parent)
+        return True
 
     def _sweep(self, older_than: datetime) -> int:
         removed = 0

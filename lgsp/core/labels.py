@@ -23,6 +23,8 @@ LABELS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "cancelled": ("đã thu hồi", "recalled"),
         "replayed": ("được giao lại", "put back on its way"),
         "resolved": ("đã được xử lý", "seen to by an operator"),
+        "body_erased": ("đã xóa nội dung, bằng chứng vẫn còn", "body erased, its proof stays"),
+        "files_erased": ("đã xóa tệp đính kèm", "attachments erased"),
         "recall_requested": ("bên gửi đề nghị thu hồi", "asked back by its sender"),
         "recall_agreed": ("nơi nhận đồng ý trả lại", "the recipient agreed to give it back"),
         "recall_refused": ("nơi nhận không đồng ý trả lại", "the recipient refused to give it back"),

@@ -56,7 +56,7 @@ class Attachments:
                         description="A part of the file", media={_OCTETS: None}, headers={**told, "Content-Range": "which part"}
                     ),
                 },
-                refusals=("access.not_a_party", "request.range_unsatisfiable"),
+                refusals=("access.not_a_party", "envelope.erased", "request.range_unsatisfiable"),
             ),
             Route(
                 method="HEAD",
@@ -67,7 +67,7 @@ class Attachments:
                 agency=self.head,
                 paths=paths,
                 answers={200: Answer(description="It has", headers=told)},
-                refusals=("access.not_a_party",),
+                refusals=("access.not_a_party", "envelope.erased"),
             ),
         )
 
@@ -98,6 +98,8 @@ class Attachments:
             info = await self._blobs.stat(digest)
             if info is not None:
                 return info
+        if _DIGEST.fullmatch(digest) and await self._records.file_erased(digest, caller.code):
+            raise ContractError("envelope.erased", "digest")
         raise ContractError("access.not_a_party", "digest")
 
 

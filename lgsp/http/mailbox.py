@@ -122,7 +122,7 @@ class Mailboxes:
                 agency=self.fetch,
                 paths=_PATHS,
                 answers={200: Answer(description="The delivery", media={JSON: DeliveryDocument})},
-                refusals=("access.not_a_party", "delivery.recalled"),
+                refusals=("access.not_a_party", "delivery.recalled", "envelope.erased"),
             ),
             Route(
                 method="GET",
@@ -133,7 +133,7 @@ class Mailboxes:
                 agency=self.body,
                 paths=_PATHS,
                 answers={200: Answer(description="The body in its own media type", media={"*/*": None})},
-                refusals=("access.not_a_party", "delivery.recalled"),
+                refusals=("access.not_a_party", "delivery.recalled", "envelope.erased"),
             ),
             Route(
                 method="POST",
@@ -205,6 +205,8 @@ class Mailboxes:
         if 0 < delivery_id <= MAX_ID:
             work = await self._mailbox.fetch(caller.code, delivery_id)
             if work is not None and work.state in _OPEN_TO_RECIPIENT:
+                if work.erased:
+                    raise ContractError("envelope.erased", "delivery_id")
                 return work
             if work is not None and work.state is State.CANCELLED:
                 raise ContractError("delivery.recalled", "delivery_id")

@@ -41,7 +41,8 @@ class DeliveryStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
 
 class EnvelopeStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An accepted envelope without its body. The sender sees every delivery, a recipient its own."""
+    """An accepted envelope without its body. The sender sees every delivery, a recipient its own. `body_erased_at`,
+    `files_erased_at`: since when body or attachments can no longer be had."""
 
     sequence: int
     accepted_at: datetime
@@ -61,6 +62,8 @@ class EnvelopeStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     traceparent: str | None = None
     identifiers: tuple[Identifier, ...] = ()
     attachments: tuple[Attachment, ...] = ()
+    body_erased_at: datetime | None = None
+    files_erased_at: datetime | None = None
 
 
 class Timeline(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,6 +161,8 @@ def status_of(record: EnvelopeRecord, deliveries: tuple[DeliveryRecord, ...]) ->
         traceparent=envelope.traceparent,
         identifiers=record.identifiers,
         attachments=envelope.attachments,
+        body_erased_at=record.body_erased_at,
+        files_erased_at=record.files_erased_at,
     )
 
 

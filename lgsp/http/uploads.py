@@ -241,8 +241,12 @@ class Uploads:
             raise ContractError("attachment.too_large", "Upload-Offset", f"the file was announced with {length_bytes} bytes")
 
     async def _remember(self, upload: Upload) -> None:
-        """Once complete the owner may attach the file. Repeating it is harmless, so a lost answer mends itself."""
+        """Once complete the owner may attach the file. Repeating it is harmless, so a lost answer mends itself. A file that was
+        erased since it arrived has to be uploaded anew."""
         if upload.digest is not None:
+            if await self._blobs.stat(upload.digest) is None:
+                await self._blobs.cancel_upload(upload.upload_id)
+                raise ContractError("upload.unknown", "upload_id")
             await self._records.record_upload(upload.digest, upload.length_bytes, upload.owner, self._clock())
 
 

@@ -68,6 +68,10 @@ class Blobs(Protocol):
         """
         ...
 
+    async def delete(self, digest: str) -> bool:
+        """Gone for good, on disk, when it returns; whether it was there. Who reads it just now may read it to its end."""
+        ...
+
     async def sweep_uploads(self, older_than: datetime) -> int:
         """Removes unfinished uploads created before; how many."""
         ...

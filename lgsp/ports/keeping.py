@@ -89,10 +89,6 @@ class Keeping(Protocol):
         once more, because an upload may just have been told that the file is there. How many are done."""
         ...
 
-    async def file_erased(self, digest: str, agency: AgencyCode) -> bool:
-        """Whether the agency had access to this file, and it was erased."""
-        ...
-
     async def begin_archive(self, sequences: Sequence[int], folder: str, now: datetime) -> Archive:
         """Reserves the next number for these envelopes. Raises ArchiveUnderWay while another one is not taken over."""
         ...

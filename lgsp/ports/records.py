@@ -68,8 +68,12 @@ class Records(Protocol):
         """Whether the agency uploaded this file, or is sender or recipient of an accepted envelope that attaches it."""
         ...
 
+    async def file_erased(self, digest: str, agency: AgencyCode) -> bool:
+        """Whether the agency had access to this file, and it was erased (`Keeping.erase`)."""
+        ...
+
     async def record_upload(self, digest: str, size_bytes: int, agency: AgencyCode, now: datetime) -> None:
-        """The agency uploaded this file and may attach it."""
+        """The agency uploaded this file and may attach it. Raises JournalUnavailable also while it is being deleted."""
         ...
 
     async def uploads(self, digests: Sequence[str], agency: AgencyCode) -> dict[str, int]:

@@ -608,3 +608,16 @@ async def test_two_sweepers_at_once_do_not_stumble_over_each_other(tmp_path: Pat
 
     monkeypatch.setattr(UploadFolder, "lock", too_late)
     assert await store.sweep_uploads(NOW + timedelta(hours=1)) == 1
+
+
+async def test_a_deleted_blob_is_gone_and_may_come_again(store: Blobs, open_store: Open) -> None:
+    """For every process; deleting it again does nothing, and who was reading it reads on."""
+    digest = (await stored(store, b"personal")).digest
+    other = open_store()
+    reading = other.read(digest, 0, 4)
+    assert await anext(reading) == b"pers"
+    assert [await store.delete(digest), await other.delete(digest)] == [True, False]
+    assert await other.stat(digest) is None
+    assert not await store.delete("sha256:../../etc/passwd")
+    assert (await stored(store, b"personal")).digest == digest
+    assert await other.stat(digest) is not None

@@ -18,7 +18,8 @@ from lgsp.core.lifecycle import State
 from lgsp.core.replay import DeadLetterFilter, begun
 from lgsp.errors import JournalMismatch, JournalUnavailable
 from lgsp.journal.migrate import migrations
-from lgsp.journal.postgres import PostgresStore, accept, dead, directory, holding, lanes, log, queue, records, settle
+from lgsp.journal.postgres import PostgresStore, accept, dead, directory, holding, keeping, lanes, log, queue, records, settle
+from lgsp.journal.postgres import files as attachments
 from lgsp.journal.postgres.database import WRITE_LOCK, Database, outages_as_unavailable, session_settings
 from lgsp.ports import Accepted, Ref, Settlement
 from tests.compliance.builders import LEASE_S, NOW, admitted, hop
@@ -498,6 +499,29 @@ HOT = {
     "stamps": (log.STAMPS, "7"),
     "latest stamp": (log.LATEST_STAMP, "'a'"),
     "save stamp": (log.SAVE_STAMP, "7, 'a', 'token', 5"),
+    "kept: next": (keeping.NEXT, "5, 10"),
+    "kept: these": (keeping.THESE, "'{7,8}'"),
+    "kept: one": (keeping.ONE, "'S', 'm7'"),
+    "kept: deliveries": (keeping.ENDS, "5, '{7,8}'"),
+    "kept: files": (keeping.FILES, "'{7,8}'"),
+    "kept: octets": (keeping.OCTETS, "7"),
+    "kept: leaves": (keeping.LEAVES, "'{7,8}'"),
+    "erase bodies": (keeping.DROP_BODIES, "'{7}'"),
+    "erase details": (keeping.DROP_DETAILS, "'{7}'"),
+    "erase words": (keeping.DROP_WORDS, "'{7}', '{resolved}'"),
+    "erase: mark bodies": (keeping.MARK_BODIES, "'{7}', 5"),
+    "erase: mark files": (keeping.MARK_FILES, "'{7}', 5"),
+    "archives": (keeping.ARCHIVES, "1"),
+    "reserve": (keeping.RESERVE, "'{7}', 1"),
+    "reserved": (keeping.RESERVED, "1"),
+    "attach": (attachments.ATTACH, "'{7}', '{a file}', '{1}'"),
+    "being deleted": (attachments.BEING, "'{a file}'"),
+    "open files": (attachments.OPEN, "'{a file}'"),
+    "free files": (attachments.FREE, "'{a file}'"),
+    "shut files": (attachments.SHUT, "'{a file}', 5"),
+    "close files": (attachments.CLOSE, "'{a file}', 5"),
+    "files to delete": (attachments.TO_DELETE, "5, 10"),
+    "file erased": (attachments.ERASED, "'a file', 'agency 7'"),
     "agencies": (directory.SAVE_AGENCIES, "'{agency 7}', '{\"{}\"}'"),
 }  # fmt: skip
 _MOST_PAGES = 60

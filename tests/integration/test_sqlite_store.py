@@ -18,9 +18,9 @@ import pytest
 from lgsp.core.lifecycle import State
 from lgsp.core.replay import DeadLetterFilter
 from lgsp.errors import JournalMismatch, JournalUnavailable
-from lgsp.journal.sqlite import SqliteStore, accepting, dead, due, holding, reading, settling
+from lgsp.journal.sqlite import SqliteStore, accepting, dead, due, files, holding, keeping, reading, settling
 from lgsp.journal.sqlite.schema import statements
-from lgsp.ports import Settlement
+from lgsp.ports import Erasure, Settlement
 from tests.compliance.builders import ALPHA, LEASE_S, NOW, SENDER, admitted
 
 WRITER = """
@@ -224,6 +224,18 @@ HOT: dict[str, tuple[str, Any]] = {
     "timeline": (reading.TIMELINE, ("[]",)),
     "case": (reading.CASE, ("a", "b", 1)),
     "access": (reading.ACCESS, ("[]", "a")),
+    "kept: next": (keeping.NEXT, (1, 1)),
+    "kept: these": (keeping.THESE, ("[]",)),
+    "kept: deliveries": (keeping.ENDS, (1, "[]")),
+    "kept: files": (keeping.FILES, ("[]",)),
+    "kept: octets": (keeping.OCTETS, (1,)),
+    "kept: leaves": (keeping.LEAVES, ("[]",)),
+    "archives": (keeping.ARCHIVES, (1,)),
+    "reserved": (keeping.RESERVED, (1,)),
+    "file referred to": (files.REFERRED, ("d",)),
+    "files to delete": (files.TO_DELETE, (1, 1)),
+    "file erased": (files.ERASED, ("d", "a")),
+    "file closed": (files.STAGE, ("d",)),
 }
 
 
@@ -235,7 +247,7 @@ async def test_no_step_grows_with_what_is_parked(store: SqliteStore, path: Path,
     plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)]
     connection.close()
     # What was asked for (json_each), the value itself, and walks along an index that LIMIT or a state bounds are no scans.
-    walks = ("deliveries_due", "deliveries_queued", "replays_running")
+    walks = ("deliveries_due", "deliveries_queued", "replays_running", "archives", "erased_files_stage")
     bounded = ("CONSTANT ROW", "json_each", "asked", "VIRTUAL TABLE", *walks)
     assert plan
     assert [step for step in plan if step.startswith("SCAN") and not any(word in step for word in bounded)] == []
@@ -285,3 +297,20 @@ async def test_a_mailbox_is_read_while_the_writer_is_busy(store: SqliteStore) ->
     assert not writing.done()
     loose.set()
     await writing
+
+
+async def test_an_erased_body_leaves_no_octets_in_the_file(tmp_path: Path) -> None:
+    """Nor do words about it: what is deleted is overwritten, on pages that become free as well; once the hub has closed, the
+    write-ahead log is gone too."""
+    path = tmp_path / "journal.db"
+    store = SqliteStore.open(path, timeout_s=10)
+    secrets = [b"small and personal", b"large and personal " * 3000]
+    await store.accept([admitted(f"m{n}", body=body) for n, body in enumerate([*secrets, b"kept as it is"])], NOW, LEASE_S)
+    ends = [Settlement(delivery_id=n, state=State.DELIVERED, detail="words about a person") for n in (1, 2)]
+    await store.settle(ends, NOW, LEASE_S)
+    batch = [Erasure(sequence=n, reason="retention", detail="rule") for n in (1, 2)]
+    assert [one.outcome for one in await store.erase(batch, NOW)] == ["erased", "erased"]
+    await store.close()
+    octets = b"".join(one.read_bytes() for one in tmp_path.iterdir())
+    assert b"kept as it is" in octets
+    assert not [words for words in (b"small and pers", b"large and pers", b"words about a person") if words in octets]

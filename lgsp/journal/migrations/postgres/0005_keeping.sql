@@ -46,4 +46,4 @@ CREATE TABLE erased_files (
     at     bigint NOT NULL
 );
 
-CREATE INDEX erased_files_stage ON erased_files (stage, at) WHERE stage < 2;
+CREATE INDEX erased_files_stage ON erased_files (stage DESC, at) WHERE stage < 2;

@@ -43,4 +43,4 @@ CREATE TABLE erased_files (
     at     INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX erased_files_stage ON erased_files (stage, at) WHERE stage < 2;
+CREATE INDEX erased_files_stage ON erased_files (stage DESC, at) WHERE stage < 2;
