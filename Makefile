@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Wheels only: no source package runs code of its own while it is installed.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --only-binary :all:
 LOCK := $(BIN)/uv pip compile --no-config --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
-	--python-version 3.11 --custom-compile-command "make lock" $(UPGRADE) pyproject.toml --extra demo --extra pkcs11 --group build
+	--python-version 3.11 --custom-compile-command "make lock" $(UPGRADE) pyproject.toml --extra demo --extra evidence --extra pkcs11 --group build
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check bench sim soak lock clean
