@@ -171,7 +171,7 @@ def _enclosed(octets: bytes, cap: int) -> tuple[Enclosed, ...]:
     while certificates.next_tag != NOTHING:
         if certificates.next_tag != SEQUENCE:
             raise Refused("cms.certificates", "certificates", "not X.509")
-        found.append(_certificate(certificates.whole(SEQUENCE)))
+        found.append(enclosed(certificates.whole(SEQUENCE)))
         if len(found) > cap:
             raise Refused("cms.certificates", "certificates", f"more than {cap}")
     if len({one.signer.der for one in found}) != len(found):
@@ -179,7 +179,7 @@ def _enclosed(octets: bytes, cap: int) -> tuple[Enclosed, ...]:
     return tuple(found)
 
 
-def _certificate(der: bytes) -> Enclosed:
+def enclosed(der: bytes) -> Enclosed:
     """RFC 5280, 4.1. What stands outside of the part that is signed must say the same, or a certificate had many encodings."""
     signer = signer_of(der, "certificates")
     outer = Reader(der).enter(SEQUENCE)
