@@ -8,6 +8,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
+from signing.strict_json import read_object
+
 JoseKey = RSAKey | ECKey | OKPKey
 
 
@@ -59,3 +61,16 @@ def thumbprint(public: bytes) -> str:
 
 def _of_der(public: bytes) -> JoseKey:
     return public_key(load_der_public_key(public).public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+
+
+def thumbprint_of_jwk(octets: bytes) -> str:
+    """RFC 7638, of one public key as JWK, whatever kid it says it has. Raises ValueError."""
+    return public_key(read_object(octets)).thumbprint()
+
+
+def thumbprints(octets: bytes) -> frozenset[str]:
+    """Of all keys of a JWK set. Raises ValueError."""
+    keys = read_object(octets).get("keys")
+    if not isinstance(keys, list) or not all(isinstance(one, dict) for one in keys):
+        raise ValueError("not a JWK set (RFC 7517)")
+    return frozenset(public_key(one).thumbprint() for one in keys)

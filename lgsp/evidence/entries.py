@@ -1,0 +1,108 @@
+"""What the log proves of a message: that its records stand in the tree, and that they are about what is here."""
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from lgsp.core.log.merkle import ProofInvalid, check_inclusion, leaf_hash
+from lgsp.core.log.record import Accepted, Moved, Record, RecordInvalid, Routed, salted
+from lgsp.evidence.findings import Finding, State, Tree
+from lgsp.evidence.manifest import Leaf, Message
+from lgsp.evidence.timeline import records_of
+
+
+class Committed(msgspec.Struct, frozen=True):
+    """Octets that the first record has to commit to. None: they are not here."""
+
+    header: bytes | None
+    examination: bytes | None
+
+
+def check_entries(
+    one: Message, tree: Tree | None, committed: Committed, *, whole: bool
+) -> tuple[tuple[Record, ...], list[Finding]]:
+    """The records, none where they cannot be relied on, and what was found. `whole`: nothing may be missing."""
+    where = f"{one.sender}/{one.message_id}"
+    if tree is None or not one.leaves:
+        return (), [Finding(what="entries", state=State.NOT_HERE, place=where)]
+    try:
+        records = records_of(one.leaves)
+        _check_places(one.leaves, tree)
+    except (RecordInvalid, ProofInvalid) as error:
+        return (), [Finding(what="entries", state=State.WRONG, place=where, detail=str(error))]
+    state = State.FITS if tree.confirmed else State.UNCONFIRMED
+    problems = [
+        *_of_acceptance(one, records[0], committed),
+        *_of_deliveries(one, records, whole=whole),
+        *_of_details(one.leaves, records),
+    ]
+    found = [Finding(what="entries", state=State.WRONG, place=where, detail=problem) for problem in problems]
+    told = f"{len(records)}: {one.leaves[0].index} – {one.leaves[-1].index}"
+    return records, found or [Finding(what="entries", state=state, place=where, detail=told)]
+
+
+def _check_places(leaves: Sequence[Leaf], tree: Tree) -> None:
+    """In the tree, each where it says, in their order. Raises ProofInvalid."""
+    last = -1
+    for one in leaves:
+        if one.index <= last:
+            raise ProofInvalid(f"leaf {one.index} behind leaf {last}")
+        last = one.index
+        check_inclusion(one.index, tree.size, tree.root, leaf_hash(one.leaf.encode()), one.hashes)
+
+
+def _of_acceptance(one: Message, record: Record, committed: Committed) -> Iterator[str]:
+    """That the first record is this message's, and opens to what is here."""
+    if not isinstance(record, Accepted):
+        yield "the first record is not that of an acceptance"
+        return
+    if (record.sender, record.message_id, record.sequence, record.at) != (
+        one.sender,
+        one.message_id,
+        one.sequence,
+        one.accepted_at,
+    ):
+        yield "the record is of another message"
+    if salted(one.salt, one.digest.encode()) != record.digest:
+        yield "the digest of the envelope is not that of the record"
+    for name, octets, stated in (
+        ("header", committed.header, record.header),
+        ("examination", committed.examination, record.examination),
+    ):
+        if octets is not None and salted(one.salt, octets) != stated:
+            yield f"the {name} is not that of the record"
+    if committed.examination is None and record.examination:
+        yield "the examination is missing"
+
+
+def _of_deliveries(one: Message, records: Sequence[Record], *, whole: bool) -> Iterator[str]:
+    """One record for each delivery of this message, a number for each, and nothing of another message."""
+    accepted, *others = records
+    routed = [each for each in others if isinstance(each, Routed)]
+    ids = {each.delivery for each in routed}
+    if not isinstance(accepted, Accepted):
+        return
+    expected = range(accepted.first_delivery, accepted.first_delivery + accepted.deliveries)
+    if len(ids) != len(routed) or not ids <= set(expected) or (whole and len(ids) != len(expected)):
+        yield "the records of deliveries are not those of this message, or some are missing"
+    if any((each.sequence, each.sender) != (one.sequence, one.sender) or each.number < 1 for each in routed):
+        yield "a delivery is of another message, or has no number"
+    if len({(each.recipient, each.number) for each in routed}) != len(routed):
+        yield "two deliveries of one pair of sender and recipient have one number"
+    for each in others:
+        if isinstance(each, Routed):
+            continue
+        if (
+            not isinstance(each, Moved)
+            or each.sequence != one.sequence
+            or (each.delivery is not None and each.delivery not in ids)
+        ):
+            yield "a record is of another message"
+
+
+def _of_details(leaves: Sequence[Leaf], records: Sequence[Record]) -> Iterator[str]:
+    """That a text beside a record is the one that was recorded."""
+    for leaf, record in zip(leaves, records, strict=True):
+        stated = record.detail if isinstance(record, Moved) else ""
+        if leaf.detail and salted(leaf.salt, leaf.detail.encode()) != stated:
+            yield f"the text beside leaf {leaf.index} is not that of its record"
