@@ -1,6 +1,6 @@
 #!/bin/sh
 # Sees to what the tests start for themselves, from Debian's packages: RabbitMQ and PostgreSQL; libfaketime, with which they set the
-# clock of one process; and SoftHSM, an HSM in software.
+# clock of one process; SoftHSM, an HSM in software; unzip and poppler, which judge bundles of evidence.
 #
 # Nothing is done for what is installed already. Installing needs root; the packages' own services are kept from starting, now
 # and at the next boot: tests run private copies. That holds also when LGSP_TEST_AMQP_URL or LGSP_TEST_POSTGRES_DSN name
@@ -24,6 +24,8 @@ have postgres /usr/lib/postgresql/*/bin/postgres /usr/pgsql-*/bin/postgres \
 ls /usr/lib/*/faketime/libfaketimeMT.so.1 /usr/lib64/faketime/libfaketimeMT.so.1 2>/dev/null | grep -q . \
     || packages="${packages:+$packages }libfaketime"
 have softhsm2-util || packages="${packages:+$packages }softhsm2"
+have unzip || packages="${packages:+$packages }unzip"
+have pdftotext || packages="${packages:+$packages }poppler-utils"
 [ -n "$packages" ] || exit 0
 
 mend() {
@@ -56,6 +58,6 @@ fi
 rm -f "$log"
 if [ -d /run/systemd/system ]; then
     # shellcheck disable=SC2086 # a list; what is no service has none to disable
-    systemctl disable --quiet $(printf '%s\n' $packages | grep -v -e '^lib' -e '^softhsm') || echo "Note: the services may start at the next boot: $packages" >&2
+    systemctl disable --quiet $(printf '%s\n' $packages | grep -v -e '^lib' -e '^softhsm' -e '^unzip' -e '^poppler') || echo "Note: the services may start at the next boot: $packages" >&2
 fi
 echo "Installed: $packages"
