@@ -8,10 +8,10 @@ LOCK := $(BIN)/uv pip compile --no-config --quiet --universal --generate-hashes 
 	--python-version 3.11 --custom-compile-command "make lock" $(UPGRADE) pyproject.toml --extra demo --extra evidence --extra pkcs11 --group build
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench sim soak lock clean
+.PHONY: help run test check bench sim soak verifier lock clean
 
 help: ## Show these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: .venv/.run-ready ## Set up, run the demonstration day and leave the hub running (ARGS="..." is passed on)
 	@$(BIN)/lgsp run --demo $(ARGS)
@@ -40,7 +40,11 @@ soak: .venv/.test-ready ## Change signed files by the 100,000; then kill, stop a
 	@$(BIN)/python -m tests.soak.files
 	@$(BIN)/python -m tests.soak.jws
 	@$(BIN)/python -m tests.soak.evidence
+	@$(BIN)/python -m tests.soak.bundles
 	@$(BIN)/python -m tests.soak $(ARGS)
+
+verifier: .venv/.run-ready ## Write build/lgsp-evidence-verify.pyz: the offline verifier of evidence as one file, for this Python and kind of machine
+	@mkdir -p build && $(BIN)/lgsp evidence verifier -o build/lgsp-evidence-verify.pyz
 
 lock: .venv/.test-ready ## Re-make both locks from pyproject.toml; newer versions: make lock UPGRADE=--upgrade
 	@$(LOCK) --output-file deploy/requirements.lock

@@ -28,6 +28,7 @@ from lgsp.commands.deadletter import deadletter
 from lgsp.commands.demo import demo
 from lgsp.commands.demo_pki import demo_pki
 from lgsp.commands.doctor import doctor
+from lgsp.commands.evidence import evidence
 from lgsp.commands.explain import explain
 from lgsp.commands.key import key
 from lgsp.commands.listen import listen
@@ -60,6 +61,7 @@ COMMANDS = (
     agency,
     contract,
     signature,
+    evidence,
     trust,
     key,
     demo_pki,
