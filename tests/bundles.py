@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -15,12 +16,13 @@ from contracts.agency import AgencyCode
 from contracts.envelope import Attachment, Envelope, Identifier
 from contracts.kinds import find
 from contracts.kinds.xml import to_xml
-from contracts.receipt import DeliveryRef, Receipt
+from contracts.receipt import DeliveryRef, LogEntry, Receipt
 from contracts.statement import TYPE as STATEMENT
 from lgsp.core.log import record
 from lgsp.core.log.checkpoint import Checkpoint, sign_checkpoint
 from lgsp.core.log.merkle import leaf_hash, node_hash
 from lgsp.core.log.note import NoteVerifier
+from lgsp.core.log.proof import LogProof
 from lgsp.core.signatures.finding import Examination, exhibits_of, finding_of
 from lgsp.core.signatures.sealing import sealed
 from lgsp.evidence.asic import CADES_SEAL, JWS_SEAL
@@ -225,7 +227,16 @@ def note(seed: bytes = _LOG_SEED) -> bytes:
     return sign_checkpoint(head, log_verifier(seed), local(seed).sign).encode()
 
 
-def receipt() -> Receipt:
+def entry(**changes: str) -> LogEntry:
+    """As the receipt carries it: of the head of its own time, in which the record is the last but two."""
+    early = [leaf_hash(one) for one in leaves()[: FIRST_LEAF + 3]]
+    head = sign_checkpoint(Checkpoint(ORIGIN, len(early), root(early)), log_verifier(), local(_LOG_SEED).sign)
+    found = LogProof(FIRST_LEAF, proof(FIRST_LEAF, early), head)
+    said = LogEntry(leaf=records()[0].decode(), proof=found.text, salt=b64encode(_SALT).decode())
+    return msgspec.structs.replace(said, **changes)
+
+
+def receipt(log: LogEntry | None = None) -> Receipt:
     deliveries = tuple(
         DeliveryRef(delivery_id=number, recipient=recipient, number=counted)
         for number, recipient, counted in zip((11, 12), RECIPIENTS, (5, 2), strict=True)
@@ -238,6 +249,7 @@ def receipt() -> Receipt:
         sequence=7,
         accepted_at=AT,
         deliveries=deliveries,
+        log=log or entry(),
     )
 
 

@@ -1,5 +1,6 @@
 """The hub's receipt, as JWS and as XML: signed by one of its keys, and about this very message."""
 
+from base64 import b64decode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +10,10 @@ import msgspec
 from contracts.errors import ContractError
 from contracts.kinds import find
 from contracts.kinds.xml import from_xml
-from contracts.receipt import Receipt
+from contracts.receipt import LogEntry, Receipt
+from lgsp.core.log.merkle import ProofInvalid
+from lgsp.core.log.note import NoteInvalid
+from lgsp.core.log.proof import parse_proof
 from lgsp.core.log.record import Accepted, Record, Routed
 from lgsp.evidence.findings import Finding, ShownKey, State
 from lgsp.evidence.given import Given
@@ -29,17 +33,19 @@ _decoder = msgspec.json.Decoder(Receipt)
 
 @dataclass(frozen=True, slots=True)
 class Hub:
-    """`keys`: for JWS, `thumbprints`: of all keys that the bundle says are the hub's; `given`: what was brought along."""
+    """`keys`: for JWS, `thumbprints`: of all keys that the bundle says are the hub's; `log`: the vkey that it says is the log's;
+    `given`: what was brought along."""
 
     code: str
     keys: tuple[PublicKey, ...]
     thumbprints: frozenset[str]
+    log: str
     given: Given
 
     @classmethod
-    def of(cls, code: str, jwks: bytes, given: Given) -> "Hub":
+    def of(cls, code: str, jwks: bytes, log: str, given: Given) -> "Hub":
         """Raises ValueError for what is no JWK set."""
-        return cls(code, keys_of(jwks), thumbprints(jwks), given)
+        return cls(code, keys_of(jwks), thumbprints(jwks), log, given)
 
 
 def check_jws_receipt(token: bytes, one: Message, records: Sequence[Record], hub: Hub) -> Iterator[Shown]:
@@ -95,3 +101,18 @@ def _problems(receipt: Receipt, one: Message, records: Sequence[Record], hub: Hu
         known = range(accepted.first_delivery, accepted.first_delivery + accepted.deliveries)
         if not {each.delivery_id for each in receipt.deliveries} <= set(known):
             yield "it names a delivery that the log does not know"
+    if receipt.log is not None and hub.log:
+        yield from _problems_of_entry(receipt.log, one, hub.log)
+
+
+def _problems_of_entry(entry: LogEntry, one: Message, log: str) -> Iterator[str]:
+    """That it carries the record of this message, in an earlier head of the same log."""
+    if one.leaves and (entry.leaf, b64decode(entry.salt)) != (one.leaves[0].leaf, one.salt):
+        yield "it carries another record than the log"
+    try:
+        proof = parse_proof(entry.proof)
+        proof.verify(entry.leaf.encode(), log)
+        if one.leaves and proof.index != one.leaves[0].index:
+            yield "its record stands elsewhere in the log"
+    except (NoteInvalid, ProofInvalid) as error:
+        yield f"its proof does not hold: {error}"

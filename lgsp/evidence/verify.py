@@ -91,7 +91,7 @@ class _Check:
         found: list[Shown] = []
         tree: Tree | None = None
         try:
-            hub = Hub.of(self._stated.hub, self._small(manifest.JWKS), self._given)
+            hub = Hub.of(self._stated.hub, self._small(manifest.JWKS), self._vkey(), self._given)
             found += [Finding(what="container", state=State.FITS, detail=f"{len(self._opened.files)}")]
             found += check_seal(self._opened, hub.keys, self._given, self._now)
             tree, of_log = self._log()
@@ -108,7 +108,7 @@ class _Check:
         stated = self._stated
         if not stated.checkpoint:
             return None, [Finding(what="checkpoint", state=State.NOT_HERE)]
-        note, vkey = self._small(stated.checkpoint), self._small(manifest.LOG_KEY).decode().strip()
+        note, vkey = self._small(stated.checkpoint), self._vkey()
         witnesses = self._small(manifest.WITNESSES) if manifest.WITNESSES in stated.keys else b""
         tree, found = check_checkpoint(note, vkey, stated.origin, witnesses, self._given)
         tokens = [(name, self._small(name)) for name in stated.stamps]
@@ -165,6 +165,9 @@ class _Check:
             octets=lambda index: self._opened.octets(attached[index], _FILE_BYTES) if attached[index] else None,
             pieces=lambda index: self._opened.pieces(attached[index]) if attached[index] else None,
         )
+
+    def _vkey(self) -> str:
+        return self._small(manifest.LOG_KEY).decode().strip() if self._stated.checkpoint else ""
 
     def _small(self, name: str) -> bytes:
         return self._opened.octets(name, _SMALL_BYTES)

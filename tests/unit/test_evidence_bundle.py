@@ -23,6 +23,7 @@ from lgsp.evidence.content import BundleContent
 from lgsp.evidence.findings import Exit, State
 from lgsp.evidence.given import Given
 from lgsp.evidence.manifest import Leaf
+from lgsp.evidence.receipts import TYPE as RECEIPT
 from lgsp.evidence.seals import TYPE as SEAL
 from lgsp.evidence.seals import statement
 from lgsp.evidence.verify import Unreadable
@@ -33,6 +34,7 @@ from tests.bundles import (
     bundle,
     checked,
     content,
+    entry,
     envelope,
     everything,
     leaves,
@@ -42,6 +44,7 @@ from tests.bundles import (
     note,
     proven,
     raw,
+    receipt,
     sealer,
     statement_of,
 )
@@ -274,7 +277,9 @@ def test_another_log_with_the_same_name_is_another_log(plain: BundleContent) -> 
     """Built anew with keys of one's own, everything fits together: only what somebody has from elsewhere tells."""
     assert plain.log is not None
     other = replace(plain.log, note=note(b"X" * 32), vkey=log_verifier(b"X" * 32).vkey, stamps=())
-    octets = bundle(replace(plain, log=other))
+    assert wrong(bundle(replace(plain, log=other))) == {"receipt"}  # whose proof is of the real one
+    without_receipt = replace(message(), receipt=b"", receipt_xml=b"")
+    octets = bundle(replace(plain, log=other, messages=(without_receipt,)))
     assert checked(octets).exit is Exit.KEYS_NOT_CONFIRMED
     assert wrong(octets, everything()) == {"checkpoint"}
 
@@ -283,6 +288,22 @@ def test_receipts_and_seals_by_other_keys_than_those_brought_are_wrong(plain: Bu
     assert wrong(bundle(plain), replace(everything(), hub_keys=frozenset({"of-somebody-else"}))) == {"receipt"}
     given = replace(everything(), hub_keys=frozenset({"of-somebody-else"}), documents=NO_ANCHORS)
     assert wrong(bundle(plain), given) == {"receipt", "seal"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"salt": "AAAA"},
+        {"leaf": message().leaves[1].leaf},
+        {"proof": entry().proof.replace("index 20", "index 19")},
+        {"proof": entry().proof.replace("— lgsp/H15 ", "— lgsp/H16 ")},
+        {"proof": ""},
+    ],
+)
+def test_the_proof_that_a_receipt_carries_is_checked(plain: BundleContent, changes: dict[str, str]) -> None:
+    """The hub could sign anything into a receipt; what it carries has to hold by itself."""
+    token = statement_of(msgspec.json.encode(receipt(entry(**changes))), RECEIPT)
+    assert wrong(bundle(replace(plain, messages=(replace(message(), receipt=token),))), everything()) == {"receipt"}
 
 
 def test_a_seal_over_another_bundle_is_noticed(plain: BundleContent) -> None:
