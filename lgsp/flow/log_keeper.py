@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from contracts.receipt import LogEntry
-from lgsp.core.log.frontier import Frontier
-from lgsp.core.log.merkle import ProofInvalid, check_consistency
+from lgsp.core.log.frontier import Frontier, append
+from lgsp.core.log.merkle import ProofInvalid, check_consistency, check_inclusion, leaf_hash
 from lgsp.core.log.placed import Place
 from lgsp.core.log.tiles import (
     consistency_from,
@@ -29,6 +29,8 @@ from lgsp.log import get_logger
 from lgsp.ports import LogStore
 
 log = get_logger()
+
+_FEW_ENTRIES = 300
 
 
 class LogForked(Unavailable):
@@ -95,7 +97,7 @@ class LogKeeper:
         SigningUnavailable, JournalUnavailable, HeadFileUnusable."""
         if self.fork:
             raise LogForked(self.fork)
-        if before != self._signed:
+        if before != self._signed and not await self._continues(before):
             await self._check(after)
         if after.size > self._signed.size:
             self._remember(after)
@@ -106,10 +108,14 @@ class LogKeeper:
         does."""
         spans = {*wanted_for_inclusion(place.index, place.size), *wanted([subtrees(0, place.size)])}
         found = await self._store.log_hashes(tuple(spans))
-        (leaf,) = await self._store.log_leaves(place.index, 1)
-        tree = Frontier(place.size, tuple(hash_of(one, found) for one in subtrees(0, place.size)))
-        note = await self.sign(tree, tree)
-        return log_entry(leaf, place.salt, place.index, inclusion_from(place.index, place.size, found), note)
+        leaves = await self._store.log_leaves(place.index, 1)
+        try:
+            tree = Frontier(place.size, tuple(hash_of(one, found) for one in subtrees(0, place.size)))
+            hashes = inclusion_from(place.index, place.size, found)
+            check_inclusion(place.index, place.size, tree.root, leaf_hash(b"".join(leaves)), hashes)
+        except (KeyError, ProofInvalid) as error:
+            raise self._alarm(place.size, f"entry {place.index} cannot be proved: {error!r}") from None
+        return log_entry(leaves[0], place.salt, place.index, hashes, await self.sign(tree, tree))
 
     def close(self) -> None:
         self._file.close()
@@ -122,15 +128,28 @@ class LogKeeper:
         self._file.write(SignedHead(origin=self.origin, tree=tree))
         self._signed = tree
 
+    async def _continues(self, tree: Frontier) -> bool:
+        """Whether a few more entries make of the remembered tree this one: cheaper than a proof, where workers wrote in between."""
+        signed = self._signed
+        if not 0 < tree.size - signed.size <= _FEW_ENTRIES:
+            return False
+        entries = await self._store.log_leaves(signed.size, tree.size - signed.size)
+        return append(signed, [leaf_hash(one) for one in entries]).after == tree
+
     async def _check(self, tree: Frontier) -> None:
         """Raises LogForked unless one of this tree and the remembered one continues the other."""
         older, newer = sorted((self._signed, tree), key=lambda one: one.size)
         try:
             await _check_grown(self._store, older, newer)
         except ProofInvalid as error:
-            self.fork = f"of {newer.size} leaves the first {older.size} are not those that were signed: {error}"
-            log.error("evidence.forked", size=newer.size, signed=self._signed.size, detail=str(error))
-            raise LogForked(self.fork) from None
+            detail = f"of {newer.size} entries the first {older.size} are not those that were signed: {error}"
+            raise self._alarm(newer.size, detail) from None
+
+    def _alarm(self, size: int, detail: str) -> LogForked:
+        """From now on nothing is signed."""
+        self.fork = detail
+        log.error("evidence.forked", size=size, signed=self._signed.size, detail=detail)
+        return LogForked(detail)
 
 
 async def _check_continues(store: LogStore, signed: Frontier, tree: Frontier) -> None:

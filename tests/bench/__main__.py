@@ -10,7 +10,7 @@ import click
 import msgspec
 from rich.console import Console
 
-from tests.bench import fairness, memory, neighbours, report, scale, signatures, stages, targets, throughput, urgency
+from tests.bench import evidence, fairness, memory, neighbours, report, scale, signatures, stages, targets, throughput, urgency
 from tests.bench.processes import BenchFailed, Child
 from tests.bench.report import Row
 from tests.bench.targets import World
@@ -18,7 +18,19 @@ from tests.bench.throughput import Plan, Runner
 from tests.servers import PostgresServer, RabbitServer, ServerFailed, ServerMissing
 
 RESULTS = Path("build/bench.json")
-PARTS = ("relay", "single", "batch100", "urgency", "neighbours", "scale", "memory", "stages", "fairness", "signatures")
+PARTS = (
+    "relay",
+    "single",
+    "batch100",
+    "urgency",
+    "neighbours",
+    "scale",
+    "memory",
+    "stages",
+    "fairness",
+    "signatures",
+    "evidence",
+)
 _WITHOUT_SERVERS = {"stages", "fairness", "signatures"}
 _SINGLE, _BATCH = "/v1/envelopes", "/v1/envelopes:batch"
 _WIDTH = 110  # into a file or a pipe
@@ -97,6 +109,9 @@ def _measure(console: Console, parts: set[str], setups: Sequence[str], plan: Pla
             world, load = _open_world(stack)
             if parts & {"relay", "single", "batch100"}:
                 rows += _throughput(console, world, load, parts, setups, plan, status.update)
+            if "evidence" in parts:
+                rows += evidence.measure(world, load, _whole(setups), plan, status.update)
+                evidence.show(console, rows)
             if "urgency" in parts:
                 status.update("urgency: hỏa tốc behind a backlog")
                 rows += urgency.measure(world, _whole(setups), rounds=3 if quick else 5)

@@ -82,8 +82,9 @@ def start_relay(world: World, setup: str) -> Target:
     return Target(setup=setup, port=ports[0], parts={"app": pids, "broker": (world.rabbit.pid,)}, children=tuple(children))
 
 
-def start_hub(world: World, setup: str, *, timeout_s: float = 30.0) -> Target:
-    """`setup`: "embedded", "production", or "production, 2 processes" (gateway and worker). `timeout_s`: of each recipient."""
+def start_hub(world: World, setup: str, *, timeout_s: float = 30.0, program: str = "lgsp.cli") -> Target:
+    """`setup`: "embedded", "production", or "production, 2 processes" (gateway and worker). `timeout_s`: of each recipient;
+    `program`: the module with the command line."""
     name = f"{setup.replace(', ', '-').replace(' ', '-')}-{secrets.token_hex(2)}"
     environ = {
         "LGSP_DATA_DIR": str(world.folder / name),
@@ -99,9 +100,7 @@ def start_hub(world: World, setup: str, *, timeout_s: float = 30.0) -> Target:
     settings = Settings.load(None, environ)
     asyncio.run(_enrol(settings, world.sink_url, timeout_s))
     commands = ["gateway", "worker"] if setup.endswith("2 processes") else ["run"]
-    children = [
-        world.child(["-m", "lgsp.cli", command], f"{name}-{command}", talks=False, environ=environ) for command in commands
-    ]
+    children = [world.child(["-m", program, command], f"{name}-{command}", talks=False, environ=environ) for command in commands]
     wait_for(lambda: is_ready(settings, children), f"readiness of {setup}")
     parts = {"app": tuple(child.pid for child in children)}
     if setup != "embedded":
