@@ -129,7 +129,8 @@ class LogKeeper:
         self._signed = tree
 
     async def _continues(self, tree: Frontier) -> bool:
-        """Whether a few more entries make of the remembered tree this one: cheaper than a proof, where workers wrote in between."""
+        """Whether a few more entries make of the remembered tree this one: cheaper than a proof, where workers wrote
+        meanwhile."""
         signed = self._signed
         if not 0 < tree.size - signed.size <= _FEW_ENTRIES:
             return False
