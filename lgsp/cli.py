@@ -11,6 +11,7 @@ from lgsp import __version__
 from lgsp.commands import (  # noqa: F401 - they add their commands to others
     access,
     endpoint,
+    log_between,
     quota,
     replays,
     signature_show,
@@ -32,6 +33,7 @@ from lgsp.commands.evidence import evidence
 from lgsp.commands.explain import explain
 from lgsp.commands.key import key
 from lgsp.commands.listen import listen
+from lgsp.commands.log import log
 from lgsp.commands.mailbox import mailbox
 from lgsp.commands.maintenance import drain, maintenance
 from lgsp.commands.recall import recall
@@ -64,6 +66,7 @@ COMMANDS = (
     evidence,
     trust,
     key,
+    log,
     demo_pki,
     deadletter,
     balance,
