@@ -45,6 +45,7 @@ from lgsp.commands.signature import signature
 from lgsp.commands.status import status
 from lgsp.commands.trace import trace
 from lgsp.commands.trust import trust
+from lgsp.commands.witness import witness
 from lgsp.errors import LgspError, SettingsError
 
 COMMANDS = (
@@ -73,6 +74,7 @@ COMMANDS = (
     maintenance,
     drain,
     republish,
+    witness,
     doctor,
 )
 

@@ -69,12 +69,13 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "identifier": "identifier of a case, document or parcel that was asked for, or SENDER/MESSAGE_ID",
         "issuer": "SHA-256 over name and key of a certification authority (signing.names.issuer_id)",
         "journal": "sqlite or postgresql",
-        "key": "name of a signing key, as `lgsp key list` shows it",
+        "key": "name of a signing key, as `lgsp key list` shows it; of a witness, its name",
         "keys": "signing keys in the set",
         "kid": "thumbprint (RFC 7638) of a signing key",
         "kind": "kind of message, name/version; of evidence crl or ocsp; of what expires: lgsp.trust.expiry",
         "lines": "lines of the log that are lost",
         "logger": "name of the library's logger",
+        "logs": "logs that are witnessed",
         "message": "text of a library's log record",
         "message_id": "the sender's id of the envelope",
         "message_ids": "message_id of each envelope newly accepted",
@@ -82,6 +83,7 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "next_update": "when its authority promises a newer one, RFC 3339",
         "open": "units of work still under way",
         "operator": "login name of the person at the hub's machine",
+        "origin": "name under which a log signs its checkpoints",
         "path": "route of the HTTP request as a template (/v1/mailbox/{delivery_id}), never with its query",
         "pid": "process id",
         "purpose": "what an anchor is trusted for: documents, time-stamps, intermediates (known, not trusted)",
@@ -289,6 +291,19 @@ _TABLE: tuple[LogEvent, ...] = (
         "kind host code wait_s",
         "detail took_ms attempt",
     ),
+    # --- a witness of logs, a process of its own ------------------------------------------------------------------------------
+    _event("witness.started", "info", "a witness answers (`lgsp witness run`)", "key address logs"),
+    _event("witness.stopped", "info", "asked to stop; every request was answered", ""),
+    _event("witness.cosigned", "info", "the checkpoint of this size continues what was seen: kept, then cosigned", "origin size"),
+    _event("witness.refused", "info", "a checkpoint was not cosigned (C2SP tlog-witness)", "code status origin", "detail"),
+    _event(
+        "fork.found",
+        "error",
+        "a log signed two trees of one size; the proof is kept and goes to who oversees it",
+        "origin",
+        "detail",
+    ),
+    # --------------------------------------------------------------------------------------------------------------------------
     _event("directory.loaded", "info", "a new version of the directory is in use", "version agencies", "took_ms"),
 )
 
