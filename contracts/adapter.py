@@ -30,6 +30,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Parcel(msgspec.Struct, frozen=True, kw_only=True):
     """One delivery on its way out. `delivery_id` is the same in every attempt: the recipient drops the second copy by it.
 
+    `number`: of all deliveries from this sender to this recipient, dense from 1; None: from before they were counted.
     `order_key` and `identifiers` are those of the envelope completed by what the hub found in the body; the envelope itself is
     handed over as it was received.
     """
@@ -42,6 +43,7 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True):
     envelope: Envelope
     order_key: str | None = None
     identifiers: tuple[Identifier, ...] = ()
+    number: int | None = None
 
 
 class DeliveryAdapter(Protocol):

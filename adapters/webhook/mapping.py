@@ -49,12 +49,13 @@ class Answer(NamedTuple):
     whole: bool = True  # it did not break off before its end or MAX_ANSWER_BYTES
 
 
-class _Delivery(msgspec.Struct, frozen=True):
+class _Delivery(msgspec.Struct, frozen=True, omit_defaults=True):
     delivery_id: int
     attempt: int
     sequence: int
     recipient: str
     addressed_as: str
+    number: int | None = None
 
 
 def keys_of(secret: str) -> tuple[bytes, ...]:
@@ -88,7 +89,8 @@ def request_of(parcel: Parcel, keys: Sequence[bytes], now: float) -> Request:
 
 def document_of(parcel: Parcel) -> bytes:
     """The JSON document of a delivery; the octets of a JSON body stand in it as the sender wrote them."""
-    delivery = _Delivery(parcel.delivery_id, parcel.attempt, parcel.sequence, parcel.recipient, parcel.addressed_as)
+    place = (parcel.delivery_id, parcel.attempt, parcel.sequence, parcel.recipient, parcel.addressed_as)
+    delivery = _Delivery(*place, parcel.number)
     return b"".join((b'{"delivery":', _json_encode(delivery), b',"envelope":', wire.render(parcel.envelope), b"}"))
 
 

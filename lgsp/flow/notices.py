@@ -44,4 +44,5 @@ def parcel_of(work: Work) -> Parcel:
         envelope=work.envelope,
         order_key=work.order_key,
         identifiers=work.identifiers,
+        number=work.number,
     )

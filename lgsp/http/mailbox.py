@@ -38,14 +38,16 @@ class MailboxPage(msgspec.Struct, frozen=True, kw_only=True):
     next_after: int | None
 
 
-class DeliveryHead(msgspec.Struct, frozen=True, kw_only=True):
-    """`delivery_id` is the same in every attempt: a second copy is dropped by it."""
+class DeliveryHead(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`delivery_id` is the same in every attempt: a second copy is dropped by it. `number`: of all deliveries from this sender to
+    this recipient, dense from 1: where one is missing, ask for it."""
 
     delivery_id: int
     attempt: int
     sequence: int
     recipient: str
     addressed_as: str
+    number: int | None = None
 
 
 class DeliveryDocument(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,7 +134,13 @@ class Mailboxes:
                 summary="The body alone, octet for octet as the sender wrote it; its addressing stands in Lgsp-* headers",
                 agency=self.body,
                 paths=_PATHS,
-                answers={200: Answer(description="The body in its own media type", media={"*/*": None})},
+                answers={
+                    200: Answer(
+                        description="The body in its own media type",
+                        media={"*/*": None},
+                        headers={"Lgsp-Number": "of all deliveries from this sender to this recipient, dense from 1"},
+                    )
+                },
                 refusals=("access.not_a_party", "delivery.recalled", "envelope.erased"),
             ),
             Route(
@@ -183,7 +191,10 @@ class Mailboxes:
     async def body(self, request: web.Request, caller: Agency) -> web.Response:
         work = await self._work(request, caller)
         envelope = work.envelope
-        return web.Response(body=envelope.body, headers=foreign_headers(envelope.media_type) | write_addressing(envelope))
+        headers = foreign_headers(envelope.media_type) | write_addressing(envelope)
+        if work.number is not None:
+            headers["Lgsp-Number"] = str(work.number)
+        return web.Response(body=envelope.body, headers=headers)
 
     async def acknowledge(self, request: web.Request, caller: Agency) -> web.Response:
         check_type(request, JSON)
@@ -221,5 +232,6 @@ def document(work: Work) -> bytes:
         sequence=work.sequence,
         recipient=work.recipient,
         addressed_as=work.addressed_as,
+        number=work.number,
     )
     return b'{"delivery":' + encode(head) + b',"envelope":' + wire.render(work.envelope) + b"}"

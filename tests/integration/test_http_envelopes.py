@@ -1,6 +1,7 @@
 """Sending over HTTP: receipts, resends, raw bodies, and a coded refusal for everything that is wrong."""
 
 import asyncio
+import base64
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,8 @@ import pytest
 
 from contracts.kinds import find
 from contracts.kinds.xml import to_xml
+from lgsp.core.log.proof import parse_proof
+from lgsp.core.log.record import Accepted, decode, salted
 from tests.integration.http_hub import CLOSED, COMMUNE, LAND_OFFICE, STRANGER, HttpHub, Reply, http_hub, progress
 
 
@@ -55,6 +58,21 @@ async def test_a_resend_gets_the_identical_receipt(hub: HttpHub) -> None:
     assert second.octets == first.octets
     assert second.headers["Lgsp-Duplicate"] == "true"
     assert await hub.stored() == 1
+
+
+async def test_a_receipt_proves_itself(hub: HttpHub) -> None:
+    """With the log's key alone: the record is the one of this envelope, and it stands in the log under a signed head."""
+    running = hub.hub
+    assert running.keys is not None
+    (log_key,) = running.keys.log_verifiers("lgsp/HUB")
+    receipts = [(await hub.send(hub.envelope())).json for _ in range(3)]
+    for receipt in receipts:
+        entry = receipt["log"]
+        parse_proof(entry["proof"]).verify(entry["leaf"].encode(), log_key)
+        told = decode(entry["leaf"].encode())
+        assert isinstance(told, Accepted)
+        assert (told.message_id, told.sequence) == (receipt["message_id"], receipt["sequence"])
+        assert told.digest == salted(base64.b64decode(entry["salt"]), receipt["digest"].encode())
 
 
 async def test_simultaneous_sends_of_one_envelope_store_it_once(hub: HttpHub) -> None:

@@ -38,6 +38,7 @@ async def pushed(hub: HttpHub, delivery_id: int) -> bytes:
             recipient=work.recipient,
             addressed_as=work.addressed_as,
             sequence=work.sequence,
+        number=work.number,
             envelope=work.envelope,
         )
     )
@@ -68,6 +69,17 @@ async def test_a_delivery_is_listed_fetched_and_acknowledged_once(hub: HttpHub) 
     assert first.json["results"] == [{"delivery_id": entry["delivery_id"], "applied": True, "state": "delivered"}, unknown]
     assert second.json["results"] == [{"delivery_id": entry["delivery_id"], "applied": False, "state": "delivered"}, unknown]
     assert (await page(hub))["entries"] == []
+
+
+async def test_a_recipient_sees_a_gap_by_the_numbers(hub: HttpHub) -> None:
+    """Of each sender by itself: in the listing, in the document, and beside the body alone; the sender sees the same."""
+    receipts = [(await hub.send(hub.envelope())).json for _ in range(3)]
+    entries = (await page(hub))["entries"]
+    assert [one["number"] for one in entries] == [1, 2, 3]
+    assert [one["deliveries"][0]["number"] for one in receipts] == [1, 2, 3]
+    place = f"/v1/mailbox/{entries[1]['delivery_id']}"
+    assert (await hub.call("GET", place, agency=LAND_OFFICE)).json["delivery"]["number"] == 2
+    assert (await hub.call("GET", f"{place}/body", agency=LAND_OFFICE)).headers["Lgsp-Number"] == "2"
 
 
 async def test_a_body_is_fetched_whatever_its_addressing_holds(hub: HttpHub) -> None:
