@@ -38,7 +38,7 @@ async def pushed(hub: HttpHub, delivery_id: int) -> bytes:
             recipient=work.recipient,
             addressed_as=work.addressed_as,
             sequence=work.sequence,
-        number=work.number,
+            number=work.number,
             envelope=work.envelope,
         )
     )
