@@ -12,14 +12,17 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from adapters.registry import REGISTRY
 from lgsp.assembly import Hub, Role, assemble, utc_now
+from lgsp.core.directory import Directory
 from lgsp.core.key_set import Purpose
 from lgsp.core.retention import Rule
 from lgsp.core.retention_file import RetentionInvalid, read_rules
 from lgsp.core.signatures.policy import Policy, policy, read_overrides
 from lgsp.errors import SettingsError
+from lgsp.flow.evidence import EvidenceDesk, House
 from lgsp.flow.examination import Examiner
 from lgsp.flow.head_file import HeadFile
 from lgsp.flow.log_keeper import LogKeeper
@@ -194,6 +197,31 @@ async def open_log(settings: Settings, store: Store, keys: HubKeys) -> LogKeeper
     except BaseException:
         file.close()
         raise
+
+
+def evidence_desk(
+    settings: Settings,
+    store: Store,
+    keys: HubKeys,
+    keeper: LogKeeper | None,
+    directory: Callable[[], Directory],
+    clock: Callable[[], datetime] = utc_now,
+) -> EvidenceDesk:
+    """Who makes bundles of evidence."""
+    house = House(
+        hub=settings.hub_code,
+        grace=revocation_grace(settings),
+        stamp_anchors=functools.partial(_stamp_anchors, TrustStore(settings.trust_path)),
+        authorities=settings.time_stamp_urls,
+    )
+    return EvidenceDesk(house, store, _open_blobs(settings), keys, keeper, directory, clock)
+
+
+def _stamp_anchors(store: TrustStore) -> bytes:
+    """PEM. What cannot be read is left out: who checks a bundle brings its own."""
+    with suppress(TrustUnreadable):
+        return b"".join(one.public_bytes(Encoding.PEM) for one in store.load().of("time-stamps"))
+    return b""
 
 
 @asynccontextmanager

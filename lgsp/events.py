@@ -238,6 +238,18 @@ _TABLE: tuple[LogEvent, ...] = (
         "state purpose certificate subject operator",
         "detail",
     ),
+    _event(
+        "evidence.unreported",
+        "warning",
+        "a bundle of evidence went out without its report: install the extra `evidence` (typst)",
+        "subject",
+    ),
+    _event(
+        "evidence.incomplete",
+        "warning",
+        "an attachment that should be there is missing in a bundle of evidence",
+        "digest",
+    ),
     _event("evidence.unsigned", "error", "no head of the evidence log could be signed: accepted without a proof", "detail"),
     _event(
         "evidence.forked",

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from lgsp import __version__
 from lgsp.assembly import Hub, Role, utc_now
-from lgsp.bootstrap import BOTH, hub_keys, named_by, open_hub, token_key
+from lgsp.bootstrap import BOTH, evidence_desk, hub_keys, named_by, open_hub, token_key
 from lgsp.errors import CannotListen
 from lgsp.http.app import make_app, make_health_app
 from lgsp.http.server import make_runner, tls_context
@@ -46,6 +46,7 @@ def services_of(hub: Hub) -> Services:
         token_key=token_key(hub.settings),
         keys=keys,
         signed=Signed(keys, hub.settings.hub_code, utc_now),
+        evidence=evidence_desk(hub.settings, hub.store, keys, hub.keeper, lambda: hub.directory.current),
         clock=utc_now,
     )
 

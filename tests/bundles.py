@@ -291,7 +291,7 @@ def content(folder: Path, **changes: object) -> BundleContent:
         subject=f"{SENDER}/{envelope().message_id}",
         messages=(message(),),
         jwks=jwks(),
-        log=LogContent(ORIGIN, note(), len(leaves()), log_verifier().vkey, stamps=(("tsa.test", stamp(note())),)),
+        log=LogContent(ORIGIN, note(), len(leaves()), (log_verifier().vkey,), stamps=(("tsa.test", stamp(note())),)),
         stamp_anchors=stamp_root().pem,
         files=files,
         names={"H15.21": "Sở Xây dựng tỉnh Đắk Lắk", "H15": "Trục liên thông tỉnh Đắk Lắk", "VNPOST.66": "Bưu điện tỉnh Đắk Lắk"},

@@ -106,7 +106,7 @@ def _add_keys(container: Container, content: BundleContent) -> Iterator[str]:
     log = content.log
     keys = {
         manifest.JWKS: content.jwks,
-        manifest.LOG_KEY: b"" if log is None else log.vkey.encode() + b"\n",
+        manifest.LOG_KEY: b"" if log is None else "".join(f"{one}\n" for one in log.vkeys).encode(),
         manifest.WITNESSES: b"" if log is None else log.policy,
         manifest.STAMP_ANCHORS: content.stamp_anchors,
     }

@@ -21,18 +21,20 @@ Shown = Finding | ShownKey
 _PLACE = "log/checkpoint.txt"
 
 
-def check_checkpoint(note: bytes, vkey: str, origin: str, witnesses: bytes, given: Given) -> tuple[Tree | None, list[Shown]]:
-    """`vkey`, `witnesses` (text of a policy): what the bundle says. The tree, if its head was signed by that key."""
+Headed = tuple[Tree | None, list[Shown]]
+
+
+def check_checkpoint(note: bytes, vkeys: Sequence[str], origin: str, witnesses: bytes, given: Given) -> Headed:
+    """`vkeys`, `witnesses` (text of a policy): what the bundle says. The tree, if its head was signed by one of these keys."""
     try:
-        log = NoteVerifier.of(vkey)
         inside = parse_policy(witnesses) if witnesses else None
         policy = given.policy or inside
-        signed = open_checkpoint(note, log, () if policy is None else [one.key for one in policy.witnesses])
+        signed = _opened(note, vkeys, policy)
     except (NoteInvalid, PolicyInvalid) as error:
         return None, [Finding(what="checkpoint", state=State.WRONG, place=_PLACE, detail=str(error))]
     if signed.checkpoint.origin != origin:
         return None, [Finding(what="checkpoint", state=State.WRONG, place=_PLACE, detail="of another log than the manifest says")]
-    found: list[Shown] = [*_by_whom(signed, log, given)]
+    found: list[Shown] = [*_by_whom(signed, given)]
     confirmed = any(isinstance(one, ShownKey) and one.confirmed for one in found)
     found += _cosigned(signed, policy, given)
     return Tree(signed.checkpoint.size, signed.checkpoint.root, confirmed), found
@@ -57,7 +59,19 @@ def check_stamps(note: bytes, tokens: Tokens, anchors: bytes, given: Given, now:
             yield Finding(what="stamp", state=state, place=place, detail=f"{stamp.rule.code} {stamp.detail}".rstrip())
 
 
-def _by_whom(signed: SignedCheckpoint, log: NoteVerifier, given: Given) -> Iterator[Shown]:
+def _opened(note: bytes, vkeys: Sequence[str], policy: Policy | None) -> SignedCheckpoint:
+    """By whichever of the keys signed it. Raises NoteInvalid."""
+    wrong = NoteInvalid("the bundle names no key of the log")
+    for vkey in vkeys:
+        try:
+            return open_checkpoint(note, vkey, () if policy is None else [one.key for one in policy.witnesses])
+        except NoteInvalid as error:
+            wrong = error
+    raise wrong
+
+
+def _by_whom(signed: SignedCheckpoint, given: Given) -> Iterator[Shown]:
+    log = signed.log
     named = {*given.log_keys, *(() if given.policy is None else (one.key for one in given.policy.logs))}
     confirmed = log in named or thumbprint_of_log(log) in (given.hub_keys or ())
     told = f"{signed.checkpoint.size} {signed.checkpoint.root.hex()}"

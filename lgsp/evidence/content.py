@@ -42,13 +42,13 @@ class MessageContent:
 
 @dataclass(frozen=True, slots=True)
 class LogContent:
-    """`note`: the signed checkpoint; `vkey`: of the log; `policy`: the hub's witness policy (C2SP tlog-policy), which names their
-    keys; `stamps`: time-stamp tokens over the note, by authority."""
+    """`note`: the signed checkpoint; `vkeys`: of the log, all that sign or signed for it; `policy`: the hub's witness policy
+    (C2SP tlog-policy), which names their keys; `stamps`: time-stamp tokens over the note, by authority."""
 
     origin: str
     note: bytes
     size: int
-    vkey: str
+    vkeys: tuple[str, ...]
     policy: bytes = b""
     stamps: tuple[tuple[str, bytes], ...] = ()
 

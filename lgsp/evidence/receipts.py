@@ -13,7 +13,7 @@ from contracts.kinds.xml import from_xml
 from contracts.receipt import LogEntry, Receipt
 from lgsp.core.log.merkle import ProofInvalid
 from lgsp.core.log.note import NoteInvalid
-from lgsp.core.log.proof import parse_proof
+from lgsp.core.log.proof import LogProof, parse_proof
 from lgsp.core.log.record import Accepted, Record, Routed
 from lgsp.evidence.findings import Finding, ShownKey, State
 from lgsp.evidence.given import Given
@@ -33,17 +33,17 @@ _decoder = msgspec.json.Decoder(Receipt)
 
 @dataclass(frozen=True, slots=True)
 class Hub:
-    """`keys`: for JWS, `thumbprints`: of all keys that the bundle says are the hub's; `log`: the vkey that it says is the log's;
-    `given`: what was brought along."""
+    """`keys`: for JWS, `thumbprints`: of all keys that the bundle says are the hub's; `log`: the vkeys that it says are
+    the log's; `given`: what was brought along."""
 
     code: str
     keys: tuple[PublicKey, ...]
     thumbprints: frozenset[str]
-    log: str
+    log: tuple[str, ...]
     given: Given
 
     @classmethod
-    def of(cls, code: str, jwks: bytes, log: str, given: Given) -> "Hub":
+    def of(cls, code: str, jwks: bytes, log: tuple[str, ...], given: Given) -> "Hub":
         """Raises ValueError for what is no JWK set."""
         return cls(code, keys_of(jwks), thumbprints(jwks), log, given)
 
@@ -105,14 +105,26 @@ def _problems(receipt: Receipt, one: Message, records: Sequence[Record], hub: Hu
         yield from _problems_of_entry(receipt.log, one, hub.log)
 
 
-def _problems_of_entry(entry: LogEntry, one: Message, log: str) -> Iterator[str]:
+def _problems_of_entry(entry: LogEntry, one: Message, log: tuple[str, ...]) -> Iterator[str]:
     """That it carries the record of this message, in an earlier head of the same log."""
     if one.leaves and (entry.leaf, b64decode(entry.salt)) != (one.leaves[0].leaf, one.salt):
         yield "it carries another record than the log"
     try:
         proof = parse_proof(entry.proof)
-        proof.verify(entry.leaf.encode(), log)
+        _check_proof(proof, entry.leaf.encode(), log)
         if one.leaves and proof.index != one.leaves[0].index:
             yield "its record stands elsewhere in the log"
     except (NoteInvalid, ProofInvalid) as error:
         yield f"its proof does not hold: {error}"
+
+
+def _check_proof(proof: LogProof, leaf: bytes, log: tuple[str, ...]) -> None:
+    """By whichever of the keys signed at that time. Raises NoteInvalid, ProofInvalid."""
+    *before, last = log
+    for vkey in before:
+        try:
+            proof.verify(leaf, vkey)
+        except NoteInvalid:
+            continue  # the next key may be the one
+        return
+    proof.verify(leaf, last)

@@ -147,7 +147,7 @@ def _log(log: LogContent) -> tuple[Fact, ...]:
     return (
         Fact(Pair("Sổ chứng cứ", "Log"), log.origin),
         Fact(Pair("Số dòng tại điểm kiểm tra", "Entries at the checkpoint"), str(log.size)),
-        Fact(Pair("Khóa của sổ, để đối chiếu", "Key of the log, to be compared"), log.vkey, mono=True),
+        *(Fact(Pair("Khóa của sổ, để đối chiếu", "Key of the log, to be compared"), one, mono=True) for one in log.vkeys),
         Fact(Pair("Dấu thời gian (RFC 3161)", "Time-stamps (RFC 3161)"), stamps or "–"),
     )
 

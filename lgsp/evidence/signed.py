@@ -35,12 +35,13 @@ _CHECK = "signature"
 def check_signatures(envelope: Envelope, examination: Examination, material: Material, given: Given) -> Iterator[Finding]:
     """One finding for each signature that the hub judged."""
     trust = trust_of(material, given, examination.at)
-    found = list(_reports(envelope, examination, material, trust))
-    stated = [one for one in examination.findings if not _is_missing(one, envelope, material)]
     where = f"{envelope.sender}/{envelope.message_id}"
-    for one in examination.findings:
-        if one not in stated:
-            yield Finding(what=_CHECK, state=State.NOT_HERE, place=f"{where}{one.place}", detail=one.verdict)
+    missing = [one for one in examination.findings if _is_missing(one, envelope, material)]
+    for one in missing:
+        yield Finding(what=_CHECK, state=State.NOT_HERE, place=f"{where}{one.place}", detail=one.verdict)
+    places = {one.place for one in missing}
+    stated = [one for one in examination.findings if one.place not in places]
+    found = [each for each in _reports(envelope, examination, material, trust) if each[0] not in places]
     if [place for place, _ in found] != [one.place for one in stated]:
         yield Finding(what=_CHECK, state=State.WRONG, place=where, detail="other signatures than the hub judged")
         return
@@ -59,18 +60,23 @@ def _compared(stated: Verdict, report: SignatureReport, given: Given, material: 
         return State.UNCONFIRMED, f"{stated.verdict}; {'' if refusal is None else refusal.rule.code}"
     if report.verdict != stated.verdict:
         return State.WRONG, f"{stated.verdict} then, {report.verdict} now"
-    return (State.FITS if _confirmed(stated, report, given) else State.UNCONFIRMED), stated.verdict
+    return (State.FITS if _confirmed(stated, report, given, material) else State.UNCONFIRMED), stated.verdict
 
 
-def _confirmed(stated: Verdict, report: SignatureReport, given: Given) -> bool:
+def _confirmed(stated: Verdict, report: SignatureReport, given: Given, material: Material) -> bool:
     """Whether nothing is relied on that nobody brought: what is not trusted rests on nobody."""
     if stated.trust != Trust.TRUSTED:
         return True
-    return report.registered_key in given.partners if report.registered_key else bool(given.documents.certificates)
+    if not report.registered_key:
+        return bool(given.documents.certificates)
+    keys = (_registered(one) for one in material.partners)
+    return next(one.key.thumbprint() for one in keys if one.kid == report.registered_key) in given.partners
 
 
 def _is_missing(one: Verdict, envelope: Envelope, material: Material) -> bool:
-    """Whether the file that was judged is not here any more."""
+    """Whether what it was judged by is not here any more: the file, or a key that is no longer registered."""
+    if one.key:
+        return one.key not in {_registered(jwk).kid for jwk in material.partners}
     if one.part != "attachments":
         return False
     index = int(one.place.rpartition("/")[2])

@@ -91,7 +91,7 @@ class _Check:
         found: list[Shown] = []
         tree: Tree | None = None
         try:
-            hub = Hub.of(self._stated.hub, self._small(manifest.JWKS), self._vkey(), self._given)
+            hub = Hub.of(self._stated.hub, self._small(manifest.JWKS), self._vkeys(), self._given)
             found += [Finding(what="container", state=State.FITS, detail=f"{len(self._opened.files)}")]
             found += check_seal(self._opened, hub.keys, self._given, self._now)
             tree, of_log = self._log()
@@ -108,9 +108,9 @@ class _Check:
         stated = self._stated
         if not stated.checkpoint:
             return None, [Finding(what="checkpoint", state=State.NOT_HERE)]
-        note, vkey = self._small(stated.checkpoint), self._vkey()
+        note, vkeys = self._small(stated.checkpoint), self._vkeys()
         witnesses = self._small(manifest.WITNESSES) if manifest.WITNESSES in stated.keys else b""
-        tree, found = check_checkpoint(note, vkey, stated.origin, witnesses, self._given)
+        tree, found = check_checkpoint(note, vkeys, stated.origin, witnesses, self._given)
         tokens = [(name, self._small(name)) for name in stated.stamps]
         anchors = self._small(manifest.STAMP_ANCHORS) if manifest.STAMP_ANCHORS in stated.keys else b""
         return tree, [*found, *check_stamps(note, tokens, anchors, self._given, self._now)]
@@ -166,8 +166,8 @@ class _Check:
             pieces=lambda index: self._opened.pieces(attached[index]) if attached[index] else None,
         )
 
-    def _vkey(self) -> str:
-        return self._small(manifest.LOG_KEY).decode().strip() if self._stated.checkpoint else ""
+    def _vkeys(self) -> tuple[str, ...]:
+        return tuple(self._small(manifest.LOG_KEY).decode().split()) if self._stated.checkpoint else ()
 
     def _small(self, name: str) -> bytes:
         return self._opened.octets(name, _SMALL_BYTES)

@@ -18,7 +18,7 @@ from lgsp.core.explain import Explanation, decide, explanation
 from lgsp.core.fairness import cost_of, room_for
 from lgsp.core.log.placed import Logged, Place
 from lgsp.core.quota import NO_LIMIT, Quota
-from lgsp.core.receipts import delivery_ref, log_entry, receipt_of
+from lgsp.core.receipts import log_entry, receipt_of
 from lgsp.core.signatures.policy import Policy
 from lgsp.errors import JournalUnavailable, Overloaded, Unavailable
 from lgsp.flow.bell import Bell
@@ -31,6 +31,7 @@ from lgsp.flow.log_keeper import LogKeeper
 from lgsp.flow.maintenance import DoorClosed, Maintenance
 from lgsp.flow.outbox import Outbox
 from lgsp.flow.recalls import Recalls
+from lgsp.flow.receipts import receipt_of_record
 from lgsp.log import get_logger
 from lgsp.ports import Accepted, EnvelopeRecord, Journal, Records, Reused
 
@@ -289,22 +290,7 @@ class Intake:
 
     async def receipt_of_record(self, record: EnvelopeRecord) -> Receipt:
         """The receipt again, for whoever lost it."""
-        deliveries = tuple(
-            delivery_ref(one.delivery_id, one.recipient, one.addressed_as, one.number)
-            for one in record.deliveries
-            if not one.copy
-        )
-        envelope = record.envelope
-        return receipt_of(
-            self._hub,
-            envelope.sender,
-            envelope.message_id,
-            record.digest,
-            record.sequence,
-            record.accepted_at,
-            deliveries,
-            await self._entry_at(record.place),
-        )
+        return receipt_of_record(self._hub, record, await self._entry_at(record.place))
 
     async def _entry_at(self, place: Place | None) -> LogEntry | None:
         """None: it was accepted before there was a log, or nothing can be signed at the moment. Raises JournalUnavailable."""

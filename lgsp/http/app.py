@@ -18,6 +18,7 @@ from lgsp.http.contracts import Contracts
 from lgsp.http.dead_letters import DeadLetters
 from lgsp.http.directory import Agencies
 from lgsp.http.envelopes import Envelopes
+from lgsp.http.evidence import EvidenceRoutes
 from lgsp.http.explain import Explain
 from lgsp.http.health import HealthRoutes
 from lgsp.http.mailbox import Mailboxes
@@ -81,6 +82,7 @@ def _routes(services: Services, tokens: AccessTokens, mailboxes: Mailboxes) -> t
         *Statuses(services).routes(),
         *OverallStatuses(services).routes(),
         *SignatureReports(services).routes(),
+        *EvidenceRoutes(services).routes(),
         *RecallRoute(services).routes(),
         *mailboxes.routes(),
         *Uploads(services).routes(),

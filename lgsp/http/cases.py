@@ -55,11 +55,8 @@ class Cases:
 
     async def case(self, request: web.Request, caller: Agency) -> web.Response:
         identifier = request.match_info["identifier"]
-        key = identifier_key(identifier)
-        if not 0 < len(key) <= 2 * MAX_IDENTIFIER_CHARS or not key.isprintable():
-            raise ContractError("access.not_a_party", "identifier")
         directory = self._directory.current
-        found = await self._records.find_case(key, caller.code, _MAX_SHOWN + 1)
+        found = await self._records.find_case(check_key(identifier_key(identifier)), caller.code, _MAX_SHOWN + 1)
         if not found:
             raise ContractError("access.not_a_party", "identifier")
         shown = found[-_MAX_SHOWN:]
@@ -74,3 +71,10 @@ class Cases:
             for record in shown
         ]
         return json_response(CaseTimeline(identifier=identifier, envelopes=envelopes, truncated=len(found) > len(shown)))
+
+
+def check_key(key: str) -> str:
+    """The key, if anything can bear it. Raises ContractError "access.not_a_party"."""
+    if not 0 < len(key) <= 2 * MAX_IDENTIFIER_CHARS or not key.isprintable():
+        raise ContractError("access.not_a_party", "identifier")
+    return key

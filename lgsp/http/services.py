@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from lgsp.flow.directory import DirectoryCache
+from lgsp.flow.evidence import EvidenceDesk
 from lgsp.flow.health import Readiness
 from lgsp.flow.intake import Intake
 from lgsp.flow.mailbox import Mailbox
@@ -32,4 +33,5 @@ class Services:
     token_key: bytes = field(repr=False)
     keys: HubKeys
     signed: Signed
+    evidence: EvidenceDesk
     clock: Callable[[], datetime]

@@ -276,7 +276,7 @@ def test_a_file_that_nobody_names_is_noticed(plain: BundleContent) -> None:
 def test_another_log_with_the_same_name_is_another_log(plain: BundleContent) -> None:
     """Built anew with keys of one's own, everything fits together: only what somebody has from elsewhere tells."""
     assert plain.log is not None
-    other = replace(plain.log, note=note(b"X" * 32), vkey=log_verifier(b"X" * 32).vkey, stamps=())
+    other = replace(plain.log, note=note(b"X" * 32), vkeys=(log_verifier(b"X" * 32).vkey,), stamps=())
     assert wrong(bundle(replace(plain, log=other))) == {"receipt"}  # whose proof is of the real one
     without_receipt = replace(message(), receipt=b"", receipt_xml=b"")
     octets = bundle(replace(plain, log=other, messages=(without_receipt,)))
@@ -288,6 +288,15 @@ def test_receipts_and_seals_by_other_keys_than_those_brought_are_wrong(plain: Bu
     assert wrong(bundle(plain), replace(everything(), hub_keys=frozenset({"of-somebody-else"}))) == {"receipt"}
     given = replace(everything(), hub_keys=frozenset({"of-somebody-else"}), documents=NO_ANCHORS)
     assert wrong(bundle(plain), given) == {"receipt", "seal"}
+
+
+def test_after_a_change_of_keys_older_proofs_hold(plain: BundleContent) -> None:
+    """The receipt's head was signed by the key before; the checkpoint by the one of now. Both stand in the bundle."""
+    assert plain.log is not None
+    vkeys = (log_verifier(b"X" * 32).vkey, log_verifier().vkey)
+    later = replace(plain, log=replace(plain.log, note=note(b"X" * 32), vkeys=vkeys, stamps=()))
+    given = replace(everything(), log_keys=(log_verifier(b"X" * 32),))
+    assert checked(bundle(later), given).exit is Exit.PROVED
 
 
 @pytest.mark.parametrize(
