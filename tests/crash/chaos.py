@@ -13,6 +13,7 @@ from tests.crash.history import second_copies, violations
 from tests.crash.hub import HubProcess, Setup, processes
 from tests.crash.ledger import Ledger
 from tests.crash.load import Load, told, under_load
+from tests.crash.log_story import log_contradictions
 
 _SETTLED_S = 90.0
 _CHUNK = 1000
@@ -56,7 +57,10 @@ async def judged(setup: Setup, load: Load, members: Sequence[HubProcess]) -> str
     async with open_store(setup.settings) as store:
         balance = await _settled_balance(store, len(deliveries))
         ledger = await _ledger(store, deliveries, max(receipt.sequence for receipt in history.receipts))
+        head = await store.log_head()
+        leaves = await store.log_leaves(0, head.size)
     broken = [*violations(history, ledger), *_imbalance(balance)]
+    broken += log_contradictions(history.receipts, ledger.events, leaves, head)
     broken += [line for member in members for line in member.bugs()]
     if broken:
         raise Broken(broken)
