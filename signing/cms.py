@@ -4,8 +4,10 @@ The order is that of cost and of trust: caps, the shape, the key, the signature 
 digest of the content, however large it is.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from signing import cms_attributes, cms_parts, cms_unsigned
 from signing.algorithms import check_key, digest

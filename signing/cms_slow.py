@@ -4,8 +4,9 @@ The report says so (`re_encoded`). Content and certificates are what they were; 
 by anything that the profile refuses, is refused here too.
 """
 
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from signing.ber import to_der
 from signing.cms import CheckedCms, Content, check_cms
@@ -33,7 +34,7 @@ def check_cms_slowly(
     if der == octets:
         return checked
     checked = check_cms(der, content, profile, trust, at, existed)
-    return replace(checked, report=replace(checked.report, re_encoded=True))
+    return CheckedCms(replace(checked.report, re_encoded=True), checked.content)
 
 
 def der_of(octets: bytes, profile: CmsProfile) -> bytes:

@@ -8,9 +8,10 @@ there is evidence that nobody sees, or signatures verified themselves, for who s
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+
+from msgspec.structs import replace
 
 from signing import cms_parts, pdf, pdf_findings
 from signing.ber import to_der

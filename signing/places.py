@@ -13,12 +13,14 @@ from signing.xml import local_name, namespace
 
 
 class Target(NamedTuple):
-    """What a reference may name, known by its place. `what`: for the report. `transforms`: whole lists that are allowed."""
+    """What a reference may name, known by its place. `what`: for the report. `transforms`: whole lists that are allowed.
+    `octets`: its canonical form, where that is known; then no `element` has to be."""
 
     what: str
-    element: etree._Element
+    element: etree._Element | None
     transforms: frozenset[tuple[str, ...]]
     type: str | None = None
+    octets: bytes = b""
 
 
 class Located(NamedTuple):

@@ -14,10 +14,17 @@ _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\
 
 def date_time(element: etree._Element, code: str) -> datetime:
     """Without a zone when none is given, which is legal. Raises Refused `code`."""
-    written = _DATE_TIME.fullmatch((element.text or "").strip())
-    if written is None or len(element):
+    if len(element):
         raise Refused(code, local_name(element), "not an xsd:dateTime")
+    return date_time_of(element.text or "", code, local_name(element))
+
+
+def date_time_of(text: str, code: str, place: str) -> datetime:
+    """As `date_time`."""
+    written = _DATE_TIME.fullmatch(text.strip())
+    if written is None:
+        raise Refused(code, place, "not an xsd:dateTime")
     try:
         return datetime.fromisoformat(written[0])
     except ValueError:
-        raise Refused(code, local_name(element), "no such time") from None
+        raise Refused(code, place, "no such time") from None

@@ -4,6 +4,8 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+import msgspec
+
 from signing.memory import Key, remember
 from signing.paths import NO_ANCHORS, Anchors, unchecked
 from signing.report import Path, Revocation, RevocationCheck, Signer, TimeStamp, Trust
@@ -13,8 +15,7 @@ from signing.snapshot import NO_SNAPSHOT, RevocationSnapshot
 _REMEMBERED = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True):
     """Where a signer's certificate stands: its path, and whether anything on it was revoked."""
 
     path: Path

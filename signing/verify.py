@@ -5,11 +5,12 @@ over SignedInfo, and only then canonical forms of what SignedInfo names. So stra
 The document is canonicalised once, from the same tree that is handed on.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
 from lxml import etree
+from msgspec.structs import replace
 
 from signing import places, soap, xades, xades_stamps, xmldsig
 from signing.algorithms import base64, check_key, digest, verify_value
@@ -19,7 +20,9 @@ from signing.profiles import EXCLUSIVE_C14N, INCLUSIVE_C14N, SIGNED_PROPERTIES, 
 from signing.report import Checked, Integrity, Properties, Refusal, SignatureReport, SignedPart, Signer, TimeStamp
 from signing.rules import RULES, Refused
 from signing.trust import Standing, TrustBase
+from signing.xades import Qualified
 from signing.xades_stamps import Stamped
+from signing.xades_usual import Usual
 from signing.xml import canonical, detach, parse, parse_part
 from signing.xmldsig import Parts, Reference, weak_of
 
@@ -97,7 +100,7 @@ def _verify(octets: bytes, root: etree._Element, profile: Profile, at: datetime,
     """Fills `seen`; the element that was verified: `root` without its signature, or the Body of a message. Raises Refused."""
     located = places.document(root, profile) if profile.soap is None else soap.locate(root, profile.soap, profile)
     parts = seen.parts = xmldsig.read(located.signature, profile)
-    qualified = xades.find(located.signature, profile)
+    qualified = xades.find(located.signature, parts, profile)
     if qualified is not None:
         located = _with_properties(located, qualified, profile)
     named = _named(parts.references, located)
@@ -126,19 +129,20 @@ def _verify(octets: bytes, root: etree._Element, profile: Profile, at: datetime,
 
 
 def _read_properties(
-    qualified: xades.Qualified, located: Located, signer: Signer, profile: Profile, at: datetime, seen: _Seen
+    qualified: Usual | Qualified, located: Located, signer: Signer, profile: Profile, at: datetime, seen: _Seen
 ) -> Properties:
     found = xades.read(qualified, signer, profile, at)
-    if qualified.unsigned is None:
+    if isinstance(qualified, Usual) or qualified.unsigned is None:
         return found
     unsigned = xades_stamps.read(qualified.unsigned, located.signature[1])
     seen.stamps = unsigned.stamps
     return replace(found, not_evaluated=(*found.not_evaluated, *unsigned.not_evaluated))
 
 
-def _with_properties(located: Located, qualified: xades.Qualified, profile: Profile) -> Located:
-    uri, target = f"#{qualified.id}", Target(xades.SIGNED, qualified.signed, profile.property_transforms, SIGNED_PROPERTIES)
-    return Located(located.signature, {**located.targets, uri: target}, (*located.required, target))
+def _with_properties(located: Located, qualified: Usual | Qualified, profile: Profile) -> Located:
+    element, octets = (None, qualified.octets) if isinstance(qualified, Usual) else (qualified.signed, b"")
+    target = Target(xades.SIGNED, element, profile.property_transforms, SIGNED_PROPERTIES, octets)
+    return Located(located.signature, {**located.targets, f"#{qualified.id}": target}, (*located.required, target))
 
 
 def _named(references: tuple[Reference, ...], located: Located) -> list[Target]:
@@ -177,12 +181,17 @@ def _check_unique(octets: bytes, root: etree._Element, name: str) -> None:
 
 def _check_digest(reference: Reference, target: Target, seen: _Seen) -> bytes:
     """The canonical octets of what is signed. Raises Refused `signature.digest`."""
-    last = reference.transforms[-1]
-    octets = canonical(target.element, last if last in _CANONICALIZATIONS else INCLUSIVE_C14N, reference.prefixes)
+    octets = target.octets or _canonical(reference, target.element)
     if digest(reference.digest_method, octets) != reference.digest:
         raise Refused("signature.digest", target.what)
     seen.covered += (SignedPart(reference.uri, target.what, reference.digest_method, reference.digest, len(octets)),)
     return octets
+
+
+def _canonical(reference: Reference, element: etree._Element | None) -> bytes:
+    assert element is not None
+    last = reference.transforms[-1]
+    return canonical(element, last if last in _CANONICALIZATIONS else INCLUSIVE_C14N, reference.prefixes)
 
 
 @lru_cache(maxsize=1024)

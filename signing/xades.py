@@ -1,16 +1,20 @@
 """XAdES-B signed properties (EN 319 132-1, clause 5): which certificate the signer committed to, and when it says it signed."""
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 from lxml import etree
 
+from signing import xades_usual
 from signing.algorithms import base64, digest
 from signing.profiles import DSIG, XADES, Presence, Profile
 from signing.report import Properties, Signer
 from signing.rules import Refused
-from signing.times import date_time
+from signing.times import date_time, date_time_of
+from signing.xades_usual import Usual
 from signing.xml import local_name
+from signing.xmldsig import Parts
 
 SIGNED = "signed_properties"
 _PARTS = 3  # SignedInfo, SignatureValue, KeyInfo
@@ -46,8 +50,13 @@ class Qualified(NamedTuple):
     unsigned: etree._Element | None
 
 
-def find(signature: etree._Element, profile: Profile) -> Qualified | None:
+def find(signature: etree._Element, parts: Parts, profile: Profile) -> Usual | Qualified | None:
     """In the only ds:Object of `signature`, which is its fourth child. Raises Refused `xades.*` or `signature.shape`."""
+    usual = None if parts.enclosed is None else xades_usual.find(parts.enclosed, profile)
+    return usual or _in_tree(signature, profile)
+
+
+def _in_tree(signature: etree._Element, profile: Profile) -> Qualified | None:
     if len(signature) == _PARTS or profile.properties is Presence.FORBIDDEN:
         if profile.properties is Presence.REQUIRED:
             raise Refused("xades.absent", "Signature")
@@ -71,8 +80,12 @@ def find(signature: etree._Element, profile: Profile) -> Qualified | None:
     return Qualified(signed.get("Id", ""), signed, qualifying[1] if len(tags) == 2 else None)
 
 
-def read(found: Qualified, signer: Signer, profile: Profile, at: datetime) -> Properties:
+def read(found: Usual | Qualified, signer: Signer, profile: Profile, at: datetime) -> Properties:
     """Raises Refused `xades.*` or `signature.digest_method`."""
+    if isinstance(found, Usual):
+        signing_time = _not_later(date_time_of(found.time, "xades.signing_time", "SigningTime"), profile, at)
+        _check_commitment(found.method, found.digest, signer, profile)
+        return Properties(signing_time, found.method, found.not_evaluated)
     of_signature, *of_data = found.signed
     if of_signature.tag != _OF_SIGNATURE or [one.tag for one in of_data] not in ([], [_OF_DATA]):
         raise Refused("xades.shape", "SignedProperties")
@@ -83,7 +96,7 @@ def read(found: Qualified, signer: Signer, profile: Profile, at: datetime) -> Pr
     if tags and (len(set(tags)) < len(tags) or not _NOT_EVALUATED.issuperset(tags)):
         raise Refused("xades.shape", "SignedSignatureProperties")
     return Properties(
-        signing_time=_signing_time(time, profile, at),
+        signing_time=_not_later(date_time(time, "xades.signing_time"), profile, at),
         certificate_digest_method=_check_certificate(certificate, signer, profile),
         not_evaluated=tuple(map(local_name, (*others, *of_data))),
     )
@@ -99,19 +112,27 @@ def _check_certificate(element: etree._Element, signer: Signer, profile: Profile
     if method.tag != _DIGEST_METHOD or value.tag != _DIGEST_VALUE:
         raise Refused("xades.shape", "CertDigest")
     uri = method.get("Algorithm", "")
-    if uri not in profile.digests:
-        raise Refused("signature.digest_method", "CertDigest", uri[:100])
-    if base64(value.text, "CertDigest") != digest(uri, signer.der):
-        raise Refused("xades.certificate", "CertDigest")
+    _check_commitment(uri, value.text, signer, profile)
     number = serial[0].findtext(_SERIAL_NUMBER) if serial else None  # V2 is one DER value
     if number is not None and number.strip() != str(signer.certificate.serial_number):
         raise Refused("xades.certificate", "IssuerSerial", "another serial number")
     return uri
 
 
-def _signing_time(element: etree._Element, profile: Profile, at: datetime) -> datetime:
+def _check_commitment(method: str, value: str | bytes | None, signer: Signer, profile: Profile) -> None:
+    if method not in profile.digests:
+        raise Refused("signature.digest_method", "CertDigest", method[:100])
+    if base64(value, "CertDigest") != _digest_of(signer.der, method):
+        raise Refused("xades.certificate", "CertDigest")
+
+
+@lru_cache(maxsize=1024)
+def _digest_of(der: bytes, method: str) -> bytes:
+    return digest(method, der)
+
+
+def _not_later(claimed: datetime, profile: Profile, at: datetime) -> datetime:
     """As claimed; without a zone when none is given, which is legal and then not compared with anything."""
-    claimed = date_time(element, "xades.signing_time")
     if claimed.tzinfo is not None and claimed > at + timedelta(seconds=profile.clock_skew_s):
         raise Refused("xades.signing_time", "SigningTime", f"{claimed.isoformat()} is after {at.isoformat()}")
     return claimed

@@ -29,6 +29,14 @@ class Reference(NamedTuple):
     digest: bytes
 
 
+class Enclosed(NamedTuple):
+    """The octets of an Object (perhaps of several), which inherit what is `declared` at the Signature; the Id of that."""
+
+    octets: bytes
+    declared: bytes
+    signature_id: bytes | None
+
+
 class Parts(NamedTuple):
     """What a signature is made of; each algorithm is one the profile allows. `signed`: the octets that `value` is of.
     `certificates`: base64, the signer's first; none where KeyInfo points to a token."""
@@ -39,6 +47,7 @@ class Parts(NamedTuple):
     references: tuple[Reference, ...]
     value: bytes
     certificates: tuple[bytes, ...]
+    enclosed: Enclosed | None
 
 
 class _Row(NamedTuple):
@@ -59,7 +68,7 @@ _PREFIX_LIST = (  # Exclusive C14N, 4: those of other namespaces than their own 
 )
 
 _BEGINNING: _Rows = (
-    _Row(rb'<(?P<prefix>(?:([^\s:<>"=/]+):)?)Signature( xmlns(?(2):\2)="[^"]*")(?: Id="[^"]*")?>[ \t\n]*',
+    _Row(rb'<(?P<prefix>(?:([^\s:<>"=/]+):)?)Signature( xmlns(?(2):\2)="[^"]*")(?: Id="([^"]*)")?>[ \t\n]*',
          "signature.shape", "Signature"),
     _Row(rb'<~SignedInfo(?P<named>)(?: Id="[^"]*")?>[ \t\n]*', "signature.shape", "SignedInfo"),
     _Row(rb'<~CanonicalizationMethod Algorithm="([^"]*)">', "signature.shape", "CanonicalizationMethod"),
@@ -97,7 +106,7 @@ _X509_DATA: _Rows = (
     _Row(rb"[ \t\n]*</~KeyInfo>[ \t\n]*", "key.info", "KeyInfo", "not one X509Data"),
 )  # fmt: skip
 _TOKEN: _Rows = (_Row(rb'<~KeyInfo(?: Id="[^"]*")?>()()().*</~KeyInfo>[ \t\n]*', "key.info", "KeyInfo"),)  # read in the tree
-_END: _Rows = (_Row(rb'(?:<~Object(?: Id="[^"]*")?>.*</~Object>[ \t\n]*)?</~Signature>\Z', "signature.shape", "Signature"),)
+_END: _Rows = (_Row(rb'(<~Object(?: Id="[^"]*")?>.*</~Object>[ \t\n]*)?</~Signature>\Z', "signature.shape", "Signature"),)
 
 
 def read(signature: etree._Element, profile: Profile) -> Parts:
@@ -110,7 +119,9 @@ def read(signature: etree._Element, profile: Profile) -> Parts:
     found = _grammar(count, token).fullmatch(octets)
     if found is None:
         raise _refused(octets, _rows(count, token))
-    prefix, _, declared, _, canonicalization, listed, method, *each, _, value, hints, certificate, others = found.groups()
+    prefix, _, declared, name, _, canonicalization, listed, method, *each, _, value, hints, certificate, others, rest = (
+        found.groups()
+    )
     how, prefixes, by = _methods(declared, canonicalization, listed, method, profile)
     if how == EXCLUSIVE_C14N and not prefixes:  # the same octets, but for the declaration that the part inherits
         signed = b"".join((b"<", prefix, b"SignedInfo", declared, octets[found.end("named") : found.start("end")]))
@@ -120,7 +131,8 @@ def read(signature: etree._Element, profile: Profile) -> Parts:
     for at in range(0, len(each), _GROUPS):
         references.append(_reference(profile, *each[at : at + _GROUPS]))
     certificates = () if token else _certificates(certificate, hints, others, profile)
-    return Parts(signed, how, by, tuple(references), base64(value, "SignatureValue"), certificates)
+    enclosed = None if rest is None else Enclosed(rest, declared, name)
+    return Parts(signed, how, by, tuple(references), base64(value, "SignatureValue"), certificates, enclosed)
 
 
 @lru_cache(maxsize=32)
