@@ -3,8 +3,9 @@
 Nothing is ever looked for by name or by Id in the document, so that no other element can take the place of the one that is meant.
 """
 
-from typing import NamedTuple
+from functools import lru_cache
 
+import msgspec
 from lxml import etree
 
 from signing.profiles import Profile
@@ -12,7 +13,7 @@ from signing.rules import Refused
 from signing.xml import local_name, namespace
 
 
-class Target(NamedTuple):
+class Target(msgspec.Struct, frozen=True):
     """What a reference may name, known by its place. `what`: for the report. `transforms`: whole lists that are allowed.
     `octets`: its canonical form, where that is known; then no `element` has to be."""
 
@@ -23,7 +24,7 @@ class Target(NamedTuple):
     octets: bytes = b""
 
 
-class Located(NamedTuple):
+class Located(msgspec.Struct, frozen=True):
     """`targets`: by the URI that names them. `required`: which of them have to be signed. `token`: a certificate that
     stands elsewhere than in KeyInfo, in base64. `timestamp`: of a message."""
 
@@ -56,15 +57,20 @@ def only_signature(root: etree._Element, profile: Profile) -> etree._Element:
 
     Raises Refused `xml.comment_or_instruction`, `signature.absent` or `signature.several`.
     """
-    signatures: list[etree._Element] = []
+    signatures, tags = [], _signature_tags(profile)
     for one in root.iter(etree.Comment, etree.PI, "{*}Signature"):
-        if not isinstance(one.tag, str):
-            raise Refused("xml.comment_or_instruction", "/")
-        if namespace(one) in profile.signature_namespaces:
+        if one.tag in tags:
             signatures.append(one)
+        elif not isinstance(one.tag, str):
+            raise Refused("xml.comment_or_instruction", "/")
     if len(signatures) == 1:
         return signatures[0]
     raise Refused("signature.several", "/", f"{len(signatures)} signatures") if signatures else Refused("signature.absent", "/")
+
+
+@lru_cache(maxsize=64)
+def _signature_tags(profile: Profile) -> frozenset[str]:
+    return frozenset(f"{{{one}}}Signature" for one in profile.signature_namespaces)
 
 
 def parent_of(root: etree._Element, profile: Profile) -> etree._Element:

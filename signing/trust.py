@@ -59,7 +59,7 @@ class TrustBase:
         """`others`: certificates that came along, as hints. `at`: time of the check; with a `stamp` its time counts."""
         if stamp is not None:
             return self._at_stamp(signer, others, at, stamp)
-        key: Key = (signer.der, *[one.der for one in others])
+        key: Key = (signer.der, *[one.der for one in others]) if others else (signer.der,)
         known = self._known.get(key)
         if known is not None and known.begins <= at <= known.ends:
             return Standing(Path(Trust.TRUSTED, at, known.path.chain), known.revocation)

@@ -171,9 +171,7 @@ def _named(references: tuple[Reference, ...], located: Located) -> list[Target]:
 def _check_unique(octets: bytes, root: etree._Element, name: str) -> None:
     """Places decide here, but other readers of the document may go by Id. Most documents bear the name no more than twice, at the
     element and in the reference; where it stands more often, or could stand there written in another way, the tree is asked."""
-    sought = name.encode()
-    second = octets.find(sought, octets.find(sought) + 1)
-    if b"&" not in octets and octets.find(sought, second + 1) < 0:
+    if b"&" not in octets and octets.count(name.encode()) <= 2:
         return
     if _WITH_VALUE(root, id=name) != 1 and _WITH_ID(root, id=name) != 1:
         raise Refused("signature.duplicate_id", "", "more than one element has the Id that is signed")

@@ -2,8 +2,8 @@
 
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import NamedTuple
 
+import msgspec
 from lxml import etree
 
 from signing import xades_usual
@@ -42,7 +42,7 @@ _DIGEST_METHOD, _DIGEST_VALUE = f"{{{DSIG}}}DigestMethod", f"{{{DSIG}}}DigestVal
 _SERIAL_NUMBER = f"{{{DSIG}}}X509SerialNumber"
 
 
-class Qualified(NamedTuple):
+class Qualified(msgspec.Struct, frozen=True):
     """Where the parts stand; their content is read once their digest is verified. `id`: of SignedProperties."""
 
     id: str

@@ -6,7 +6,8 @@ certificate, perhaps the format of what is signed. Whatever does not fit is read
 """
 
 import re
-from typing import NamedTuple
+
+import msgspec
 
 from signing.profiles import DSIG, EXCLUSIVE_C14N, XADES, Presence, Profile
 from signing.xmldsig import Enclosed
@@ -31,7 +32,7 @@ _PIECES = {b"~": b"(?P=xades)", b"@": b"(?P=dsig)", b"_": rb"[ \t\n]*"}
 _PATTERN = re.compile(re.sub(b"[~@_]", lambda found: _PIECES[found[0]], _GRAMMAR % re.escape(XADES).encode()))
 
 
-class Usual(NamedTuple):
+class Usual(msgspec.Struct, frozen=True):
     """`octets`: the exclusive canonical form of SignedProperties; the rest as it is written there. `not_evaluated`: names."""
 
     id: str

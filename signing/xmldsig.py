@@ -9,6 +9,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+import msgspec
 from lxml import etree
 
 from signing.algorithms import DIGEST_OCTETS, base64
@@ -17,7 +18,7 @@ from signing.rules import Refused
 from signing.xml import canonical
 
 
-class Reference(NamedTuple):
+class Reference(msgspec.Struct, frozen=True):
     """`uri`: as canonical octets have it, that is, escaped. `prefixes`: of the exclusive C14N among the transforms. `digest`: as
     claimed, of the right length."""
 
@@ -29,7 +30,7 @@ class Reference(NamedTuple):
     digest: bytes
 
 
-class Enclosed(NamedTuple):
+class Enclosed(msgspec.Struct, frozen=True):
     """The octets of an Object (perhaps of several), which inherit what is `declared` at the Signature; the Id of that."""
 
     octets: bytes
@@ -37,7 +38,7 @@ class Enclosed(NamedTuple):
     signature_id: bytes | None
 
 
-class Parts(NamedTuple):
+class Parts(msgspec.Struct, frozen=True):
     """What a signature is made of; each algorithm is one the profile allows. `signed`: the octets that `value` is of.
     `certificates`: base64, the signer's first; none where KeyInfo points to a token."""
 
