@@ -41,6 +41,7 @@ soak: .venv/.test-ready ## Change signed files by the 100,000; then kill, stop a
 	@$(BIN)/python -m tests.soak.jws
 	@$(BIN)/python -m tests.soak.evidence
 	@$(BIN)/python -m tests.soak.bundles
+	@$(BIN)/python -m tests.soak.log
 	@$(BIN)/python -m tests.soak $(ARGS)
 
 verifier: .venv/.run-ready ## Write build/lgsp-evidence-verify.pyz: the offline verifier of evidence as one file, for this Python and kind of machine
