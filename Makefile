@@ -8,7 +8,7 @@ LOCK := $(BIN)/uv pip compile --no-config --quiet --universal --generate-hashes 
 	--python-version 3.11 --custom-compile-command "make lock" $(UPGRADE) pyproject.toml --extra demo --extra evidence --extra pkcs11 --group build
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench sim soak verifier lock clean
+.PHONY: help run test interop check bench sim soak verifier lock clean
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,10 @@ run: .venv/.run-ready ## Set up, run the demonstration day and leave the hub run
 test: .venv/.test-ready ## Set up the servers tests need and run all tests, or some: make test T="tests/unit -k lanes"
 	@deploy/install/test-servers.sh
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(T)
+
+interop: .venv/.test-ready ## Let clients of other makers, built with Go, read and audit a log that our code wrote
+	@deploy/install/test-go.sh
+	@$(BIN)/python -m tests.interop $(ARGS)
 
 check: .venv/.test-ready ## Lint, format, types, direction of imports, locks
 	@echo "ruff check"; $(BIN)/ruff check .
@@ -34,7 +38,7 @@ bench: .venv/.test-ready ## Measure what README.md says, or a part of it: make b
 sim: .venv/.test-ready ## Run the hub on virtual time, fault schedules drawn from seeds (ARGS="--seeds N --start S | --seed X --trace")
 	@$(BIN)/python -m tests.sim $(ARGS)
 
-soak: .venv/.test-ready ## Change signed files by the 100,000; then kill, stop and cut off everything and judge what arrived (ARGS="--minutes N --seed S")
+soak: .venv/.test-ready ## Change signed files by the 100,000 and logs by the bit; then kill, stop and cut off everything and judge what arrived (ARGS="--minutes N --seed S")
 	@deploy/install/test-servers.sh
 	@$(BIN)/python -m tests.soak.signatures
 	@$(BIN)/python -m tests.soak.files

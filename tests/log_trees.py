@@ -80,7 +80,8 @@ def grown(seed: int, max_leaves: int = MAX_LEAVES) -> Grown:
     """Small ones as often as large ones, in batches of any sizes."""
     chance = Random(seed)
     size = int((max_leaves + 1) ** chance.random())
-    entries = [chance.randbytes(chance.randrange(60)) for _ in range(size)]
+    # All different: where two neighbours are the same, either index is right.
+    entries = [number.to_bytes(2) + chance.randbytes(chance.randrange(60)) for number in range(size)]
     levels: dict[int, list[bytes]] = {0: [leaf_hash(one) for one in entries]}
     last = append(Frontier(), ())
     while last.after.size < size:

@@ -37,9 +37,9 @@ def main() -> int:
     with ProcessPoolExecutor() as processes:
         for bits, found in processes.map(judge, _chunks(chosen.start, chosen.trees)):
             changed, wrong = changed + bits, wrong + found
+            print(*found, sep="\n", end="\n" if found else "", flush=True)
             print(f"\r{changed:,} bits changed, {len(wrong)} wrong", end="", file=sys.stderr, flush=True)
     print(f"\nLog: {chosen.trees:,} trees, {changed:,} bits changed one by one, {len(wrong)} wrongly accepted or refused")
-    print(*wrong, sep="\n", end="\n" if wrong else "")
     return 1 if wrong else 0
 
 
