@@ -277,6 +277,7 @@ async def assemble(
             min_free_bytes=settings.min_free_bytes,
             needs_broker=roles == {"worker"},
             stopping=stop.is_set,
+            forked=lambda: "" if keeper is None else keeper.fork,
         ),
         further=tuple(further),
         stop=stop,

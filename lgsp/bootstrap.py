@@ -5,7 +5,7 @@ import functools
 import os
 import random
 import secrets
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,17 +18,23 @@ from adapters.registry import REGISTRY
 from lgsp.assembly import Hub, Role, assemble, utc_now
 from lgsp.core.directory import Directory
 from lgsp.core.key_set import Purpose
+from lgsp.core.log.policy import Policy as WitnessPolicy
+from lgsp.core.log.policy import PolicyInvalid, parse_policy
 from lgsp.core.retention import Rule
 from lgsp.core.retention_file import RetentionInvalid, read_rules
 from lgsp.core.signatures.policy import Policy, policy, read_overrides
 from lgsp.errors import SettingsError
+from lgsp.flow import log_proofs
 from lgsp.flow.evidence import EvidenceDesk, House
 from lgsp.flow.examination import Examiner
 from lgsp.flow.head_file import HeadFile
 from lgsp.flow.log_keeper import LogKeeper
+from lgsp.flow.log_stamping import LogStamping
+from lgsp.flow.publisher import Publisher
 from lgsp.flow.signed_files import FileChecks
 from lgsp.ports import Blobs, Broker, Store
 from lgsp.settings import Settings
+from lgsp.trust.cosigning import WitnessClient
 from lgsp.trust.fetching import Fetcher
 from lgsp.trust.hosts import Hosts
 from lgsp.trust.isolated import PdfChecker
@@ -37,7 +43,7 @@ from lgsp.trust.key_files import KeyFiles, KeysUnusable
 from lgsp.trust.keys import HubKeys
 from lgsp.trust.live import LiveTrust
 from lgsp.trust.places import SNAPSHOT, WANTED
-from lgsp.trust.stamping import Stamper
+from lgsp.trust.stamping import Stamper, authority_name
 from lgsp.trust.store import TrustStore, TrustUnreadable
 from lgsp.trust.tokens import Token
 from lgsp.trust.wanted import WantedFolder
@@ -170,6 +176,9 @@ async def open_hub(
             stack.callback(keys.close)
             keeper = await open_log(settings, store, keys)
             stack.callback(keeper.close)
+            further.append((await stack.enter_async_context(open_publisher(settings, store, keeper, clock))).run)
+            stamper = await stack.enter_async_context(open_stamper(settings, trust, clock))
+            further.append(LogStamping(store, stamper.authorities, clock, every_s=settings.log_stamp_s).run)
             further.append((await stack.enter_async_context(open_keeper(settings, clock))).run)
         yield await assemble(
             settings,
@@ -212,7 +221,7 @@ def evidence_desk(
         hub=settings.hub_code,
         grace=revocation_grace(settings),
         stamp_anchors=functools.partial(_stamp_anchors, TrustStore(settings.trust_path)),
-        authorities=settings.time_stamp_urls,
+        authorities=tuple(map(authority_name, settings.time_stamp_urls)),
     )
     return EvidenceDesk(house, store, _open_blobs(settings), keys, keeper, directory, clock)
 
@@ -222,6 +231,38 @@ def _stamp_anchors(store: TrustStore) -> bytes:
     with suppress(TrustUnreadable):
         return b"".join(one.public_bytes(Encoding.PEM) for one in store.load().of("time-stamps"))
     return b""
+
+
+@asynccontextmanager
+async def open_publisher(
+    settings: Settings, store: Store, keeper: LogKeeper, clock: Callable[[], datetime] = utc_now
+) -> AsyncIterator[Publisher]:
+    """Who publishes heads of the log; asks nobody but the witnesses of the policy. Raises SettingsError."""
+    policy = witness_policy(settings)
+
+    async def prove(first: int, second: int) -> Sequence[bytes]:
+        return await log_proofs.consistency(store, first, second)
+
+    async with Fetcher.open(None, timeout_s=settings.witness_timeout_s, keep_alive=True) as fetcher:
+        witnesses = () if policy is None else tuple(WitnessClient(fetcher, one, prove) for one in policy.witnesses)
+        yield Publisher(store, keeper, clock, every_s=settings.log_checkpoint_s, policy=policy, witnesses=witnesses)
+
+
+def witness_policy(settings: Settings) -> WitnessPolicy | None:
+    """Raises SettingsError."""
+    path = settings.witness_policy_file
+    if path is None:
+        return None
+    with named_by("witness_policy_file"):
+        octets = path.read_bytes()
+    try:
+        found = parse_policy(octets)
+    except PolicyInvalid as error:
+        raise SettingsError([f"witness_policy_file: {path}: {error}"]) from None
+    without = [one.name for one in found.witnesses if urlsplit(one.url).scheme not in ("http", "https")]
+    if without:
+        raise SettingsError([f"witness_policy_file: {path}: no address (http or https) of {', '.join(without)}"])
+    return found
 
 
 @asynccontextmanager

@@ -1,4 +1,5 @@
-"""The command line. Exit status: 0 done, 1 the job failed, 2 the command line or the settings are wrong."""
+"""The command line. Exit status: 0 done, 1 the job failed, 2 the command line or the settings are wrong, 3 the journal is not the
+one whose log was signed."""
 
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from lgsp.commands import (  # noqa: F401 - they add their commands to others
     access,
     endpoint,
     log_between,
+    log_keys,
     quota,
     replays,
     signature_show,

@@ -48,7 +48,8 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "agency": "directory code of an agency: the caller, the owner",
         "agencies": "agencies in the directory",
         "answers": "OCSP answers in use",
-        "attempt": "number of the attempt, the first is 1",
+        "attempt": "number of the attempt, the first is 1; of a witness, how many failed",
+        "authority": "host and path of a time-stamp authority",
         "certificate": "SHA-256 of a certificate, hexadecimal",
         "code": "code from contracts.problems.CATALOGUE; of revocation and time-stamps: lgsp/trust/README.md",
         "component": "loop or part of the program",
@@ -111,6 +112,8 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "wait_s": "seconds before the next try",
         "size": "entries in the evidence log",
         "signed": "entries under the largest head of the evidence log that was signed",
+        "witness": "name of a witness in witness_policy_file",
+        "witnesses": "names of those that did not cosign",
         "waited_ms": "milliseconds in the queue before the work began",
     }
 )
@@ -256,6 +259,30 @@ _TABLE: tuple[LogEvent, ...] = (
         "error",
         "the journal's evidence log does not continue what was signed: nothing is signed until somebody has seen to it",
         "size signed detail",
+    ),
+    _event("checkpoint.failed", "error", "no checkpoint of the evidence log was published this time; tried again", "detail"),
+    _event(
+        "checkpoint.unwitnessed",
+        "error",
+        "too few witnesses cosign: no checkpoint is published until enough do; traffic and receipts go on; said once",
+        "witnesses",
+    ),
+    _event(
+        "witness.failed",
+        "warning",
+        "a witness does not cosign; asked again, less and less often; said once",
+        "witness code",
+        "detail",
+    ),
+    _event("witness.recovered", "info", "it cosigns again, after so many failures", "witness attempt"),
+    _event(
+        "checkpoint.stamped", "info", "a time-stamp authority stamped a checkpoint of the evidence log", "authority size took_ms"
+    ),
+    _event(
+        "log.restarted",
+        "warning",
+        "somebody at the hub's machine began a new evidence log (`lgsp log restart`)",
+        "origin size operator detail",
     ),
     _event("trust.loaded", "info", "other trust anchors are in use from now on", "version documents time_stamps"),
     _event("trust.unreadable", "error", "anchors or evidence cannot be read; what was read before serves on", "detail"),

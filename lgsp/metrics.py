@@ -1,6 +1,7 @@
 """What the hub counts, for Prometheus. Units are in the names; labels are few and closed."""
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -75,6 +76,19 @@ REVOCATION_NEXT = Gauge(
 REVOCATION_FETCHES = Counter("lgsp_revocation_fetches_total", "CRLs and OCSP answers asked for, by outcome", ["kind", "outcome"])
 REVOCATION_FAILING = Gauge("lgsp_revocation_sources_failing", "Sources whose last fetch failed, in the process that fetches")
 
+LOG_SIZE = Gauge("lgsp_log_entries", "Entries in the evidence log")
+LOG_PUBLISHED = Gauge("lgsp_log_published_entries", "Entries under the last checkpoint that was published")
+LOG_PUBLISHED_AT = Gauge(
+    "lgsp_log_published_timestamp_seconds", "When it was published (Unix time); old though the log has grown: nobody can compare"
+)
+LOG_WITNESSES_MISSING = Gauge("lgsp_log_witnesses_missing", "Witnesses that the last checkpoint had to do without")
+LOG_STAMP_LAG_S = Gauge(
+    "lgsp_log_stamp_lag_seconds", "Since when a published checkpoint waits for a time-stamp of this authority; 0: none does",
+    ["authority"],
+)  # fmt: skip
+LOG_FORKED = Gauge("lgsp_log_forked", "1: the journal's log does not continue what was signed, and nothing is signed any more")
+REFUSALS_UNPROVED = Counter("lgsp_refusals_without_proof_total", "Refusals that left without a place in the log")
+
 _holds = {cause: HOLDS.labels(cause.label) for cause in Cause}
 _settled = {state: SETTLED.labels(state.label) for state in State}
 _deliveries = {state: DELIVERIES.labels(state.label) for state in State}
@@ -124,6 +138,13 @@ def revocation_known(snapshot: RevocationSnapshot) -> None:
     ends = [*(one.next_update for one in snapshot.crls), *(one.next_update for one in snapshot.ocsp if one.next_update)]
     REVOCATION_OLDEST.set(min(begun).timestamp() if begun else 0)
     REVOCATION_NEXT.set(min(ends).timestamp() if ends else 0)
+
+
+def log_published(size: int, published: int, published_at: datetime | None) -> None:
+    """Takes over a look at the log."""
+    LOG_SIZE.set(size)
+    LOG_PUBLISHED.set(published)
+    LOG_PUBLISHED_AT.set(0 if published_at is None else published_at.timestamp())
 
 
 def watch_intake(held: Callable[[], float], senders: Callable[[], float]) -> None:

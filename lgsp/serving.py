@@ -45,6 +45,8 @@ def services_of(hub: Hub) -> Services:
         readiness=hub.readiness,
         token_key=token_key(hub.settings),
         keys=keys,
+        keeper=hub.keeper,
+        log=hub.store,
         signed=Signed(keys, hub.settings.hub_code, utc_now),
         evidence=evidence_desk(hub.settings, hub.store, keys, hub.keeper, lambda: hub.directory.current),
         clock=utc_now,

@@ -38,6 +38,7 @@ _NOT_SETTINGS = frozenset({"settings", "url", "client_id", "client_secret", "ca_
 _TESTS = "test_"
 _GOT = re.compile(r"`|, got `\w+`")  # msgspec's words; the value itself says more than its type
 _OID = re.compile(r"[0-2](?:\.(?:0|[1-9]\d*))+")
+_ORIGIN = re.compile(r"[^\s+\x00-\x1f\x7f]{1,200}")  # C2SP signed-note: names of keys
 _PREFIX = re.compile(r"[a-z][a-z0-9_.-]{0,39}")
 
 
@@ -82,6 +83,11 @@ class Settings:
     pkcs11_pin: str = field(default="", repr=False)
     log_dir: Path | None = None  # None: data_dir/log
     log_origin: str = ""  # "": lgsp/<hub_code>
+    log_checkpoint_s: Annotated[float, Meta(ge=0.1, le=3600)] = 1.0
+    log_stamp_s: Annotated[float, Meta(ge=1, le=7 * 24 * 3600)] = 600.0
+    log_readers: Names = ()  # beside the operator
+    witness_policy_file: Path | None = None  # None: no witnesses
+    witness_timeout_s: Annotated[float, Meta(gt=0, le=60)] = 5.0
     token_life_s: Annotated[int, Meta(ge=60, le=24 * 3600)] = 3600
     long_poll_max_s: Annotated[float, Meta(ge=0, le=300)] = 55.0
 
@@ -289,6 +295,13 @@ def _problems_of_texts(s: Settings) -> Iterator[str]:
         agency_code(s.hub_code)
     except ContractError as error:
         yield f"hub_code: {error.detail}"
+    if not _ORIGIN.fullmatch(s.log_name):
+        yield f"log_origin: 1 to 200 characters without spaces and plus signs, got {s.log_origin!r}"
+    for code in s.log_readers:
+        try:
+            agency_code(code)
+        except ContractError as error:
+            yield f"log_readers: {code!r}: {error.detail}"
     if not _PREFIX.fullmatch(s.broker_prefix):
         yield f"broker_prefix: 1 to 40 of a-z 0-9 . _ -, a letter first, got {s.broker_prefix!r}"
     for name, schemes in (("amqp_url", ("amqp", "amqps")), ("public_url", _WEB)):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lgsp.trust.key_files import KeyFiles
     from signing.keys import Signer
 
-_PURPOSES = ("statements", "receipts")
+_PURPOSES = ("statements", "receipts", "log")
 _FOLLOWED = "Các tiến trình đang chạy tự theo trong một giây · Running processes follow within a second."
 
 
@@ -30,6 +30,8 @@ def key() -> None:
     \b
     statements   receipts, refusals and statuses as JWS (Ed25519); the first key is made by itself
     receipts     receipts and refusals in XML, as XAdES, with a certificate
+    log          heads of the evidence log (Ed25519); made by itself. Others know it as `lgsp log vkey` says: give witnesses and
+                 auditors the new one before you activate it, the name of the log stays
 
     \b
     Changing over, without a gap:

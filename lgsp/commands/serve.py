@@ -56,6 +56,15 @@ def worker(settings: "Settings", metrics_port: int | None) -> None:
     serve(settings if metrics_port is None else replace(settings, metrics_port=metrics_port), ("worker",))
 
 
+class WrongJournal(Failed):
+    """The journal is not the one whose heads were signed; starting again changes nothing."""
+
+    exit_code = 3
+
+
+_REWOUND = "deploy/RUNBOOK.md, “The evidence log”, says which backup is the right one; nothing was accepted meanwhile"
+
+
 def at_port(settings: "Settings", port: int | None) -> "Settings":
     return settings if port is None else replace(settings, listen_port=port)
 
@@ -71,6 +80,7 @@ def serve(
     import uvloop
 
     from lgsp import __version__, log, serving
+    from lgsp.flow.log_keeper import LogRewound
 
     log.configure(settings.log_format, settings.log_level, stream=log_to)
     journal = "postgresql" if settings.sqlite_path is None else "sqlite"
@@ -78,5 +88,7 @@ def serve(
     logger.info("settings.loaded", journal=journal, roles=sorted(roles), version=__version__)
     try:
         uvloop.run(serving.serve(settings, roles, on_ready=on_ready))
+    except LogRewound as error:
+        raise WrongJournal(f"{error.vi}\n{error.en}", _REWOUND, code="log.rewound") from None
     except CannotListen as error:
         raise Failed(f"Cannot listen: {error}.", "another hub may be running; choose another --port or listen_host") from None

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from lgsp.core.log.frontier import Frontier
+from lgsp.durable import replace_file
 from lgsp.errors import Unavailable
 
 _SLOT_BYTES = 8192
@@ -65,10 +66,8 @@ class HeadFile:
 
     def write(self, head: SignedHead) -> None:
         """Raises HeadFileUnusable."""
-        text = _encode(head)
-        octets = hashlib.sha256(text).hexdigest().encode() + b" " + text + b"\n"
         try:
-            os.pwrite(self._descriptor, octets.ljust(_SLOT_BYTES, b"\n"), self._slot * _SLOT_BYTES)
+            os.pwrite(self._descriptor, _slot(head), self._slot * _SLOT_BYTES)
         except OSError as error:
             raise HeadFileUnusable(f"{self._path}: {error.strerror}") from error
         self._slot ^= 1
@@ -86,15 +85,36 @@ class HeadFile:
 
 
 def heads_in(folder: Path) -> Iterator[SignedHead]:
-    """The newest of each file. Raises HeadFileUnusable for a file in which something stands and nothing is whole."""
+    """The newest of each file and origin. Raises HeadFileUnusable for a file in which something stands and nothing is whole."""
     for path in sorted(folder.glob(f"{_NAME}.*")):
         octets = path.read_bytes()
         slots = [_read(octets[start : start + _SLOT_BYTES]) for start in range(0, len(octets), _SLOT_BYTES)]
         whole = [one for one in slots if one is not None]
         if octets and not whole:
             raise HeadFileUnusable(f"{path}: damaged; put it back from a backup, or see the runbook under “log”")
-        if whole:
-            yield max(whole, key=lambda one: one.tree.size)
+        yield from {one.origin: one for one in sorted(whole, key=lambda one: one.tree.size)}.values()
+
+
+def close_log(folder: Path, heads: Sequence[SignedHead], name: str) -> None:
+    """Keeps for ever what was signed of a log that nobody continues: `signed.<name>`. Raises OSError."""
+    replace_file(folder / f"{_NAME}.{name}", b"".join(map(_slot, heads)))
+
+
+def in_use(folder: Path) -> bool:
+    """Whether a process that signs holds a file of the folder."""
+    for path in folder.glob(f"{_NAME}.*"):
+        with path.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+    return False
+
+
+def _slot(head: SignedHead) -> bytes:
+    text = _encode(head)
+    octets = hashlib.sha256(text).hexdigest().encode() + b" " + text + b"\n"
+    return octets.ljust(_SLOT_BYTES, b"\n")
 
 
 def _read(slot: bytes) -> SignedHead | None:

@@ -25,7 +25,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 
 class Readiness:
     """`free_bytes`: room for what is kept, None when nobody knows; below `min_free_bytes` the hub asks not to be sent more.
-    `needs_broker`: this process can do nothing without it.
+    `needs_broker`: this process can do nothing without it. `forked`: why the evidence log is not what was signed; "": it is.
 
     Anybody may ask, and the journal pays with a write: what writes or reads disks is looked at once a second at most.
     """
@@ -40,6 +40,7 @@ class Readiness:
         min_free_bytes: int,
         needs_broker: bool,
         stopping: Callable[[], bool],
+        forked: Callable[[], str] = str,
     ) -> None:
         self._journal = journal
         self._broker = broker
@@ -48,6 +49,7 @@ class Readiness:
         self._min_free_bytes = min_free_bytes
         self._needs_broker = needs_broker
         self._stopping = stopping
+        self._forked = forked
         self._looking: asyncio.Task[tuple[Check, Check]] | None = None
         self._looked_at = 0.0
 
@@ -56,7 +58,7 @@ class Readiness:
         if self._looking is None or (self._looking.done() and loop_time() - self._looked_at >= _MAX_AGE_S):
             self._looking = asyncio.create_task(self._look())
         journal, room = await asyncio.shield(self._looking)
-        return [journal, self._broker_up(), room, self._directory_loaded(), self._open()]
+        return [journal, self._broker_up(), room, self._directory_loaded(), self._log_in_order(), self._open()]
 
     async def _look(self) -> tuple[Check, Check]:
         try:
@@ -92,6 +94,14 @@ class Readiness:
         if directory.version == 0:
             return Check(name="directory", ok=False, detail="no agency is registered: lgsp agency add, or lgsp agency import")
         return Check(name="directory", ok=True, detail=f"version {directory.version}, {len(directory.agencies)} agencies")
+
+    def _log_in_order(self) -> Check:
+        forked = self._forked()
+        if forked:
+            return Check(
+                name="log", ok=False, detail=f"nothing is signed any more, find out why with `lgsp log verify`: {forked}"
+            )
+        return Check(name="log", ok=True, detail="the evidence log continues what was signed")
 
     def _open(self) -> Check:
         stopping = self._stopping()

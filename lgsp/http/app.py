@@ -21,6 +21,7 @@ from lgsp.http.envelopes import Envelopes
 from lgsp.http.evidence import EvidenceRoutes
 from lgsp.http.explain import Explain
 from lgsp.http.health import HealthRoutes
+from lgsp.http.log import LogRoutes
 from lgsp.http.mailbox import Mailboxes
 from lgsp.http.openapi import openapi_route
 from lgsp.http.overall import OverallStatuses
@@ -94,6 +95,7 @@ def _routes(services: Services, tokens: AccessTokens, mailboxes: Mailboxes) -> t
         *Agencies(services).routes(),
         *Contracts(services).routes(),
         *Explain(services).routes(),
+        *LogRoutes(services).routes(),
         *HealthRoutes(services).routes(),
     )
 

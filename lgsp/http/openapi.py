@@ -18,6 +18,7 @@ PATH = "/openapi.json"
 _COMMON = ("hub.overloaded", "hub.stopping", "hub.maintenance", "hub.storage_unavailable")
 _FOR_AGENCIES = ("auth.missing", "auth.invalid", "auth.agency_closed")
 _VARIABLE = re.compile(r"{(\w+)}")
+_PATTERN = re.compile(r":[^{}/]+(?=})")  # what a variable looks like: aiohttp's, not OpenAPI's
 _BINARY: dict[str, Any] = {}  # OpenAPI 3.1: octets are described by their media type alone
 
 Schema = dict[str, Any]
@@ -63,7 +64,7 @@ def document(routes: Iterable[Route], title: str, url: str) -> dict[str, Any]:
 
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schema_of)
+        paths.setdefault(_PATTERN.sub("", route.path), {})[route.method.lower()] = _operation(route, schema_of)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -119,7 +120,7 @@ def _operation(route: Route, schema_of: SchemaOf) -> dict[str, Any]:
 
 
 def _parameters(route: Route, schema_of: SchemaOf) -> Iterator[dict[str, Any]]:
-    for name in _VARIABLE.findall(route.path):
+    for name in _VARIABLE.findall(_PATTERN.sub("", route.path)):
         yield {
             "name": name,
             "in": "path",

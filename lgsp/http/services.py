@@ -8,10 +8,11 @@ from lgsp.flow.directory import DirectoryCache
 from lgsp.flow.evidence import EvidenceDesk
 from lgsp.flow.health import Readiness
 from lgsp.flow.intake import Intake
+from lgsp.flow.log_keeper import LogKeeper
 from lgsp.flow.mailbox import Mailbox
 from lgsp.flow.recalls import Recalls
 from lgsp.http.signed import Signed
-from lgsp.ports import Blobs, DirectoryStore, Journal, Records
+from lgsp.ports import Blobs, DirectoryStore, Journal, LogStore, Records
 from lgsp.settings import Settings
 from lgsp.trust.keys import HubKeys
 
@@ -32,6 +33,8 @@ class Services:
     readiness: Readiness
     token_key: bytes = field(repr=False)
     keys: HubKeys
+    keeper: LogKeeper | None
+    log: LogStore
     signed: Signed
     evidence: EvidenceDesk
     clock: Callable[[], datetime]

@@ -24,6 +24,7 @@ from lgsp.ports.views import (
     Mismatch,
     Occurrence,
 )
+from lgsp.ports.vouching import Cosigner, GivenStamp, NotVouched, StampAuthority
 from lgsp.ports.work import Accepted, Ref, Reused, Settled, Settlement, Work
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Broker",
     "Checkpoint",
     "Consignment",
+    "Cosigner",
     "Credential",
     "DeadLetter",
     "DeadLetterCount",
@@ -44,6 +46,7 @@ __all__ = [
     "Erased",
     "Erasure",
     "Event",
+    "GivenStamp",
     "HeldRecipient",
     "HoldChange",
     "Journal",
@@ -53,6 +56,7 @@ __all__ = [
     "Looked",
     "MailboxEntry",
     "Mismatch",
+    "NotVouched",
     "Occurrence",
     "Records",
     "Ref",
@@ -60,6 +64,7 @@ __all__ = [
     "Settled",
     "Settlement",
     "Stamp",
+    "StampAuthority",
     "Store",
     "Subscription",
     "Upload",

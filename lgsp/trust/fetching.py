@@ -47,10 +47,14 @@ class Fetcher:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, hosts: Hosts | None, *, timeout_s: float) -> AsyncIterator["Fetcher"]:
-        """`timeout_s`: for one request as a whole, however slowly its octets come."""
+    async def open(cls, hosts: Hosts | None, *, timeout_s: float, keep_alive: bool = False) -> AsyncIterator["Fetcher"]:
+        """`timeout_s`: for one request as a whole, however slowly its octets come. `keep_alive`: of few who are asked often."""
         connector = aiohttp.TCPConnector(
-            resolver=_Resolver(hosts), limit=8, limit_per_host=2, use_dns_cache=False, force_close=True
+            resolver=_Resolver(hosts),
+            limit=0 if keep_alive else 8,
+            limit_per_host=2,
+            use_dns_cache=False,
+            force_close=not keep_alive,
         )
         timeout = aiohttp.ClientTimeout(total=timeout_s, connect=min(_CONNECT_S, timeout_s))
         headers = {"User-Agent": f"lgsp/{__version__}", "Accept-Encoding": "identity"}
@@ -76,14 +80,27 @@ class Fetcher:
             raise FetchFailed("fetch.status", "304")
         return fetched.octets
 
+    async def exchange(self, method: str, url: str, body: bytes, media_type: str, *, max_bytes: int) -> tuple[int, str, bytes]:
+        """Status, media type and octets of whatever was answered but a redirect. Raises FetchFailed."""
+        async with self._answer(method, url, {"Content-Type": media_type}, body) as answer:
+            _check_redirect(answer)
+            return answer.status, answer.headers.get("Content-Type", ""), await _octets(answer, max_bytes)
+
     async def _ask(self, method: str, url: str, max_bytes: int, headers: Mapping[str, str], body: bytes | None = None) -> Fetched:
+        async with self._answer(method, url, headers, body) as answer:
+            return await _read(answer, max_bytes)
+
+    @asynccontextmanager
+    async def _answer(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
         try:
             # Parsed once, by who connects: what two parsers read differently would be checked as one thing and asked as another.
             parsed = URL(url)
             if self._hosts is not None:
                 self._hosts.check(parsed.scheme, parsed.host or "", parsed.port or 0, bool(parsed.user or parsed.password))
             async with self._session.request(method, parsed, data=body, headers=headers, allow_redirects=False) as answer:
-                return await _read(answer, max_bytes)
+                yield answer
         except NotListed as error:
             raise FetchFailed("fetch.private" if isinstance(error, PrivateAddress) else "fetch.not_listed", str(error)) from None
         except TimeoutError:
@@ -96,10 +113,18 @@ async def _read(answer: aiohttp.ClientResponse, max_bytes: int) -> Fetched:
     marks = answer.headers.get("ETag", "")[:200], answer.headers.get("Last-Modified", "")[:100]
     if answer.status == 304:
         return Fetched(None, *marks)
-    if 300 <= answer.status < 400:
-        raise FetchFailed("fetch.redirect", answer.headers.get("Location", "")[:200])
+    _check_redirect(answer)
     if answer.status != 200:
         raise FetchFailed("fetch.status", str(answer.status))
+    return Fetched(await _octets(answer, max_bytes), *marks)
+
+
+def _check_redirect(answer: aiohttp.ClientResponse) -> None:
+    if 300 <= answer.status < 400:
+        raise FetchFailed("fetch.redirect", answer.headers.get("Location", "")[:200])
+
+
+async def _octets(answer: aiohttp.ClientResponse, max_bytes: int) -> bytes:
     if (answer.content_length or 0) > max_bytes:
         raise FetchFailed("fetch.too_large", f"{answer.content_length} bytes")
     octets = bytearray()
@@ -107,7 +132,7 @@ async def _read(answer: aiohttp.ClientResponse, max_bytes: int) -> Fetched:
         octets += piece
         if len(octets) > max_bytes:
             raise FetchFailed("fetch.too_large", f"more than {max_bytes} bytes")
-    return Fetched(bytes(octets), *marks)
+    return bytes(octets)
 
 
 class _Resolver(AbstractResolver):

@@ -1,4 +1,5 @@
-"""Why a CRL, an OCSP answer or a time-stamp could not be had, for people; what is wrong with one that came: `signing.rules`."""
+"""Why a CRL, an OCSP answer, a time-stamp or a cosignature could not be had, for people; what is wrong with one that came:
+`signing.rules`."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -53,6 +54,31 @@ REASONS: Mapping[str, Reason] = MappingProxyType({
         "CRL không phải của tổ chức chứng thực nào được biết", "The CRL is of no authority known here",
         "Thêm chứng thư của tổ chức đó: lgsp trust add FILE --purpose intermediates.",
         "Add that authority's certificate: `lgsp trust add FILE --purpose intermediates`."),
+    "witness.log_unknown": Reason(
+        "Nhân chứng không nhận nhật ký này", "The witness does not know this log, or not its key",
+        "Gửi cho bên vận hành nhân chứng khóa của nhật ký (lgsp log vkey).",
+        "Give whoever runs it the key of the log (lgsp log vkey)."),
+    "witness.proof_refused": Reason(
+        "Nhân chứng bác bỏ chứng minh nhất quán", "The witness refuses the proof of consistency",
+        "Nhật ký có thể đã bị sửa hoặc khôi phục từ bản cũ: chạy lgsp log verify và hỏi bên vận hành nhân chứng.",
+        "The log may have been changed, or put back from an old backup: run lgsp log verify, and ask whoever runs the witness."),
+    "witness.ahead": Reason(
+        "Nhân chứng đã xác nhận một nhật ký dài hơn", "The witness has cosigned a longer log",
+        "Nếu lặp lại mãi: cơ sở dữ liệu là bản cũ. Khôi phục bản mới nhất.",
+        "If it goes on: this database is an old one. Restore the newest."),
+    "witness.conflict": Reason(
+        "Nhân chứng biết một nhật ký khác", "The witness knows another log",
+        "Nếu lặp lại mãi: so sánh điểm kiểm chứng với bên vận hành nhân chứng.",
+        "If it goes on: compare checkpoints with whoever runs the witness."),
+    "witness.signature": Reason(
+        "Chữ ký của nhân chứng không đúng", "The witness's signature does not hold",
+        "Kiểm tra khóa của nhân chứng trong witness_policy_file.", "See its key in witness_policy_file."),
+    "witness.refused": Reason(
+        "Nhân chứng trả lời lỗi", "The witness answered with an error",
+        "Hỏi bên vận hành nhân chứng.", "Ask whoever runs it."),
+    "witness.no_proof": Reason(
+        "Không lập được chứng minh nhất quán cho nhân chứng", "There is no proof for the witness",
+        "Chạy lgsp log verify.", "Run lgsp log verify."),
 })
 # fmt: on
 

@@ -1,4 +1,5 @@
-"""Time-stamps for what the hub itself says (RFC 3161): asked of the authorities that the settings name, one after the other."""
+"""Time-stamps for what the hub itself says (RFC 3161), of the authorities that the settings name: of the first that answers, or
+of each by itself."""
 
 import asyncio
 import secrets
@@ -8,6 +9,7 @@ from urllib.parse import urlsplit
 
 from lgsp.errors import Unavailable
 from lgsp.log import get_logger
+from lgsp.ports import GivenStamp, NotVouched
 from lgsp.trust.fetching import Fetcher, FetchFailed
 from lgsp.trust.wanted import Chain
 from signing import timestamps
@@ -48,21 +50,33 @@ class Stamper:
         minute, so that it costs its time-out once. Raises NoStamp."""
         said = []
         for url in sorted(self._urls, key=self._is_avoided):
-            started_s = _now_s()
             try:
-                stamp = await self._ask(url, octets)
-            except Refused as refused:
-                code, detail = refused.rule.code, f"{refused.place} {refused.detail}".strip()
-            except FetchFailed as error:
-                code, detail = error.code, error.detail
-            else:
-                self._avoided_until_s[url] = 0.0
-                return stamp
-            self._avoided_until_s[url] = _now_s() + _AVOIDED_S
-            host, took_ms = urlsplit(url).netloc, round((_now_s() - started_s) * 1000)
-            log.warning("timestamp.failed", host=host, code=code, detail=detail, took_ms=took_ms)
-            said.append(f"{host}: {code} {detail}".strip())
+                return await self.stamp_by(url, octets)
+            except NotVouched as error:
+                said.append(f"{urlsplit(url).netloc}: {error.code} {error.detail}".strip())
         raise NoStamp("; ".join(said) or "time_stamp_urls names no authority")
+
+    async def stamp_by(self, url: str, octets: bytes) -> TimeStamp:
+        """As `stamp`, of this authority alone. Raises NotVouched."""
+        started_s = _now_s()
+        try:
+            stamp = await self._ask(url, octets)
+        except Refused as refused:
+            failed = NotVouched(refused.rule.code, f"{refused.place} {refused.detail}".strip())
+        except FetchFailed as error:
+            failed = NotVouched(error.code, error.detail)
+        else:
+            self._avoided_until_s[url] = 0.0
+            return stamp
+        self._avoided_until_s[url] = _now_s() + _AVOIDED_S
+        host, took_ms = urlsplit(url).netloc, round((_now_s() - started_s) * 1000)
+        log.warning("timestamp.failed", host=host, code=failed.code, detail=failed.detail, took_ms=took_ms)
+        raise failed
+
+    @property
+    def authorities(self) -> "list[Authority]":
+        """Each by itself."""
+        return [Authority(self, url) for url in self._urls]
 
     async def _ask(self, url: str, octets: bytes) -> TimeStamp:
         """Raises FetchFailed, Refused."""
@@ -79,6 +93,25 @@ class Stamper:
 
     def _is_avoided(self, url: str) -> bool:
         return _now_s() < self._avoided_until_s[url]
+
+
+class Authority:
+    """A `StampAuthority`."""
+
+    def __init__(self, stamper: Stamper, url: str) -> None:
+        self.name = authority_name(url)
+        self._stamper, self._url = stamper, url
+
+    async def stamp(self, octets: bytes) -> GivenStamp:
+        """As `StampAuthority`. Raises NotVouched."""
+        given = await self._stamper.stamp_by(self._url, octets)
+        return GivenStamp(given.token, given.at)
+
+
+def authority_name(url: str) -> str:
+    """Host and path: what an address may carry beside them is nobody's business."""
+    parts = urlsplit(url)
+    return parts.netloc.rpartition("@")[2] + parts.path
 
 
 def _now_s() -> float:

@@ -81,7 +81,7 @@ async def test_readiness_tells_the_truth(tmp_path: Path) -> None:
     poor = replace(settings(tmp_path), min_free_bytes=2**62)
     async with open_hub(poor) as hub:
         checks = {check.name: check for check in await hub.readiness.check()}
-        assert {name for name, check in checks.items() if check.ok} == {"journal", "broker", "open"}
+        assert {name for name, check in checks.items() if check.ok} == {"journal", "broker", "log", "open"}
         assert "lgsp agency" in checks["directory"].detail
         hub.stop.set()
         checks = {check.name: check for check in await hub.readiness.check()}

@@ -1,5 +1,7 @@
 """Heads of the evidence log: signed once, never twice otherwise, whatever is put back, changed or killed."""
 
+import asyncio
+import json
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator
@@ -14,14 +16,16 @@ from lgsp.core.log.checkpoint import open_checkpoint
 from lgsp.core.log.frontier import Frontier, append
 from lgsp.core.log.merkle import leaf_hash
 from lgsp.core.log.proof import parse_proof
+from lgsp.core.log.record import Action, decode
 from lgsp.core.receipts import log_entry
 from lgsp.flow.head_file import HeadFile, HeadFileUnusable, SignedHead, heads_in
 from lgsp.flow.log_keeper import LogForked, LogKeeper, LogRewound
 from lgsp.journal.sqlite import SqliteStore
-from lgsp.ports import Accepted, Store
+from lgsp.ports import Accepted, Checkpoint, Store
 from lgsp.settings import Settings
 from tests.compliance.builders import LEASE_S, NOW, admitted
 from tests.fakes.log_signer import SIGNER, RememberedHeads, verifier
+from tests.integration.cli_hub import Hub
 
 ORIGIN = "lgsp.example/log"
 
@@ -183,7 +187,7 @@ async def test_a_database_that_was_put_back_is_not_signed(tmp_path: Path, grown:
     store = SqliteStore.open(path, timeout_s=10)
     if grown != "not at all":
         await accept(store, "other", *(f"more{number}" for number in range(5 if grown == "further than before" else 0)))
-    with pytest.raises(LogRewound, match=r"lgsp log restart ·"):
+    with pytest.raises(LogRewound, match=r"lgsp log restart --because"):
         await keeper(store, heads)
     await store.close()
 
@@ -210,6 +214,84 @@ async def test_a_hub_does_not_start_on_an_old_backup(tmp_path: Path) -> None:
     with pytest.raises(LogRewound):
         async with open_hub(settings):
             pass
+
+
+async def test_a_head_that_was_published_counts_where_no_file_is(store: Store, tmp_path: Path) -> None:
+    """On a new machine the journal itself still knows what it published: a tree that was cut short is not signed."""
+    one = await keeper(store)
+    (first,) = await accept(store, "m1")
+    await accept(store, "m2")
+    note = await one.sign(await store.log_head(), await store.log_head())
+    await store.save_checkpoint(Checkpoint(4, note.encode(), NOW))
+    assert first.logged is not None
+    cut = first.logged.after
+    meddle(tmp_path / "journal.db", f"UPDATE log_head SET size = {cut.size}, frontier = x'{cut.encoded.hex()}'")
+    with pytest.raises(LogRewound, match="2 entries, but this hub has signed 4"):
+        await keeper(store)
+
+
+def rewound(folder: Path) -> Hub:
+    """A hub that has signed more than its database has."""
+    hub = Hub(folder)
+
+    async def accepts(*ids: str) -> None:
+        async with open_hub(Settings(data_dir=folder / "var", min_free_bytes=0)) as opened:
+            await accept(opened.store, *ids)
+            assert opened.keeper is not None
+            await opened.keeper.sign(Frontier(), await opened.store.log_head())
+
+    asyncio.run(accepts("m1"))
+    shutil.copytree(folder / "var", folder / "backup")
+    asyncio.run(accepts("m2", "m3"))
+    put_back(folder)
+    return hub
+
+
+def put_back(folder: Path) -> None:
+    for left in (folder / "var").glob("journal.db*"):
+        left.unlink()
+    shutil.copy(folder / "backup" / "journal.db", folder / "var" / "journal.db")
+
+
+def test_a_log_that_is_lost_is_begun_anew(tmp_path: Path) -> None:
+    """The start is refused with exit status 3 and what to do; after `lgsp log restart` the hub runs under a new name, its first
+    new entry says what was given up and why, and the old name is never signed again, whatever is put back."""
+    hub = rewound(tmp_path)
+    refused = hub.run("run")
+    assert refused.exit_code == 3
+    assert "bản sao lưu cũ" in refused.stderr and "lgsp log restart --because" in refused.stderr
+    old_vkey = json.loads(hub.run("log", "vkey", "--json").stdout)
+    begun = json.loads(hub.run("log", "restart", "--because", "đĩa hỏng, bản sao lưu cuối là hôm qua", "--json").stdout)
+    assert begun == {"origin": "lgsp/HUB/2", "size": 3, "old_origin": "lgsp/HUB", "old_size": 6}
+    new_vkey = json.loads(hub.run("log", "vkey", "--json").stdout)
+    assert (old_vkey["origin"], new_vkey["origin"]) == ("lgsp/HUB", "lgsp/HUB/2")
+    assert old_vkey["vkeys"] != new_vkey["vkeys"]
+
+    async def goes_on() -> Action:
+        async with open_hub(Settings(data_dir=tmp_path / "var", min_free_bytes=0)) as opened:
+            assert opened.keeper is not None
+            assert opened.keeper.origin == "lgsp/HUB/2"
+            (leaf,) = await opened.store.log_leaves(2, 1)
+            told = decode(leaf)
+            assert isinstance(told, Action)
+            return told
+
+    told = asyncio.run(goes_on())
+    assert told.name == "log_restarted"
+    assert told.subject.startswith("lgsp/HUB 6 ") and told.subject.endswith("bản sao lưu cuối là hôm qua")
+    asyncio.run(goes_on())
+    put_back(tmp_path)
+    assert hub.run("run").exit_code == 3
+
+
+def test_a_log_that_is_in_order_is_not_begun_anew(tmp_path: Path) -> None:
+    """Nor while a hub is running on it."""
+    hub = rewound(tmp_path)
+    held = HeadFile.open(tmp_path / "var" / "log")
+    assert "is running" in hub.run("log", "restart", "--because", "x").stderr
+    held.close()
+    assert hub.run("log", "restart", "--because", "x").exit_code == 0
+    assert "continues all that was signed" in hub.run("log", "restart", "--because", "x").stderr
 
 
 # the file

@@ -104,7 +104,8 @@ def test_units_give_a_stopping_hub_more_time_than_it_needs(path: Path) -> None:
     settings = {key: value for _, key, value in units(path)}
     assert int(settings["TimeoutStopSec"]) > STOP_S
     assert settings["Restart"] == "always"
-    assert settings["RestartPreventExitStatus"] == "2"
+    # 3: an old database was put back. A worker signs no heads and does not notice.
+    assert settings["RestartPreventExitStatus"] == ("2" if "worker" in path.name else "2 3")
 
 
 @pytest.mark.parametrize("path", UNITS, ids=lambda path: path.name)
