@@ -31,12 +31,7 @@ class Frontier(msgspec.Struct, frozen=True):
 
     @property
     def root(self) -> bytes:
-        if not self.nodes:
-            return EMPTY_ROOT
-        root = self.nodes[-1]
-        for node in self.nodes[-2::-1]:
-            root = node_hash(node, root)
-        return root
+        return folded(self.nodes) if self.nodes else EMPTY_ROOT
 
     @property
     def encoded(self) -> bytes:
@@ -50,36 +45,36 @@ class Frontier(msgspec.Struct, frozen=True):
         return cls(size, tuple(octets[at : at + HASH_BYTES] for at in range(0, len(octets), HASH_BYTES)))
 
 
-class _Row(NamedTuple):
-    """The nodes of one height from number `first`, which is even, to the last of the tree."""
-
-    first: int
-    nodes: list[bytes]
+Row = tuple[int, list[bytes]]  # the nodes of one height from a number, which is even, to the last of the tree
 
 
 class Appended(NamedTuple):
-    """A tree, what it grew to, and what was hashed for it. `above`: the end that the proofs of all new leaves have in common,
-    from the height `apart` on, where they have one ancestor."""
+    """A tree, what it grew to, and what was hashed for it. From height `apart` on all new leaves have one ancestor.
+
+    `rows`: below that height. `spine`: that ancestor, and those above it for as long as they are complete; `left`: what stands to
+    the left of `spine[0]`, roots of complete subtrees, from the highest.
+    """
 
     before: Frontier
     after: Frontier
-    rows: list[_Row]
     apart: int
-    above: tuple[bytes, ...]
+    rows: list[Row]
+    spine: list[bytes]
+    left: tuple[bytes, ...]
 
     @property
     def root(self) -> bytes:
-        """Of the tree `after`, without hashing anything."""
-        return self.rows[-1].nodes[0] if self.rows else self.after.root
+        """Of the tree `after`, with fewer hashes than from its frontier."""
+        return folded((*self.left, self.spine[0])) if self.spine else self.after.root
 
     @property
     def nodes(self) -> list[TileHash]:
         """The hashes of tile levels from 1 up that became complete, level by level."""
         found = []
-        for height in range(TILE_HEIGHT, len(self.rows), TILE_HEIGHT):
-            first, nodes = self.rows[height]
-            complete = range(self.before.size >> height, self.after.size >> height)
-            found += [TileHash(height // TILE_HEIGHT, number, nodes[number - first]) for number in complete]
+        for height in range(TILE_HEIGHT, self.apart + len(self.spine), TILE_HEIGHT):
+            begin, end = self.before.size >> height, self.after.size >> height
+            first, nodes = self.rows[height] if height < self.apart else (begin, [self.spine[height - self.apart]])
+            found += [TileHash(height // TILE_HEIGHT, number, nodes[number - first]) for number in range(begin, end)]
         return found
 
     def proof(self, index: int) -> tuple[bytes, ...]:
@@ -87,51 +82,58 @@ class Appended(NamedTuple):
         if not self.before.size <= index < self.after.size:
             raise IndexError(f"leaf {index} is none of the new ones, {self.before.size} to {self.after.size - 1}")
         hashes = []
-        for first, nodes in self.rows[: self.apart]:
+        for first, nodes in self.rows:
             sibling = (index ^ 1) - first
             if sibling < len(nodes):
                 hashes.append(nodes[sibling])
             index >>= 1
-        return (*hashes, *self.above)
+        return (*hashes, *self.left[::-1])
 
 
 def append(before: Frontier, hashes: Sequence[bytes]) -> Appended:
     """`hashes`: of the new leaves, in their order. Raises ValueError when the tree would be too large."""
     if not hashes:
-        return Appended(before, before, [], 0, ())
+        return Appended(before, before, 0, [], [], ())
     size = before.size + len(hashes)
     if size > MAX_SIZE:
         raise ValueError(f"a tree has at most {MAX_SIZE} leaves")
-    rows = _grow(before, hashes)
     apart = (before.size ^ (size - 1)).bit_length()
-    return Appended(before, Frontier(size, _frontier(rows, size)), rows, apart, _above(rows, apart, size - 1))
+    beside = (before.size >> apart).bit_count()  # nodes that are larger than what is new
+    rows, ancestor = _grow(before.size, hashes, apart, before.nodes[beside:])
+    left, spine = list(before.nodes[:beside]), [ancestor]
+    complete = (size & -size).bit_length() - 1  # the height up to which the last leaf completes all it is in
+    for _ in range(apart, complete):
+        spine.append(node_hash(left.pop(), spine[-1]))
+    nodes = (*left, spine[-1]) if complete >= apart else (*left, *_ends(rows, size))
+    return Appended(before, Frontier(size, nodes), apart, rows, spine, before.nodes[:beside])
 
 
-def _grow(before: Frontier, hashes: Sequence[bytes]) -> list[_Row]:
-    old = list(before.nodes)
-    rows = []
-    nodes, first = list(hashes), before.size
-    while True:
+def _grow(first: int, hashes: Sequence[bytes], apart: int, old: tuple[bytes, ...]) -> tuple[list[Row], bytes]:
+    """The rows, and the one node above them. `old`: nodes of the frontier that become part of them."""
+    rows: list[Row] = []
+    nodes, beside = list(hashes), list(old)
+    for _ in range(apart):
         if first & 1:
             first -= 1
-            nodes.insert(0, old.pop())
-        rows.append(_Row(first, nodes))
-        if first == 0 and len(nodes) == 1:
-            return rows
+            nodes.insert(0, beside.pop())
+        rows.append((first, nodes))
         pairs = iter(nodes)
         parents = [node_hash(left, right) for left, right in zip(pairs, pairs, strict=False)]
         if len(nodes) & 1:
             parents.append(nodes[-1])
         nodes, first = parents, first >> 1
+    return rows, nodes[0]
 
 
-def _frontier(rows: Sequence[_Row], size: int) -> tuple[bytes, ...]:
-    """The last complete node of each height that has an odd number of complete ones."""
-    heights = (height for height in range(size.bit_length() - 1, -1, -1) if size >> height & 1)
-    return tuple(rows[height].nodes[(size >> height) - 1 - rows[height].first] for height in heights)
+def _ends(rows: Sequence[Row], size: int) -> list[bytes]:
+    """The last complete node of each row that has an odd number of complete ones, from the highest."""
+    heights = (height for height in range(len(rows) - 1, -1, -1) if size >> height & 1)
+    return [rows[height][1][(size >> height) - 1 - rows[height][0]] for height in heights]
 
 
-def _above(rows: Sequence[_Row], apart: int, last: int) -> tuple[bytes, ...]:
-    """What stands to the left of the way of all new leaves from the height `apart` up: to its right is nothing any more."""
-    heights = (height for height in range(apart, len(rows)) if last >> height & 1)
-    return tuple(rows[height].nodes[0] for height in heights)
+def folded(roots: Sequence[bytes]) -> bytes:
+    """The root of a tree from those of its maximal complete subtrees, left to right."""
+    root = roots[-1]
+    for one in roots[-2::-1]:
+        root = node_hash(one, root)
+    return root

@@ -8,7 +8,7 @@ A proof is made in two steps, so that who reads the hashes may do so in his own 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from lgsp.core.log.frontier import TILE_HEIGHT
+from lgsp.core.log.frontier import TILE_HEIGHT, folded
 from lgsp.core.log.merkle import MAX_SIZE, node_hash
 
 TILE_WIDTH = 1 << TILE_HEIGHT
@@ -162,12 +162,4 @@ def numbered(span: Span, hashes: Sequence[bytes]) -> Iterator[tuple[tuple[int, i
 
 
 def _proof(proof: Sequence[_Parts], hashes: TileHashes) -> tuple[bytes, ...]:
-    return tuple(_folded([hash_of(one, hashes) for one in parts]) for parts in proof)
-
-
-def _folded(roots: Sequence[bytes]) -> bytes:
-    """The root of a tree from those of its maximal complete subtrees."""
-    root = roots[-1]
-    for one in roots[-2::-1]:
-        root = node_hash(one, root)
-    return root
+    return tuple(folded([hash_of(one, hashes) for one in parts]) for parts in proof)
