@@ -10,7 +10,20 @@ import click
 import msgspec
 from rich.console import Console
 
-from tests.bench import evidence, fairness, memory, neighbours, report, scale, signatures, stages, targets, throughput, urgency
+from tests.bench import (
+    evidence,
+    fairness,
+    memory,
+    neighbours,
+    report,
+    scale,
+    signatures,
+    stages,
+    targets,
+    throughput,
+    trees,
+    urgency,
+)
 from tests.bench.processes import BenchFailed, Child
 from tests.bench.report import Row
 from tests.bench.targets import World
@@ -30,8 +43,9 @@ PARTS = (
     "fairness",
     "signatures",
     "evidence",
+    "trees",
 )
-_WITHOUT_SERVERS = {"stages", "fairness", "signatures"}
+_WITHOUT_SERVERS = {"stages", "fairness", "signatures", "trees"}
 _SINGLE, _BATCH = "/v1/envelopes", "/v1/envelopes:batch"
 _WIDTH = 110  # into a file or a pipe
 _SETUPS = ("embedded", "production", "production, 2 processes")
@@ -104,6 +118,12 @@ def _measure(console: Console, parts: set[str], setups: Sequence[str], plan: Pla
             verified = signatures.measure(rounds=3 if quick else 9)
         rows += verified
         signatures.show(console, verified)
+    if "trees" in parts:
+        with console.status("trees") as status:
+            grown = trees.measure([one // 10 for one in trees.SIZES] if quick else trees.SIZES, 3 if quick else 7, status.update)
+        rows += grown
+        trees.show(console, grown)
+        trees.check(grown)
     if parts - _WITHOUT_SERVERS:
         with ExitStack() as stack, console.status("starting servers") as status:
             world, load = _open_world(stack)

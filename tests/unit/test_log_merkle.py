@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lgsp.core.log import frontier
 from lgsp.core.log.frontier import Frontier, TileHash, append
 from lgsp.core.log.merkle import (
     EMPTY_ROOT,
@@ -15,6 +16,7 @@ from lgsp.core.log.merkle import (
     check_consistency,
     check_inclusion,
     leaf_hash,
+    node_hash,
     root_of_inclusion,
 )
 from tests import log_reference as rfc
@@ -109,6 +111,23 @@ def test_what_was_just_appended_is_proven_from_the_frontier_alone(old: int, new:
     assert appended.root == appended.after.root == rfc.tree_head(leaves)
     for index in {old, old + new // 2, old + new - 1}:
         assert list(appended.proof(index)) == rfc.path(index, leaves)
+
+
+@pytest.mark.parametrize("size", [1, 2, 1_000, 65_535, 2**40 - 1, 2**40, 2**62 + 12_345])
+def test_growing_by_a_leaf_takes_no_more_hashes_than_the_tree_is_high(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frontier, root and proof together, however large the tree is."""
+    hashed: list[bytes] = []
+
+    def counting(left: bytes, right: bytes) -> bytes:
+        hashed.append(left + right)
+        return node_hash(left, right)
+
+    before = Frontier(size, tuple(leaf_hash(b"%d" % number) for number in range(size.bit_count())))
+    monkeypatch.setattr(frontier, "node_hash", counting)
+    grown = append(before, [leaf_hash(b"")])
+    check_inclusion(size, size + 1, grown.root, leaf_hash(b""), grown.proof(size))
+    assert grown.after.size.bit_count() == len(grown.after.nodes)
+    assert len(hashed) <= (size + 1).bit_length()
 
 
 @pytest.mark.parametrize("index", [-1, 0, 4, 8])

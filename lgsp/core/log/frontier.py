@@ -65,7 +65,9 @@ class Appended(NamedTuple):
     @property
     def root(self) -> bytes:
         """Of the tree `after`, with fewer hashes than from its frontier."""
-        return folded((*self.left, self.spine[0])) if self.spine else self.after.root
+        if not self.spine:
+            return self.after.root
+        return folded((*self.left[: len(self.left) + 1 - len(self.spine)], self.spine[-1]))
 
     @property
     def nodes(self) -> list[TileHash]:
