@@ -9,7 +9,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from types import MappingProxyType
-from typing import BinaryIO, NamedTuple
+from typing import IO, NamedTuple
 
 from lgsp.evidence import zip_form
 from lgsp.evidence.zip_form import Entry, NotCanonical
@@ -41,7 +41,7 @@ class File(NamedTuple):
 class Container:
     """A bundle being written, to an empty `file` that can be sought in. `seal` completes it."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
         self._zip = zip_form.Writer(file)
         self._files: list[File] = []
         self._zip.add(MIMETYPE, (MEDIA_TYPE.encode(),))
@@ -66,7 +66,7 @@ class Container:
 class Opened:
     """A container every octet of which has its place; whose seal it bears is not judged here. `seal`: name of the seal."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
         """Reads all of it. Raises NotCanonical."""
         self._file = file
         entries = zip_form.read(file)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import IO
 
 from contracts import wire
 from contracts.envelope import Attachment
@@ -18,7 +18,7 @@ _BODIES = {"application/json": "json", "application/xml": "xml", "text/xml": "xm
 _KEPT_ENDINGS = frozenset({".pdf", ".xml", ".json", ".txt", ".p7s", ".p7m", ".docx", ".xlsx", ".jpg", ".png", ".zip", ".sig"})
 
 
-def build(content: BundleContent, report: bytes, file: BinaryIO) -> Container:
+def build(content: BundleContent, report: bytes, file: IO[bytes]) -> Container:
     """Everything but the seal, which the caller makes over `Container.manifest` and adds. `report`: PDF; empty: none.
 
     `file`: empty, can be sought in. Raises TooLarge, OSError.

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import BinaryIO
+from typing import IO
 
 import msgspec
 
@@ -38,7 +38,7 @@ class Unreadable(ValueError):
     """Not a bundle of a format that is known here."""
 
 
-def verify(file: BinaryIO, given: Given, now: datetime) -> Result:
+def verify(file: IO[bytes], given: Given, now: datetime) -> Result:
     """`file`: can be sought in. Raises Unreadable, OSError."""
     file_sha256 = _sha256(file)
     if file.read(len(_BEGINS)) != _BEGINS:
@@ -52,7 +52,7 @@ def verify(file: BinaryIO, given: Given, now: datetime) -> Result:
     return _Check(opened, stated, given, now).result(file_sha256)
 
 
-def _sha256(file: BinaryIO) -> str:
+def _sha256(file: IO[bytes]) -> str:
     running = hashlib.sha256()
     file.seek(0)
     while piece := file.read(_PIECE_BYTES):

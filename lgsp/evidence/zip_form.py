@@ -8,7 +8,7 @@ import re
 import struct
 import zlib
 from collections.abc import Iterable, Sequence
-from typing import BinaryIO, NamedTuple
+from typing import IO, NamedTuple
 
 MAX_BYTES = 2**32 - 2**20  # of the whole file: what needs no ZIP64
 MAX_ENTRIES = 60_000
@@ -55,7 +55,7 @@ def is_name(name: str) -> bool:
 class Writer:
     """Writes to `file`, which can be sought in and is empty. `close` completes it; the file stays open."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self._entries: list[Entry] = []
         self._names: set[str] = set()
@@ -86,7 +86,7 @@ class Writer:
         self._file.write(_directory(self._entries))
 
 
-def read(file: BinaryIO) -> tuple[Entry, ...]:
+def read(file: IO[bytes]) -> tuple[Entry, ...]:
     """The entries of a file of which every octet is as `Writer` writes it. Content is read once, in pieces.
 
     Raises NotCanonical.
@@ -107,7 +107,7 @@ def read(file: BinaryIO) -> tuple[Entry, ...]:
     return tuple(entries)
 
 
-def content(file: BinaryIO, entry: Entry) -> Iterable[bytes]:
+def content(file: IO[bytes], entry: Entry) -> Iterable[bytes]:
     """In pieces."""
     file.seek(entry.start)
     left = entry.size_bytes
@@ -119,7 +119,7 @@ def content(file: BinaryIO, entry: Entry) -> Iterable[bytes]:
         yield piece
 
 
-def _entry(file: BinaryIO, mark: bytes, offset: int) -> Entry:
+def _entry(file: IO[bytes], mark: bytes, offset: int) -> Entry:
     header = mark + _taken(file, _LOCAL.size - 4)
     crc, size, _, name_bytes = _LOCAL.unpack(header)[6:10]
     if not 0 < name_bytes <= MAX_NAME_BYTES or offset + size > MAX_BYTES:
@@ -136,7 +136,7 @@ def _entry(file: BinaryIO, mark: bytes, offset: int) -> Entry:
     return entry
 
 
-def _taken(file: BinaryIO, count: int) -> bytes:
+def _taken(file: IO[bytes], count: int) -> bytes:
     octets = file.read(count)
     if len(octets) != count:
         raise NotCanonical("the file ends too early")

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, Literal, NamedTuple, Protocol, TypeVar
+from typing import IO, Literal, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -112,7 +112,7 @@ class EvidenceDesk:
         self._room = asyncio.Semaphore(_AT_ONCE)
         self._waiting = 0
 
-    async def export(self, asked: Asked, file: BinaryIO) -> None:
+    async def export(self, asked: Asked, file: IO[bytes]) -> None:
         """Writes the bundle to `file`, which is empty and can be sought in.
 
         Raises ContractError `evidence.too_large`, Overloaded, or Unavailable when the journal, the blob store or a token is.
@@ -292,7 +292,7 @@ def _attached(keepsakes: Sequence[Keepsake]) -> list[str]:
     return list(dict.fromkeys(file.digest for one in kept for file in one.envelope.attachments))
 
 
-def _built(content: BundleContent, file: BinaryIO) -> Container:
+def _built(content: BundleContent, file: IO[bytes]) -> Container:
     """Up to the seal. Blocking."""
     try:
         octets = report(content)

@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 from collections.abc import Sequence
-from typing import BinaryIO
+from typing import IO
 
 from aiohttp import web
 
@@ -101,7 +101,7 @@ class EvidenceRoutes:
         return Asked(subject, caller.code, "party", parts)
 
 
-async def _sent(request: web.Request, file: BinaryIO) -> web.StreamResponse:
+async def _sent(request: web.Request, file: IO[bytes]) -> web.StreamResponse:
     headers = foreign_headers(MEDIA_TYPE, "evidence.asice") | streaming_headers(request, MEDIA_TYPE)
     response = web.StreamResponse(headers=headers | {"Cache-Control": "no-store"})
     response.content_length = file.seek(0, 2)

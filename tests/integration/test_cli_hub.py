@@ -15,7 +15,9 @@ from msgspec.json import encode as json_encode
 
 from adapters.webhook.mapping import keys_of, signature_of
 from contracts import wire
+from lgsp.bootstrap import hub_keys
 from lgsp.http.overall import STATUS_TYPE
+from lgsp.settings import Settings
 from signing import jws
 from signing.jose import JwkSet
 from signing.keys import Algorithm
@@ -354,6 +356,51 @@ def test_a_receipt_is_verified_kept_and_verified_again_without_the_hub(sandbox: 
     for arguments in (("--from", kept, "--keys", keys), (envelope, "--verify", "--keys", other_keys(tmp_path), "--as", DESK)):
         result = sandbox.run("receipt", *arguments, "--json")
         assert (result.exit_code, json.loads(result.stdout)["code"]) == (1, "receipt.not_verified")
+
+
+def test_evidence_is_taken_away_and_checked_without_the_hub(sandbox: Hub, tmp_path: Path, office: str) -> None:
+    """By a party what it may see, by an auditor at the hub all of it; both prove it to whoever has the hub's keys."""
+    sent = told(sandbox, "send", "case.file", "--example", "--as", DESK, "--to", office)
+    envelope, out = f"{DESK}/{sent['message_id']}", tmp_path / "x.asice"
+    keys = (
+        "--hub-keys",
+        published_keys(sandbox, tmp_path),
+        "--log-key",
+        log_key(sandbox),
+        "--trust",
+        sandbox.folder / "var/trust",
+    )
+    for arguments, view in (
+        ((envelope, "--as", DESK), "party"),
+        ((envelope, "--as", office), "party"),
+        ((envelope, "--all"), "whole"),
+        (("--case", sandbox_case(sandbox), "--all"), "whole"),
+    ):
+        assert told(sandbox, "evidence", "export", *arguments, "-o", out)["bytes"] == out.stat().st_size
+        found = told(sandbox, "evidence", "verify", out, *keys)
+        assert (found["verdict"], found["view"]) == ("proved", view)
+    shown = sandbox.run("evidence", "verify", out)
+    assert shown.exit_code == 3 and "KHÓA CHƯA ĐƯỢC XÁC NHẬN" in shown.stdout and log_key(sandbox) in shown.stdout
+    for wrong in (("nothing/bears-this", "--all"), ("nothing/bears-this", "--as", DESK)):
+        result = sandbox.run("evidence", "export", *wrong, "-o", tmp_path / "no.asice", "--json")
+        assert result.exit_code == 1 and not (tmp_path / "no.asice").exists()
+    assert sandbox.run("evidence", "export", "-o", out).exit_code == 2
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["jwks.json", "x.asice"]
+
+
+def sandbox_case(hub: Hub) -> str:
+    number: str = json.loads(hub.run("contract", "show", "case.file", "--example").stdout)["case_number"]
+    return number
+
+
+def log_key(hub: Hub) -> str:
+    """As whoever runs the hub tells it to others."""
+    settings = Settings(data_dir=hub.folder / "var")
+    keys = hub_keys(settings)
+    try:
+        return keys.log_verifiers(settings.log_name)[0].vkey
+    finally:
+        keys.close()
 
 
 def test_a_receipt_in_xml_once_the_hub_has_a_certificate(sandbox: Hub, tmp_path: Path, office: str) -> None:
