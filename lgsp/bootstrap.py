@@ -221,6 +221,7 @@ def evidence_desk(
         hub=settings.hub_code,
         grace=revocation_grace(settings),
         stamp_anchors=functools.partial(_stamp_anchors, TrustStore(settings.trust_path)),
+        policy=_policy_octets(settings),
         authorities=tuple(map(authority_name, settings.time_stamp_urls)),
     )
     return EvidenceDesk(house, store, _open_blobs(settings), keys, keeper, directory, clock)
@@ -253,16 +254,20 @@ def witness_policy(settings: Settings) -> WitnessPolicy | None:
     path = settings.witness_policy_file
     if path is None:
         return None
-    with named_by("witness_policy_file"):
-        octets = path.read_bytes()
     try:
-        found = parse_policy(octets)
+        found = parse_policy(_policy_octets(settings))
     except PolicyInvalid as error:
         raise SettingsError([f"witness_policy_file: {path}: {error}"]) from None
     without = [one.name for one in found.witnesses if urlsplit(one.url).scheme not in ("http", "https")]
     if without:
         raise SettingsError([f"witness_policy_file: {path}: no address (http or https) of {', '.join(without)}"])
     return found
+
+
+def _policy_octets(settings: Settings) -> bytes:
+    """Empty where there is none. Raises SettingsError."""
+    with named_by("witness_policy_file"):
+        return b"" if settings.witness_policy_file is None else settings.witness_policy_file.read_bytes()
 
 
 @asynccontextmanager

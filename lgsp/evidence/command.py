@@ -16,7 +16,13 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 
 @click.command(short_help="Kiểm tra gói chứng cứ · Check a bundle of evidence, offline.")
 @click.argument("file", type=_FILE)
-@click.option("--log-key", "log_keys", multiple=True, metavar="VKEY", help="Key of the log, or a file with it (repeatable).")
+@click.option(
+    "--log-key",
+    "log_keys",
+    multiple=True,
+    metavar="VKEY",
+    help="Key of the log, or a file as /log/vkey gives it (repeatable).",
+)
 @click.option("--hub-keys", type=_FILE, metavar="JWKS", help="The hub's public keys, as at /.well-known/jwks.json.")
 @click.option("--witness-policy", "policy", type=_FILE, help="Log, witnesses and quorum (C2SP tlog-policy).")
 @click.option(

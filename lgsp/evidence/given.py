@@ -38,8 +38,8 @@ def given(
     policy: Path | None = None,
     trust: Path | None = None,
 ) -> Given:
-    """`log_keys`: vkeys (C2SP signed-note), or files that hold one; `hub_keys`: a JWK set; `trust`: a folder, see `_certificates`
-    and `_partners`. Raises Unusable."""
+    """`log_keys`: vkeys (C2SP signed-note), or files with some; `hub_keys`: a JWK set; `trust`: a folder, see `_certificates` and
+    `_partners`. Raises Unusable."""
     documents, time_stamps, partners = NO_ANCHORS, NO_ANCHORS, frozenset[str]()
     if trust is not None:
         if not trust.is_dir():
@@ -49,7 +49,7 @@ def given(
         time_stamps = Anchors(tuple(_certificates(trust, "time-stamps")), between)
         partners = frozenset(_partners(trust))
     return Given(
-        tuple(_log_key(one) for one in log_keys),
+        tuple(key for one in log_keys for key in _log_keys(one)),
         None if hub_keys is None else _hub_keys(hub_keys),
         None if policy is None else _policy(policy),
         documents,
@@ -58,15 +58,16 @@ def given(
     )
 
 
-def _log_key(text: str) -> NoteVerifier:
-    """A vkey is a name, a hash and a key with + between: no path of a file looks like it by accident."""
+def _log_keys(text: str) -> Iterator[NoteVerifier]:
+    """A vkey is a name, a hash and a key with + between: no path of a file looks like it by accident. A file: one a line."""
     path = Path(text)
     if text.count("+") < 2 or path.is_file():
         text = _octets(path).decode("utf-8", "replace")
-    try:
-        return NoteVerifier.of(text.strip())
-    except NoteInvalid as error:
-        raise Unusable(f"{text.strip()[:80]}: {error}") from None
+    for one in text.split():
+        try:
+            yield NoteVerifier.of(one)
+        except NoteInvalid as error:
+            raise Unusable(f"{one[:80]}: {error}") from None
 
 
 def _policy(path: Path) -> Policy:

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 
 import msgspec
@@ -110,7 +109,7 @@ def _of_this(report: SignatureReport, payload: bytes | None, envelope: Envelope)
     try:
         check_statement(payload, envelope)
     except ContractError:
-        return replace(report, integrity=Integrity.NOT_INTACT, covered=())
+        return msgspec.structs.replace(report, integrity=Integrity.NOT_INTACT, covered=())
     return report
 
 

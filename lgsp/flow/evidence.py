@@ -38,7 +38,10 @@ from signing.cms_sign import sign_detached
 from signing.jose import JwkSet
 from signing.keys import Signer
 from signing.profiles import ENVELOPE_XADES
+from signing.report import TimeStamp
 from signing.revocation import Grace
+from signing.timestamps import verify_stamp
+from signing.trust import NO_TRUST
 from signing.xml_sign import sign_enveloped
 
 log = get_logger()
@@ -190,7 +193,7 @@ class EvidenceDesk:
         stamps = await self._store.stamps(head.size)
         origin = self._signer.origin
         vkeys = tuple(one.vkey for one in self._keys.log_verifiers(origin))
-        tokens = tuple((one.authority, one.token) for one in stamps)
+        tokens = tuple((one.authority, one.token) for one in stamps if _is_over(one.token, head.note, self._clock()))
         return LogContent(origin, head.note, head.size, vkeys, self._house.policy, tokens)
 
     async def _message(self, part: Part, kept: Keepsake, leaves: Mapping[int, Leaf], size: int) -> MessageContent:
@@ -284,6 +287,12 @@ def _leaves(kept: Keepsake, part: Part) -> dict[int, Leaf]:
             leaf = kept.leaves[event.leaf_index].decode()
             found[event.leaf_index] = Leaf(index=event.leaf_index, leaf=leaf, hashes=(), salt=salt, detail=detail)
     return found
+
+
+def _is_over(token: bytes, note: bytes, now: datetime) -> bool:
+    """A checkpoint may have been published once more with other cosignatures: a time-stamp of the one before is none of this."""
+    found = verify_stamp(token, note, NO_TRUST, now)
+    return isinstance(found, TimeStamp) or found.rule.code != "timestamp.imprint"
 
 
 def _attached(keepsakes: Sequence[Keepsake]) -> list[str]:

@@ -15,9 +15,7 @@ from msgspec.json import encode as json_encode
 
 from adapters.webhook.mapping import keys_of, signature_of
 from contracts import wire
-from lgsp.bootstrap import hub_keys
 from lgsp.http.overall import STATUS_TYPE
-from lgsp.settings import Settings
 from signing import jws
 from signing.jose import JwkSet
 from signing.keys import Algorithm
@@ -394,13 +392,10 @@ def sandbox_case(hub: Hub) -> str:
 
 
 def log_key(hub: Hub) -> str:
-    """As whoever runs the hub tells it to others."""
-    settings = Settings(data_dir=hub.folder / "var")
-    keys = hub_keys(settings)
-    try:
-        return keys.log_verifiers(settings.log_name)[0].vkey
-    finally:
-        keys.close()
+    """As anybody may ask for it."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{hub.port}/log/vkey", timeout=10) as answer:
+        text: str = answer.read().decode()
+    return text.strip()
 
 
 def test_a_receipt_in_xml_once_the_hub_has_a_certificate(sandbox: Hub, tmp_path: Path, office: str) -> None:
