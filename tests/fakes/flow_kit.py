@@ -28,6 +28,7 @@ from lgsp.flow.dispatch import Dispatcher
 from lgsp.flow.examination import Examiner
 from lgsp.flow.holds import Holds
 from lgsp.flow.intake import Intake
+from lgsp.flow.log_keeper import LogKeeper
 from lgsp.flow.mailbox import Mailbox
 from lgsp.flow.maintenance import Maintenance
 from lgsp.flow.notices import Notices
@@ -39,6 +40,7 @@ from lgsp.flow.sweeper import Sweeper
 from lgsp.journal.sqlite import SqliteStore
 from lgsp.ports import Ref
 from tests.fakes.examiners import indifferent
+from tests.fakes.log_signer import SIGNER, RememberedHeads
 
 HUB = AgencyCode("HUB")
 COMMUNE, PUSHED, PULLED = AgencyCode("H01.101"), AgencyCode("H01.15"), AgencyCode("H01.102")
@@ -266,7 +268,8 @@ async def rig(
         intake=Intake(
             hub=HUB, journal=journal, records=journal, directory=directory, outbox=outbox, bell=bell,
             examiner=examiner or indifferent(clock), recalls=recalls,
-            maintenance=maintenance, limits=limits, clock=clock, ready_lease_s=LEASE_S, max_batch=50, capacity=capacity,
+            maintenance=maintenance, keeper=await LogKeeper.open(store, SIGNER, RememberedHeads(), "log"), limits=limits,
+            clock=clock, ready_lease_s=LEASE_S, max_batch=50, capacity=capacity,
         ),
         mailbox=Mailbox(journal, journal, settler, notices, bell, clock, look_again_s=0.5),
         recalls=recalls,
