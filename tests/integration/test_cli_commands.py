@@ -30,7 +30,7 @@ def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[t
 ROOT = Path(__file__).parents[2]
 ALL = list(commands(cli))
 FORM = {"code", "title", "title_vi", "field", "detail", "remedy", "remedy_vi"}
-PRINT_NOTHING = {("run",), ("gateway",), ("worker",)}
+PRINT_NOTHING = {("run",), ("gateway",), ("worker",), ("witness", "run")}
 
 
 @pytest.fixture

@@ -508,7 +508,7 @@ def test_a_demo_that_goes_on_says_how_to_stop_it_and_that_it_has(tmp_path: Path)
     (tmp_path / "var" / "hub.log").touch(mode=0o644)
     command = ("run", "--demo", "--cases", "9", "--duration", "1")
     with hub.start(*command) as process:
-        assert wait_until(lambda: "Ctrl-C" in hub.log(*command).read_text(), 60), log_tail(hub.log(*command))
+        assert wait_until(lambda: b"Ctrl-C" in hub.log(*command).read_bytes(), 60), log_tail(hub.log(*command))
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
     shown = hub.log(*command).read_text()
