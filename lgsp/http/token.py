@@ -14,9 +14,11 @@ from aiohttp import web
 from msgspec import UNSET, Meta, UnsetType
 
 from contracts.text import is_plain_token
+from lgsp.core.log.record import Action
 from lgsp.http.access_token import AccessTokens
 from lgsp.http.answers import json_response
 from lgsp.http.client_secret import DUMMY_HASH, check_secret
+from lgsp.http.parties import is_operator
 from lgsp.http.reading import check_type, read_body
 from lgsp.http.routes import JSON, Answer, Body, Header, Route
 from lgsp.http.services import Services
@@ -77,6 +79,8 @@ class _Client:
 class TokenEndpoint:
     def __init__(self, services: Services, tokens: AccessTokens) -> None:
         self._store = services.directory_store
+        self._directory = services.directory
+        self._log = services.log
         self._tokens = tokens
         self._failures = Failures()
         self._clock = services.clock
@@ -139,7 +143,15 @@ class TokenEndpoint:
             self._failures.count(culprit, self._clock())
             raise _refused("invalid_client", 401)
         self._failures.forget(culprit)
+        await self._note_operator(credential)
         return Token(access_token=self._tokens.issue(credential.agency, credential.client_id), expires_in=self._tokens.life_s)
+
+    async def _note_operator(self, credential: Credential) -> None:
+        """Who may do everything does not come in unseen: it stands in the evidence log before the token leaves. Raises
+        JournalUnavailable."""
+        agency = self._directory.current.agencies.get(credential.agency)
+        if agency is not None and is_operator(agency):
+            await self._log.note([Action(at=self._clock(), name="login", by=credential.client_id, subject=credential.agency)])
 
     async def _matches(self, credential: Credential | None, secret: str) -> bool:
         """Takes the same time for a client that does not exist or is disabled."""

@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from contracts.agency import AgencyCode
+from lgsp.core.directory import Agency
+from lgsp.core.log.record import Action, decode
 from lgsp.http.access_token import AccessTokens
 from lgsp.http.app import ROUTES
 from lgsp.http.client_secret import hash_secret
@@ -52,6 +54,23 @@ async def test_client_credentials_become_a_token_that_works(hub: HttpHub) -> Non
         assert reply.json["expires_in"] == 3600
         headers = {"Authorization": f"Bearer {reply.json['access_token']}"}
         assert (await hub.call("GET", "/v1/mailbox", agency=None, headers=headers)).status == 200
+
+
+async def test_an_operator_does_not_log_in_unseen(hub: HttpHub) -> None:
+    """It stands in the evidence log before the token leaves; who fails, and systems of agencies, leave nothing there."""
+    operator = Agency(code=AgencyCode("HUB"), name_vi="Trung tâm dữ liệu tỉnh", level="hub")
+    await hub.hub.store.save_agencies([operator])
+    await hub.hub.store.save_credentials([Credential(client_id="an", agency=operator.code, secret_hash=hash_secret(SECRET))])
+    await hub.hub.directory.refresh()
+    before = (await hub.hub.store.log_head()).size
+    await ask(hub, FORM)
+    await ask(hub, FORM | {"client_id": "an", "client_secret": "wrong"})
+    assert (await hub.hub.store.log_head()).size == before
+    assert (await ask(hub, FORM | {"client_id": "an"})).status == 200
+    (leaf,) = await hub.hub.store.log_leaves(before, 9)
+    told = decode(leaf)
+    assert isinstance(told, Action)
+    assert (told.name, told.by, told.subject) == ("login", "an", "HUB")
 
 
 @pytest.mark.parametrize(
