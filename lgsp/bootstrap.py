@@ -15,6 +15,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from adapters.registry import REGISTRY
+from lgsp.archive.archiver import Archiver
+from lgsp.archive.hook import Hook
 from lgsp.assembly import Hub, Role, assemble, utc_now
 from lgsp.core.directory import Directory
 from lgsp.core.key_set import Purpose
@@ -31,6 +33,7 @@ from lgsp.flow.head_file import HeadFile
 from lgsp.flow.log_keeper import LogKeeper
 from lgsp.flow.log_stamping import LogStamping
 from lgsp.flow.publisher import Publisher
+from lgsp.flow.retention import Retention
 from lgsp.flow.signed_files import FileChecks
 from lgsp.ports import Blobs, Broker, Store
 from lgsp.settings import Settings
@@ -42,6 +45,7 @@ from lgsp.trust.keeper import Keeper, Rules
 from lgsp.trust.key_files import KeyFiles, KeysUnusable
 from lgsp.trust.keys import HubKeys
 from lgsp.trust.live import LiveTrust
+from lgsp.trust.memory import exclusive
 from lgsp.trust.places import SNAPSHOT, WANTED
 from lgsp.trust.stamping import Stamper, authority_name
 from lgsp.trust.store import TrustStore, TrustUnreadable
@@ -51,6 +55,8 @@ from signing.keys import Algorithm
 from signing.local_key import LocalKey
 from signing.revocation import Grace
 from signing.trust import TrustBase
+
+_RETENTION_EVERY_S = 3600.0
 
 BOTH: frozenset[Role] = frozenset({"gateway", "worker"})
 
@@ -163,13 +169,15 @@ async def open_hub(
             stack.push_async_callback(adapter.close)
         if not broker.survives_restart:
             stack.enter_context(_alone(settings))
-        blobs = _open_blobs(settings)
+        blobs = open_blobs(settings)
         trust = live_trust(settings)
         pdfs = PdfChecker()
         stack.push_async_callback(pdfs.close)
         files = FileChecks(blobs, pdfs.check_pdf)
         examiner = Examiner(signing_policy(settings), lambda: trust.current, files, trust.urge, clock)
         further = [trust.run]
+        if "worker" in roles:
+            further.append(retention(settings, store, blobs, clock).run)
         keys = keeper = None
         if "gateway" in roles:
             keys = hub_keys(settings, clock)
@@ -326,6 +334,33 @@ def signing_policy(settings: Settings) -> Policy:
         raise SettingsError([f"signature_policy_file: {path}: {error}"]) from None
 
 
+def retention(settings: Settings, store: Store, blobs: Blobs, clock: Callable[[], datetime]) -> Retention:
+    """Who applies the rules; not yet at work. Raises SettingsError."""
+    archives = archiver(settings, store, blobs, settings.archive_path, clock)
+    alone = functools.partial(exclusive, settings.archive_path)
+    rules = retention_rules(settings)
+    return Retention(store, store, blobs, rules, archives, alone, clock, interval_s=_RETENTION_EVERY_S)
+
+
+def archiver(settings: Settings, store: Store, blobs: Blobs, folder: Path, clock: Callable[[], datetime] = utc_now) -> Archiver:
+    """Who writes archive files into this folder. Raises SettingsError."""
+    try:
+        hook = Hook.of(settings.archive_hook, settings.archive_hook_timeout_s) if settings.archive_hook else None
+    except ValueError as error:
+        raise SettingsError([f"archive_hook: {error}"]) from None
+    return Archiver(
+        store,
+        blobs,
+        folder.absolute(),
+        settings.hub_code,
+        hook,
+        clock,
+        max_envelopes=settings.archive_max_envelopes,
+        max_bytes=settings.archive_max_bytes,
+        with_files=settings.archive_attachments,
+    )
+
+
 def retention_rules(settings: Settings) -> tuple[Rule, ...]:
     """Raises SettingsError."""
     path = settings.retention_file
@@ -381,7 +416,7 @@ async def _open_broker(settings: Settings, roles: Collection[Role]) -> Broker:
     return EmbeddedBroker()
 
 
-def _open_blobs(settings: Settings) -> Blobs:
+def open_blobs(settings: Settings) -> Blobs:
     from lgsp.blobs.directory import DirectoryBlobs
 
     with named_by("blobs_dir" if settings.blobs_dir else "data_dir"):

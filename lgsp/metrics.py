@@ -88,6 +88,15 @@ LOG_STAMP_LAG_S = Gauge(
 )  # fmt: skip
 LOG_FORKED = Gauge("lgsp_log_forked", "1: the journal's log does not continue what was signed, and nothing is signed any more")
 REFUSALS_UNPROVED = Counter("lgsp_refusals_without_proof_total", "Refusals that left without a place in the log")
+ERASED = Counter("lgsp_erased_total", "Erased: bodies of envelopes, attachments of envelopes, blobs deleted after", ["what"])
+ARCHIVED = Counter("lgsp_archived_envelopes_total", "Envelopes archived because a rule of retention says so, and taken over")
+RETENTION_BARRED = Gauge(
+    "lgsp_retention_barred_envelopes", "Due to be erased, but dead letters that may still be replayed, as last looked"
+)
+RETENTION_LATE_S = Gauge(
+    "lgsp_retention_late_seconds", "How long the oldest of what is due had been due, as last looked; while it grows, act"
+)
+RETENTION_LOOKED = Gauge("lgsp_retention_looked_timestamp_seconds", "When rules of retention were last applied (Unix time)")
 
 _holds = {cause: HOLDS.labels(cause.label) for cause in Cause}
 _settled = {state: SETTLED.labels(state.label) for state in State}

@@ -90,16 +90,20 @@ def number_of(name: str) -> int | None:
     return int(found[1]) if found is not None and file_name(int(found[1])) == name else None
 
 
-def portion(found: Iterable[Kept], max_envelopes: int, max_bytes: int, *, with_files: bool) -> list[Kept]:
-    """The first of them that one file takes: so many, so many bytes of bodies and attachments; at least one."""
-    chosen: list[Kept] = []
-    room = max_bytes
-    for one in found:
-        room -= one.body_bytes * one.has_body + one.files_bytes * (one.has_files and with_files)
-        if chosen and (room < 0 or len(chosen) >= max_envelopes):
-            break
-        chosen.append(one)
-    return chosen
+class Room:
+    """What one file still takes: so many envelopes, so many bytes of their bodies and, where they go in, attachments."""
+
+    def __init__(self, max_envelopes: int, max_bytes: int, *, with_files: bool) -> None:
+        self._envelopes, self._bytes, self._with_files = max_envelopes, max_bytes, with_files
+        self._is_empty = True
+
+    def takes(self, one: Kept) -> bool:
+        """Whether it goes in, too; the first always does, however large."""
+        self._envelopes -= 1
+        self._bytes -= one.body_bytes * one.has_body + one.files_bytes * (one.has_files and self._with_files)
+        fits = self._is_empty or (self._envelopes >= 0 and self._bytes >= 0)
+        self._is_empty = False
+        return fits
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):

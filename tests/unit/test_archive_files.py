@@ -15,7 +15,7 @@ from contracts.agency import AgencyCode
 from lgsp.archive.hook import Hook, HookFailed
 from lgsp.archive.reader import ArchiveFile, archives_in, link_of
 from lgsp.archive.writer import ArchiveWriter
-from lgsp.core.archive import ArchiveInvalid, Entry, Link, Manifest, breaks, file_name, number_of, portion, read_manifest
+from lgsp.core.archive import ArchiveInvalid, Entry, Link, Manifest, Room, breaks, file_name, number_of, read_manifest
 from tests.unit.test_core_retention import kept
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -144,11 +144,16 @@ def test_names_are_numbers_and_nothing_else() -> None:
 
 def test_a_file_takes_so_many_envelopes_and_so_many_bytes() -> None:
     """At least one, however large; attachments count where they go in."""
-    found = [kept(sequence=number, body_bytes=10) for number in range(1, 6)]
-    assert [one.sequence for one in portion(found, 3, 1000, with_files=True)] == [1, 2, 3]
-    assert [one.sequence for one in portion(found, 9, 30, with_files=True)] == [1, 2]
-    assert [one.sequence for one in portion(found, 9, 30, with_files=False)] == [1, 2, 3]
-    assert len(portion(found, 9, 1, with_files=True)) == 1
+
+    def taken(max_envelopes: int, max_bytes: int, *, with_files: bool) -> int:
+        room = Room(max_envelopes, max_bytes, with_files=with_files)
+        found = [room.takes(kept(sequence=number, body_bytes=10)) for number in range(1, 6)]
+        return found.index(False) if False in found else len(found)
+
+    assert taken(3, 1000, with_files=True) == 3
+    assert taken(9, 30, with_files=True) == 2
+    assert taken(9, 30, with_files=False) == 3
+    assert taken(9, 1, with_files=True) == 1
 
 
 async def test_the_hook_gets_the_path_and_none_of_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
