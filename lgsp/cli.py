@@ -24,6 +24,7 @@ from lgsp.commands import (  # noqa: F401 - they add their commands to others
     trust_stamp,
 )
 from lgsp.commands.agency import agency
+from lgsp.commands.archive import archive
 from lgsp.commands.balance import balance
 from lgsp.commands.common import Failed, Invocation, Refused, print_if_json
 from lgsp.commands.contract import contract
@@ -41,6 +42,7 @@ from lgsp.commands.maintenance import drain, maintenance
 from lgsp.commands.recall import recall
 from lgsp.commands.receipt import receipt
 from lgsp.commands.republish import republish
+from lgsp.commands.retention import erase, retention
 from lgsp.commands.send import send
 from lgsp.commands.serve import gateway, run_hub, worker
 from lgsp.commands.signature import signature
@@ -76,6 +78,9 @@ COMMANDS = (
     maintenance,
     drain,
     republish,
+    retention,
+    erase,
+    archive,
     witness,
     doctor,
 )
