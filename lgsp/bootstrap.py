@@ -232,7 +232,7 @@ def evidence_desk(
         policy=_policy_octets(settings),
         authorities=tuple(map(authority_name, settings.time_stamp_urls)),
     )
-    return EvidenceDesk(house, store, _open_blobs(settings), keys, keeper, directory, clock)
+    return EvidenceDesk(house, store, open_blobs(settings), keys, keeper, directory, clock)
 
 
 def _stamp_anchors(store: TrustStore) -> bytes:
