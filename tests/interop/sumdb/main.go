@@ -1,9 +1,9 @@
 // Reads a log as a stranger does: with the Go project's own client for such logs (sumdb/note, sumdb/tlog) and with the verifier of
 // transparency-dev, neither of which knows anything of the program that wrote it.
 //
-//	sumdb [-header "Name: value"] VERIFIER-KEY URL...
+//	sumdb [-authorization TEXT] [-remember FILE] VERIFIER-KEY URL...
 //
-// Each URL is a log at some time, in the order of growth. Everything is read and checked: the signature of the checkpoint, every tile
+// Each URL is a log at some time, in the order of growth; the last checkpoint is remembered for the next time. Everything is read and checked: the signature of the checkpoint, every tile
 // against it, every entry against the tiles, proofs of inclusion and of consistency. The exit status is 1 when anything is wrong.
 package main
 
@@ -27,26 +27,30 @@ import (
 const height = 8 // of tiles: C2SP tlog-tiles
 
 func main() {
-	header := flag.String("header", "", `sent with each request, as "Name: value"`)
+	authorization := flag.String("authorization", "", "sent with each request: who reads entries may have to be somebody")
+	remember := flag.String("remember", "", "file of the last checkpoint that was seen, which the log must continue")
 	flag.Parse()
 	if flag.NArg() < 2 {
-		fmt.Fprintln(os.Stderr, `usage: sumdb [-header "Name: value"] VERIFIER-KEY URL...`)
+		fmt.Fprintln(os.Stderr, "usage: sumdb [-authorization TEXT] [-remember FILE] VERIFIER-KEY URL...")
 		os.Exit(2)
 	}
-	if err := run(flag.Arg(0), *header, flag.Args()[1:]); err != nil {
+	if err := run(flag.Arg(0), *authorization, *remember, flag.Args()[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "sumdb:", err)
 		os.Exit(1)
 	}
 }
 
-func run(vkey, header string, urls []string) error {
+func run(vkey, authorization, remember string, urls []string) error {
 	verifier, err := note.NewVerifier(vkey)
 	if err != nil {
 		return err
 	}
-	var before tlog.Tree
+	before, err := remembered(remember, verifier)
+	if err != nil {
+		return err
+	}
 	for _, url := range urls {
-		log := &log{url: url, header: header, saved: map[tlog.Tile][]byte{}}
+		log := &log{url: url, authorization: authorization, saved: map[tlog.Tile][]byte{}}
 		if err := log.open(verifier); err != nil {
 			return fmt.Errorf("%s: %w", url, err)
 		}
@@ -54,40 +58,60 @@ func run(vkey, header string, urls []string) error {
 			return fmt.Errorf("%s: %w", url, err)
 		}
 		before = log.tree
+		if remember != "" {
+			if err := os.WriteFile(remember, log.note, 0o600); err != nil {
+				return err
+			}
+		}
 		fmt.Printf("sumdb: %d entries, %d proofs, %d tiles and bundles read\n", log.tree.N, log.proofs, log.read)
 	}
 	return nil
 }
 
-type log struct {
-	url, header  string
-	tree         tlog.Tree
-	saved        map[tlog.Tile][]byte
-	proofs, read int
+func remembered(file string, verifier note.Verifier) (tlog.Tree, error) {
+	octets, err := os.ReadFile(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return tlog.Tree{}, nil
+	}
+	if err != nil {
+		return tlog.Tree{}, err
+	}
+	return read(octets, verifier)
 }
 
-// open reads the checkpoint: origin, size and root.
-func (l *log) open(verifier note.Verifier) error {
-	octets, err := l.get("checkpoint")
-	if err != nil {
-		return err
+type log struct {
+	url, authorization string
+	note               []byte
+	tree               tlog.Tree
+	saved              map[tlog.Tile][]byte
+	proofs, read       int
+}
+
+func (l *log) open(verifier note.Verifier) (err error) {
+	if l.note, err = l.get("checkpoint"); err == nil {
+		l.tree, err = read(l.note, verifier)
 	}
+	return err
+}
+
+// read is for a checkpoint: origin, size and root.
+func read(octets []byte, verifier note.Verifier) (tree tlog.Tree, err error) {
 	opened, err := note.Open(octets, note.VerifierList(verifier))
 	if err != nil {
-		return err
+		return tree, err
 	}
 	lines := strings.Split(opened.Text, "\n")
 	if len(lines) != 4 || lines[0] != verifier.Name() {
-		return fmt.Errorf("not a checkpoint of %s: %q", verifier.Name(), opened.Text)
+		return tree, fmt.Errorf("not a checkpoint of %s: %q", verifier.Name(), opened.Text)
 	}
-	if l.tree.N, err = strconv.ParseInt(lines[1], 10, 64); err != nil {
-		return err
+	if tree.N, err = strconv.ParseInt(lines[1], 10, 64); err != nil {
+		return tree, err
 	}
 	root, err := base64.StdEncoding.DecodeString(lines[2])
-	if err != nil || copy(l.tree.Hash[:], root) != tlog.HashSize {
-		return fmt.Errorf("not a root: %q", lines[2])
+	if err != nil || copy(tree.Hash[:], root) != tlog.HashSize {
+		return tree, fmt.Errorf("not a root: %q", lines[2])
 	}
-	return nil
+	return tree, nil
 }
 
 func (l *log) check(before tlog.Tree) error {
@@ -249,8 +273,8 @@ func (l *log) get(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if name, value, found := strings.Cut(l.header, ": "); found {
-		request.Header.Set(name, value)
+	if l.authorization != "" {
+		request.Header.Set("Authorization", l.authorization)
 	}
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {

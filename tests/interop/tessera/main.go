@@ -1,7 +1,7 @@
 // Reads a log with the client and the fsck of transparency-dev's Tessera, as its operators and auditors do with theirs; and receipts,
 // cosignatures and policies with transparency-dev's formats.
 //
-//	tessera [-policy FILE] [-proofs FOLDER] VERIFIER-KEY URL...
+//	tessera [-authorization TEXT] [-policy FILE] [-proofs FOLDER] VERIFIER-KEY URL...
 //
 // Each URL is a log at some time, in the order of growth. In the folder are proofs (*.tlog-proof), each with its entry (*.entry). The
 // exit status is 1 when anything is wrong.
@@ -32,20 +32,21 @@ import (
 const workers = 8
 
 func main() {
+	authorization := flag.String("authorization", "", "sent with each request: who reads entries may have to be somebody")
 	policy := flag.String("policy", "", "a policy (C2SP tlog-policy) that every checkpoint must satisfy")
 	proofs := flag.String("proofs", "", "a folder of proofs (C2SP tlog-proof)")
 	flag.Parse()
 	if flag.NArg() < 2 {
-		fmt.Fprintln(os.Stderr, "usage: tessera [-policy FILE] [-proofs FOLDER] VERIFIER-KEY URL...")
+		fmt.Fprintln(os.Stderr, "usage: tessera [-authorization TEXT] [-policy FILE] [-proofs FOLDER] VERIFIER-KEY URL...")
 		os.Exit(2)
 	}
-	if err := run(context.Background(), flag.Arg(0), *policy, *proofs, flag.Args()[1:]); err != nil {
+	if err := run(context.Background(), flag.Arg(0), *authorization, *policy, *proofs, flag.Args()[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "tessera:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, vkey, policy, proofs string, urls []string) error {
+func run(ctx context.Context, vkey, authorization, policy, proofs string, urls []string) error {
 	verifier, err := note.NewVerifier(vkey)
 	if err != nil {
 		return err
@@ -62,23 +63,33 @@ func run(ctx context.Context, vkey, policy, proofs string, urls []string) error 
 	}
 	var before []byte
 	for _, one := range urls {
-		if before, err = checkLog(ctx, one, verifier, quorum, before); err != nil {
+		source, err := fetcher(one, authorization)
+		if err != nil {
+			return err
+		}
+		if before, err = checkLog(ctx, source, verifier, quorum, before); err != nil {
 			return fmt.Errorf("%s: %w", one, err)
 		}
 	}
 	return checkProofs(proofs, verifier, quorum)
 }
 
-// checkLog reads the whole log, and that it continues what it was before.
-func checkLog(ctx context.Context, at string, verifier note.Verifier, quorum witness.Group, before []byte) ([]byte, error) {
+func fetcher(at, authorization string) (*client.HTTPFetcher, error) {
 	root, err := url.Parse(strings.TrimSuffix(at, "/") + "/")
 	if err != nil {
 		return nil, err
 	}
 	source, err := client.NewHTTPFetcher(root, nil)
-	if err != nil {
-		return nil, err
+	if err == nil && authorization != "" {
+		source.SetAuthorizationHeader(authorization)
 	}
+	return source, err
+}
+
+// checkLog reads the whole log, and that it continues what it was before.
+func checkLog(
+	ctx context.Context, source *client.HTTPFetcher, verifier note.Verifier, quorum witness.Group, before []byte,
+) ([]byte, error) {
 	origin, consensus := verifier.Name(), client.UnilateralConsensus(source.ReadCheckpoint)
 	tracker, err := client.NewLogStateTracker(ctx, source.ReadTile, before, verifier, origin, consensus)
 	if err != nil {
