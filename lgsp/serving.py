@@ -17,6 +17,7 @@ from lgsp import __version__
 from lgsp.assembly import Hub, Role, utc_now
 from lgsp.bootstrap import BOTH, evidence_desk, hub_keys, named_by, open_hub, token_key
 from lgsp.errors import CannotListen
+from lgsp.flow.refusals import RefusalLog
 from lgsp.http.app import make_app, make_health_app
 from lgsp.http.server import make_runner, tls_context
 from lgsp.http.services import Services
@@ -32,6 +33,7 @@ _LAST_ANSWERS_S = 5.0  # for answers still being written after everything was dr
 def services_of(hub: Hub) -> Services:
     """What the HTTP surface is given."""
     keys = hub.keys or hub_keys(hub.settings)
+    refusals = None if hub.keeper is None else RefusalLog(hub.store, hub.keeper)
     return Services(
         settings=hub.settings,
         journal=hub.store,
@@ -47,7 +49,7 @@ def services_of(hub: Hub) -> Services:
         keys=keys,
         keeper=hub.keeper,
         log=hub.store,
-        signed=Signed(keys, hub.settings.hub_code, utc_now),
+        signed=Signed(keys, hub.settings.hub_code, utc_now, refusals),
         evidence=evidence_desk(hub.settings, hub.store, keys, hub.keeper, lambda: hub.directory.current),
         clock=utc_now,
     )

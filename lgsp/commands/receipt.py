@@ -1,7 +1,8 @@
 """`lgsp receipt`: the receipt of an envelope, fetched, verified, kept; and a kept one verified again, without any hub."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 import click
@@ -11,15 +12,20 @@ from lgsp.commands.client import Answer, Identity, Profile, identity_options, op
 from lgsp.commands.common import Failed, json_option, print_json, run, say
 from lgsp.commands.labels import clock
 
+if TYPE_CHECKING:
+    from lgsp.core.log.checkpoint import SignedCheckpoint
+
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 class _Stated(NamedTuple):
-    """A receipt, or a kept refusal. `signed`: the form that the hub signed; `kid`: the key, once verified."""
+    """A receipt, or a kept refusal. `signed`: the form that the hub signed; `kid`: the key, once verified; `proved`: the head of
+    the log that shows it."""
 
     said: dict[str, Any]
     signed: bytes = b""
     kid: str = ""
+    proved: "SignedCheckpoint | None" = None
 
 
 @click.command(short_help="Biên nhận · Fetch, verify and keep a receipt.")
@@ -31,7 +37,10 @@ class _Stated(NamedTuple):
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="With --verify or --xml: keep the signed form there."
 )
-@click.option("--from", "kept", type=_FILE, help="Verify a receipt or refusal (JWS) that was kept, with --keys; asks no hub.")
+@click.option("--from", "kept", type=_FILE, help="Verify a kept receipt or refusal, with --keys or --log-key; asks no hub.")
+@click.option(
+    "--log-key", "log_keys", multiple=True, help="Key of the hub's log (vkey), or a file of them, as `GET /log/vkey` had it."
+)
 @identity_options
 def receipt(
     identity: Identity,
@@ -41,6 +50,7 @@ def receipt(
     keys_file: Path | None,
     out: Path | None,
     kept: Path | None,
+    log_keys: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Biên nhận · Show the receipt of an envelope. Only its sender may ask.
@@ -48,30 +58,51 @@ def receipt(
     \b
       lgsp receipt H01.101/m-1 --as H01.101
       lgsp receipt H01.101/m-1 --verify --keys jwks.json --out m-1.jws
-      lgsp receipt --from m-1.jws --keys jwks.json
+      lgsp receipt --from m-1.jws --keys jwks.json --log-key log.vkey
+      lgsp receipt --from m-1.json --log-key log.vkey
       lgsp receipt H01.101/m-1 --xml --out m-1.xml
       lgsp signature check m-1.xml --anchor ca.pem
 
     What is kept can be shown to anybody: it is verified by nothing but the hub's public keys. A refusal has the same form in its
-    member `signed`.
+    member `signed`. With --log-key also its place in the hub's evidence log is verified. That proves by itself, without a
+    signature on the receipt, whose envelope with which digest was taken over (or refused) when; to whom, says the signature.
     """
     keys = None if keys_file is None else keys_file.read_bytes()
     if kept is not None:
-        if envelope is not None or verify or as_xml or out is not None or keys is None:
-            raise click.UsageError("--from wants --keys and nothing else.")
-        found = _verified(kept.read_bytes().strip(), keys, "")
+        if envelope is not None or verify or as_xml or out is not None or (keys is None and not log_keys):
+            raise click.UsageError("--from wants --keys or --log-key, and nothing else.")
+        found = _of_kept(kept.read_bytes().strip(), keys)
     else:
         sender, slash, message_id = (envelope or "").partition("/")
         wrong = (keys is not None and not verify) or (out is not None and not (verify or as_xml)) or (verify and as_xml)
         if not (sender and slash and message_id) or wrong:
             raise click.UsageError("Give SENDER/MESSAGE_ID, or --from; --keys goes with --verify, --out with --verify or --xml.")
         found = run(_ask(identity.profile(), sender, message_id, "xml" if as_xml else "jws" if verify else "", keys))
+    if log_keys:
+        found = _proved(found, log_keys)
     if out is not None:
         out.write_bytes(found.signed + b"\n")
     if as_json:
-        print_json({**found.said, **({"signature": {"kid": found.kid, "jws": found.signed.decode()}} if found.kid else {})})
+        print_json({**found.said, **_findings(found)})
     else:
         _show(found)
+
+
+def _of_kept(octets: bytes, keys: bytes | None) -> _Stated:
+    """Plain JSON and XML are proved by the log alone."""
+    if octets.startswith(b"{"):
+        return _Stated(msgspec.json.decode(octets))
+    if octets.startswith(b"<"):
+        return _of_xml(octets)
+    return _unverified(octets) if keys is None else _verified(octets, keys, "")
+
+
+def _findings(found: _Stated) -> dict[str, Any]:
+    signature = {"signature": {"kid": found.kid, "jws": found.signed.decode()}} if found.kid else {}
+    if found.proved is None:
+        return signature
+    head = found.proved.checkpoint
+    return {**signature, "proved": {"origin": head.origin, "size": head.size}}
 
 
 async def _ask(profile: Profile, sender: str, message_id: str, form: str, keys: bytes | None) -> _Stated:
@@ -88,6 +119,14 @@ async def _ask(profile: Profile, sender: str, message_id: str, form: str, keys: 
 
 
 def _in_xml(answer: Answer) -> _Stated:
+    if not answer.headers.get("Content-Type", "").startswith("application/xml"):
+        raise Failed(
+            "This hub has no certificate to sign XML with.", "--verify fetches the form signed as JWS", code="receipt.not_xml"
+        )
+    return _of_xml(answer.octets)
+
+
+def _of_xml(octets: bytes) -> _Stated:
     """What the document says; whether the signature on it counts says `lgsp signature check`."""
     from lxml import etree
 
@@ -96,14 +135,11 @@ def _in_xml(answer: Answer) -> _Stated:
     from contracts.kinds.xml import from_xml
     from signing.profiles import DSIG
 
-    if not answer.headers.get("Content-Type", "").startswith("application/xml"):
-        raise Failed(
-            "This hub has no certificate to sign XML with.", "--verify fetches the form signed as JWS", code="receipt.not_xml"
-        )
-    document = parse(answer.octets)
+    document = parse(octets)
     for signature in document.findall(f"{{{DSIG}}}Signature"):
         document.remove(signature)
-    return _Stated(msgspec.to_builtins(from_xml(find("receipt/1"), etree.tostring(document))), answer.octets)
+    kind = find("refusal/1" if etree.QName(document).localname == "refusal" else "receipt/1")
+    return _Stated(msgspec.to_builtins(from_xml(kind, etree.tostring(document))), octets)
 
 
 def _verified(token: bytes, keys: bytes, message_id: str) -> _Stated:
@@ -128,6 +164,45 @@ def _verified(token: bytes, keys: bytes, message_id: str) -> _Stated:
     return _Stated(said, token, found.kid)
 
 
+def _unverified(token: bytes) -> _Stated:
+    """What it says, before the log has shown whether that is so."""
+    from base64 import urlsafe_b64decode
+
+    try:
+        _, payload, _ = token.split(b".")
+        return _Stated(msgspec.json.decode(urlsafe_b64decode(payload + b"==")), token)
+    except ValueError:
+        raise _not_verified("it is no compact JWS") from None
+
+
+def _proved(found: _Stated, log_keys: Sequence[str]) -> _Stated:
+    """With its place in the log verified, by nothing but the keys given."""
+    from contracts.receipt import Receipt, Refusal
+    from lgsp.core.log.answers import NotProved, check_receipt, check_refusal
+
+    keys = [key for one in log_keys for key in _keys_in(one)]
+    try:
+        if "code" in found.said:
+            proved = check_refusal(msgspec.convert(found.said, Refusal), keys)
+        else:
+            proved = check_receipt(msgspec.convert(found.said, Receipt), keys)
+    except (NotProved, msgspec.ValidationError) as error:
+        raise Failed(
+            f"The log does not prove this: {error}.",
+            "is --log-key of this hub's log, and of then? If it is, do not rely on this, and show it to who oversees the hub",
+            code="receipt.not_proved",
+        ) from None
+    return found._replace(proved=proved)
+
+
+def _keys_in(text: str) -> list[str]:
+    """A key, or the lines of the file of this name."""
+    path = Path(text)
+    if not path.is_file():
+        return [text]
+    return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
 def _not_verified(why: str) -> Failed:
     return Failed(
         f"This is not signed by the hub: {why}.",
@@ -150,3 +225,7 @@ def _show(found: _Stated) -> None:
             say(f"  delivery    {one['delivery_id']} -> {one['recipient']}")
     if found.kid:
         say(f"Chữ ký đúng · Signature verified: kid {found.kid}", "green")
+    if found.proved is not None:
+        head = found.proved.checkpoint
+        vi = f"Đã ghi trong nhật ký {head.origin}, không thể rút lại"
+        say(f"{vi} · On record in the log {head.origin}: among its first {head.size} entries, for good", "green")

@@ -15,6 +15,7 @@ from contracts.wire import WireEnvelope
 from lgsp.core.directory import Agency
 from lgsp.core.fairness import cost_of
 from lgsp.errors import Overloaded, Unavailable
+from lgsp.flow.intake import Answer as Accepted
 from lgsp.flow.intake import Intake, Outcome
 from lgsp.http.answers import encode, streaming_headers
 from lgsp.http.envelopes import envelope_limit_bytes, from_json
@@ -161,7 +162,7 @@ class Batches:
                 left -= _cost(chunk[-1])
             more = chunk[-1] is not None
             outcomes = await self._outcomes([line for line in chunk if line is not None], caller, failure)
-            answers.put_nowait(b"".join([await self._answer(line, outcome, caller) for line, outcome in outcomes]))
+            answers.put_nowait(await self._answers(outcomes, caller))
             if failure is None and (failure := _first_failure(outcomes)) is not None:
                 notes["code"] = (refusal_of(failure) or unforeseen()).code
             _report(caller, [outcome for _, outcome in outcomes])
@@ -175,10 +176,14 @@ class Batches:
         taken = iter([failure] * len(envelopes) if failure is not None else await self._intake.submit_many(envelopes, caller))
         return [(line, next(taken) if isinstance(line.read, Envelope) else line.read) for line in lines]
 
-    async def _answer(self, line: Line, outcome: Outcome, caller: Agency) -> bytes:
-        """The line of the answer: what goes wrong with one line is said in its line."""
-        if not isinstance(outcome, Exception):
-            return encode(BatchLine(receipt=outcome.receipt, duplicate=not outcome.fresh)) + b"\n"
+    async def _answers(self, outcomes: list[tuple[Line, Outcome]], caller: Agency) -> bytes:
+        """A line for each; refusals go on record together."""
+        wrong = [(line, one) for line, one in outcomes if isinstance(one, Exception)]
+        refused = iter(await asyncio.gather(*(self._refused(line, one, caller) for line, one in wrong)))
+        return b"".join(next(refused) if isinstance(one, Exception) else _accepted(one) for _, one in outcomes)
+
+    async def _refused(self, line: Line, outcome: Exception, caller: Agency) -> bytes:
+        """What goes wrong with one line is said in its line."""
         message_id, sender = (line.read.message_id, line.read.sender) if isinstance(line.read, Envelope) else (None, None)
         refusal = refusal_of(outcome, message_id, sender) or unforeseen(message_id, sender)
         if isinstance(outcome, Unavailable):
@@ -205,6 +210,10 @@ class Batches:
                 raise ContractError("request.too_large", "", f"a line of more than {self._line_bytes} bytes")
         if rest.strip():
             yield bytes(rest)
+
+
+def _accepted(answer: Accepted) -> bytes:
+    return encode(BatchLine(receipt=answer.receipt, duplicate=not answer.fresh)) + b"\n"
 
 
 def _cost(line: Line | None) -> int:

@@ -5,6 +5,7 @@ A receipt is signed where it is asked for in that form; a refusal always, since 
 """
 
 import hashlib
+import secrets
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -17,6 +18,8 @@ from contracts.errors import ContractError
 from contracts.kinds import find
 from contracts.kinds.xml import to_xml
 from contracts.receipt import Receipt, Refusal
+from lgsp.core.log.record import SALT_BYTES
+from lgsp.flow.refusals import RefusalLog
 from lgsp.http.answers import accept_of, encode, json_response, preferred
 from lgsp.http.routes import JOSE, JSON, XML
 from lgsp.trust.keys import HubKeys, SigningUnavailable
@@ -36,8 +39,8 @@ _NOT_SIGNED = (429, 503)
 class Signed:
     """Belongs to one process; uses the keys that are current at the moment."""
 
-    def __init__(self, keys: HubKeys, hub: AgencyCode, clock: Callable[[], datetime]) -> None:
-        self._keys, self._hub, self._clock = keys, hub, clock
+    def __init__(self, keys: HubKeys, hub: AgencyCode, clock: Callable[[], datetime], refusals: RefusalLog | None = None) -> None:
+        self._keys, self._hub, self._clock, self._refusals = keys, hub, clock, refusals
 
     def form(self, request: web.Request) -> str:
         """In which form a receipt is wanted; XML only where there is a certificate to sign it with."""
@@ -61,11 +64,11 @@ class Signed:
         the same. `octets`: what was refused, if it was read to its end."""
         if refusal.status in _NOT_SIGNED:
             return refusal, None
-        stated = self._stated(refusal, caller, octets)
+        stated = await self._stated(refusal, caller, octets)
         try:
             return stated, await self._keys.statement(encode(stated), REFUSAL_TYPE)
         except SigningUnavailable:
-            return refusal, None  # the keys have said so in the log
+            return stated, None  # the keys have said so in the log
 
     async def refusal_in_xml(self, refusal: Refusal, request: web.Request, caller: str, octets: bytes | None) -> bytes | None:
         """The same as XML, where that is what the caller would rather have; else None."""
@@ -75,14 +78,17 @@ class Signed:
         if preferred(accept, (PROBLEM_TYPE, JSON, XML)) != XML:
             return None
         try:
-            return await self._xml("refusal/1", self._stated(refusal, caller, octets))
+            return await self._xml("refusal/1", await self._stated(refusal, caller, octets))
         except (SigningUnavailable, ContractError):  # ContractError: a detail with characters that XML cannot carry
             return None
 
-    def _stated(self, refusal: Refusal, caller: str, octets: bytes | None) -> Refusal:
-        """Of which octets, of whom, by whom and when."""
+    async def _stated(self, refusal: Refusal, caller: str, octets: bytes | None) -> Refusal:
+        """Of which octets, of whom, by whom and when; on record where something was handed over and refused."""
         digest = None if octets is None else f"sha256:{hashlib.sha256(octets).hexdigest()}"
-        return msgspec.structs.replace(refusal, sender=caller, hub=self._hub, received_digest=digest, refused_at=self._clock())
+        stated = msgspec.structs.replace(refusal, sender=caller, hub=self._hub, received_digest=digest, refused_at=self._clock())
+        if digest is None or self._refusals is None:
+            return stated
+        return msgspec.structs.replace(stated, log=await self._refusals.entry(stated, secrets.token_bytes(SALT_BYTES)))
 
     async def _xml(self, kind: str, model: msgspec.Struct) -> bytes:
         """The twin of the body, signed as XAdES-B. Raises SigningUnavailable, ContractError."""

@@ -20,6 +20,7 @@ from signing import jws
 from signing.jose import JwkSet
 from signing.keys import Algorithm
 from signing.local_key import LocalKey
+from tests.fakes.log_signer import verifier
 from tests.integration.cli_hub import ROOT, Hub, answers
 from tests.servers.ports import free_port
 from tests.servers.process import log_tail, wait_until
@@ -398,6 +399,28 @@ def log_key(hub: Hub) -> str:
     return text.strip()
 
 
+def test_a_receipt_is_proved_by_the_log_alone(sandbox: Hub, tmp_path: Path, office: str) -> None:
+    """Kept as plain JSON, without any signature on it: the key of the log is enough, now and when the hub is gone. A resend gets
+    the same; changed, or by the key of another log, it proves nothing."""
+    sent = told(sandbox, "send", "case.file", "--example", "--as", DESK, "--to", office)
+    kept, key = tmp_path / "receipt.json", tmp_path / "log.vkey"
+    kept.write_text(json.dumps(sent))
+    key.write_text("\n".join(told(sandbox, "log", "vkey")["vkeys"]) + "\n")
+    proved = told(sandbox, "receipt", "--from", kept, "--log-key", key)
+    assert proved.pop("proved")["origin"] == "lgsp/HUB"
+    assert proved == sent
+    envelope = f"{DESK}/{sent['message_id']}"
+    assert "Đã ghi trong nhật ký" in sandbox.run("receipt", envelope, "--log-key", key.read_text().strip(), "--as", DESK).stdout
+    assert told(sandbox, "receipt", envelope, "--as", DESK) == sent
+    for name, value in (("digest", f"sha256:{'0' * 64}"), ("sequence", 1_000_000), ("message_id", "another"), ("log", None)):
+        kept.write_text(json.dumps(sent | {name: value}))
+        result = sandbox.run("receipt", "--from", kept, "--log-key", key, "--json")
+        assert (result.exit_code, json.loads(result.stdout)["code"]) == (1, "receipt.not_proved")
+    kept.write_text(json.dumps(sent))
+    result = sandbox.run("receipt", "--from", kept, "--log-key", verifier("lgsp/HUB").vkey, "--json")
+    assert (result.exit_code, json.loads(result.stdout)["code"]) == (1, "receipt.not_proved")
+
+
 def test_a_receipt_in_xml_once_the_hub_has_a_certificate(sandbox: Hub, tmp_path: Path, office: str) -> None:
     """The key is made, certified and activated while the hub runs; `lgsp signature check` says whose signature it is."""
     sent = told(sandbox, "send", "case.file", "--example", "--as", DESK, "--to", office)
@@ -409,6 +432,8 @@ def test_a_receipt_in_xml_once_the_hub_has_a_certificate(sandbox: Hub, tmp_path:
     told(sandbox, "key", "activate", name)
     assert wait_until(lambda: sandbox.run("receipt", envelope, "--xml", "--out", kept, "--as", DESK).exit_code == 0, 10)
     assert told(sandbox, "receipt", envelope, "--xml", "--as", DESK) == sent
+    (vkey,) = told(sandbox, "log", "vkey")["vkeys"]
+    assert told(sandbox, "receipt", "--from", kept, "--log-key", vkey)["proved"]["size"] > 0
     with urllib.request.urlopen(f"http://127.0.0.1:{sandbox.port}/.well-known/jwks.json", timeout=10) as answer:
         (der,) = next(one["x5c"] for one in json.load(answer)["keys"] if "x5c" in one)
     anchor.write_text(f"-----BEGIN CERTIFICATE-----\n{der}\n-----END CERTIFICATE-----\n")
@@ -426,6 +451,8 @@ def test_a_refusal_is_kept_and_verified_too(sandbox: Hub, tmp_path: Path) -> Non
     said = told(sandbox, "receipt", "--from", kept, "--keys", keys)
     assert (said["code"], said["sender"], said["message_id"]) == (problem["code"], DESK, problem["message_id"])
     assert "Bị từ chối" in sandbox.run("receipt", "--from", kept, "--keys", keys).stdout
+    (vkey,) = told(sandbox, "log", "vkey")["vkeys"]
+    assert told(sandbox, "receipt", "--from", kept, "--log-key", vkey)["proved"]["size"] > 0
 
 
 @pytest.mark.parametrize(

@@ -2,24 +2,31 @@
 
 import asyncio
 import gzip
+import json
 import sqlite3
-from base64 import b64decode
+from base64 import b64decode, urlsafe_b64decode
 from collections.abc import AsyncIterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from contracts.agency import AgencyCode
+from contracts.receipt import Receipt, Refusal
 from lgsp.core.directory import Agency
+from lgsp.core.log.answers import NotProved, check_receipt, check_refusal
 from lgsp.core.log.checkpoint import Checkpoint, open_checkpoint
 from lgsp.core.log.merkle import check_consistency, check_inclusion, leaf_hash
+from lgsp.core.log.placed import Logged
 from lgsp.core.log.proof import parse_proof
-from lgsp.core.log.record import Accepted, Action, decode
+from lgsp.core.log.record import Accepted, Action, Refused, decode
 from lgsp.core.log.tile_paths import decode_entries, split_hashes, tile_at
 from lgsp.core.log.tiles import Span, numbered, prove_inclusion
+from lgsp.errors import JournalUnavailable
+from lgsp.http.batch import BatchLine
 from tests.integration.http_hub import AGENCIES, COMMUNE, LAND_OFFICE, POST, STRANGER, HttpHub, http_hub
 from tests.integration.test_http_envelopes import assert_problem
 
@@ -31,6 +38,10 @@ NOW = datetime(2026, 11, 28, 3, 0, tzinfo=UTC)
 async def hub(tmp_path: Path) -> AsyncIterator[HttpHub]:
     async with http_hub(tmp_path, agencies=(*AGENCIES, HUB), log_checkpoint_s=0.1, log_readers=(POST,)) as running:
         yield running
+
+
+def b64url(text: str) -> bytes:
+    return urlsafe_b64decode(text + "==")
 
 
 async def grow(hub: HttpHub, entries: int) -> None:
@@ -143,6 +154,67 @@ async def test_the_parties_prove_acceptance_from_the_published_log(hub: HttpHub)
         proved = parse_proof(entry["proof"]).verify(entry["leaf"].encode(), vkey).checkpoint
         assert proved.size >= checkpoint.size
     assert_problem(await hub.call("GET", path, agency=STRANGER), 404, "access.not_a_party", "message_id")
+
+
+async def keys_of(hub: HttpHub) -> list[str]:
+    return (await hub.call("GET", "/log/vkey", agency=None)).octets.decode().splitlines()
+
+
+async def test_a_refusal_is_proved_like_a_receipt(hub: HttpHub) -> None:
+    """Of one envelope and of the lines of a batch, several in one growth of the log; by the key of the log alone."""
+    wrong = [hub.envelope(recipients=["H01.404"]), hub.envelope(kind="no.such/1"), hub.envelope()]
+    single = (await hub.send(wrong[0])).json["signed"]
+    refusals = [msgspec.json.decode(b64url(single.split(".")[1]), type=Refusal)]
+    batch = "\n".join(json.dumps(one) for one in wrong)
+    reply = await hub.call("POST", "/v1/envelopes:batch", data=batch, headers={"Content-Type": "application/x-ndjson"})
+    lines = [msgspec.json.decode(line, type=BatchLine) for line in reply.octets.splitlines()]
+    refusals += [line.refusal for line in lines if line.refusal is not None]
+    assert len(refusals) == 3
+    assert lines[2].receipt is not None
+    check_receipt(lines[2].receipt, await keys_of(hub))
+    for one in refusals:
+        proved = check_refusal(one, await keys_of(hub))
+        assert one.log is not None
+        assert one.log.leaf.encode() in await hub.hub.store.log_leaves(0, proved.checkpoint.size)
+        other = msgspec.structs.replace(one, received_digest=f"sha256:{'0' * 64}")
+        with pytest.raises(NotProved, match="another refusal"):
+            check_refusal(other, await keys_of(hub))
+
+
+async def test_only_what_was_handed_over_is_refused_on_record(hub: HttpHub) -> None:
+    """Whoever looks for what is not there, or is nobody we know, leaves no trace in the log."""
+    assert (await hub.call("GET", f"/v1/envelopes/{COMMUNE}/nothing")).status == 404
+    assert (await hub.send(hub.envelope(), agency=None)).status == 401
+    leaves = await hub.hub.store.log_leaves(0, 1000)
+    assert not any(isinstance(decode(one), Refused) for one in leaves)
+
+
+async def test_a_refusal_is_given_though_it_cannot_be_written_down(hub: HttpHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The journal is away, or slow: after a moment it leaves signed and without a proof."""
+    released = asyncio.Event()
+
+    async def lost(self: object, records: object) -> list[Logged]:
+        raise JournalUnavailable("away")
+
+    async def slow(self: object, records: object) -> list[Logged]:
+        await released.wait()
+        raise JournalUnavailable("late")
+
+    for trouble in (lost, slow):
+        monkeypatch.setattr(type(hub.hub.store), "note", trouble)
+        reply = await hub.send(hub.envelope(recipients=["H01.404"]))
+        assert reply.json["code"] == "route.unknown_recipient"
+        assert msgspec.json.decode(b64url(reply.json["signed"].split(".")[1]), type=Refusal).log is None
+    released.set()
+
+
+async def test_a_resend_gets_the_same_proof(hub: HttpHub) -> None:
+    """Octet for octet, however much the log has grown."""
+    envelope = hub.envelope()
+    first = await hub.send(envelope)
+    await grow(hub, 300)
+    assert (await hub.send(envelope)).octets == first.octets
+    check_receipt(msgspec.json.decode(first.octets, type=Receipt), await keys_of(hub))
 
 
 async def test_a_proof_waits_for_the_next_checkpoint(tmp_path: Path) -> None:
