@@ -35,6 +35,7 @@ from lgsp.flow.log_stamping import LogStamping
 from lgsp.flow.publisher import Publisher
 from lgsp.flow.retention import Retention
 from lgsp.flow.signed_files import FileChecks
+from lgsp.journal.audit.rows import Source
 from lgsp.ports import Blobs, Broker, Store
 from lgsp.settings import Settings
 from lgsp.trust.cosigning import WitnessClient
@@ -81,6 +82,22 @@ async def open_store(settings: Settings) -> AsyncIterator[Store]:
         yield store
     finally:
         await store.close()
+
+
+@contextmanager
+def open_audit(settings: Settings) -> Iterator[Source]:
+    """The journal that the settings name, to be read in one snapshot; nothing is made or migrated. Raises JournalUnavailable."""
+    path = settings.sqlite_path
+    if path is None:
+        from lgsp.journal.postgres.audit import open_source as of_database
+
+        with of_database(settings.journal_url, settings.journal_timeout_s) as source:
+            yield source
+    else:
+        from lgsp.journal.sqlite.audit import open_source as of_file
+
+        with of_file(path, settings.journal_timeout_s) as source:
+            yield source
 
 
 def token_key(settings: Settings) -> bytes:

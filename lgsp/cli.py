@@ -14,6 +14,7 @@ from lgsp.commands import (  # noqa: F401 - they add their commands to others
     endpoint,
     log_between,
     log_keys,
+    log_verify,
     quota,
     replays,
     signature_show,

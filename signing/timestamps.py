@@ -79,6 +79,14 @@ def verify_stamp(token: bytes, octets: Stamped, trust: TrustBase, at: datetime, 
         return Refusal(RULES["check.failed"], "time-stamp", type(error).__name__)
 
 
+def imprint_of(token: bytes) -> bytes:
+    """The digest that a token says it is over, unverified. Raises Refused."""
+    parts = cms_parts.read(token, TOKEN)
+    if parts.content_type != _TST_INFO or parts.content is None:
+        raise Refused("timestamp.info", "eContentType", cms_parts.name_of(parts.content_type))
+    return _info(parts.content).imprint
+
+
 def request(octets: bytes, nonce: int, policy: str = "") -> bytes:
     """TimeStampReq, DER (2.4.1): for the SHA-256 of `octets`, with certificates. `nonce`: 64 bits of chance; `policy`: dotted."""
     imprint = written(SEQUENCE, written(SEQUENCE, _SHA256), written(OCTET_STRING, digest(SHA256, octets)))

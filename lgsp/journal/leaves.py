@@ -105,10 +105,15 @@ def action(name: str, at: datetime, *, subject: str = "", digest: str = "", vers
 
 
 def replay_action(name: str, replay: Replay, number: int, at: datetime) -> bytes:
-    """The leaf of a job over dead letters; its digest covers what was asked for, not how far it has got."""
-    asked = replace(replay, replay_id=0, moved=0, expired=0, last_delivery_id=0, state="running", stepped_at=None, ended_at=None)
+    """The leaf of a job over dead letters."""
     by = replay.operator[:_MAX_REASON_CHARS]
-    return action(name, at, subject=str(number), digest=digest_of(encode_replay(asked)), by=by)
+    return action(name, at, subject=str(number), digest=replay_digest(replay), by=by)
+
+
+def replay_digest(replay: Replay) -> str:
+    """Covers what was asked for, not how far it has got."""
+    asked = replace(replay, replay_id=0, moved=0, expired=0, last_delivery_id=0, state="running", stepped_at=None, ended_at=None)
+    return digest_of(encode_replay(asked))
 
 
 def agency_action(agency: Agency, at: datetime, version: int) -> bytes:
@@ -116,9 +121,13 @@ def agency_action(agency: Agency, at: datetime, version: int) -> bytes:
 
 
 def credential_action(one: Credential, at: datetime, version: int) -> bytes:
-    """Its digest covers the hash of the secret, which is salted itself."""
-    digest = digest_of(_encode([one.client_id, one.agency, one.secret_hash, one.disabled]))
-    return action("credential_saved", at, subject=one.client_id[:_MAX_REASON_CHARS], digest=digest, version=version)
+    subject = one.client_id[:_MAX_REASON_CHARS]
+    return action("credential_saved", at, subject=subject, digest=credential_digest(one), version=version)
+
+
+def credential_digest(one: Credential) -> str:
+    """Covers the hash of the secret, which is salted itself."""
+    return digest_of(_encode([one.client_id, one.agency, one.secret_hash, one.disabled]))
 
 
 def certificate_action(name: str, fingerprint: str, agency: str, at: datetime, version: int) -> bytes:

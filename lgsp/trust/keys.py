@@ -82,7 +82,7 @@ class HubKeys:
         now = self._clock()
         records = [one for one in self._fresh().keys.published(now) if one.purpose is Purpose.LOG]
         current = self._loaded.keys.current(Purpose.LOG, now)
-        return tuple(_verifier(origin, one) for one in sorted(records, key=lambda one: one != current))
+        return tuple(log_verifier(origin, one) for one in sorted(records, key=lambda one: one != current))
 
     @property
     def can_sign_xml(self) -> bool:
@@ -104,7 +104,7 @@ class HubKeys:
             raise SigningUnavailable("there is no key for the log: lgsp key new log")
         text = Checkpoint(origin, tree.size, tree.root).text
         signature = await self._with(record, lambda signer: signer.sign(text.encode()))
-        return f"{text}\n{sign_line(origin, _verifier(origin, record).key_id, signature)}"
+        return f"{text}\n{sign_line(origin, log_verifier(origin, record).key_id, signature)}"
 
     async def with_certificate(self, act: Callable[[Signer], T]) -> T:
         """What `act` makes with the key that has a certificate. Raises SigningUnavailable, also when there is none."""
@@ -188,5 +188,5 @@ class HubKeys:
 
 
 @lru_cache(maxsize=64)
-def _verifier(origin: str, record: KeyRecord) -> NoteVerifier:
+def log_verifier(origin: str, record: KeyRecord) -> NoteVerifier:
     return NoteVerifier(origin, record.public[-_ED25519_BYTES:])

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -10,7 +11,7 @@ from lgsp.core.log.checkpoint import Checkpoint, sign_checkpoint
 from lgsp.core.log.frontier import Frontier, append
 from lgsp.core.log.merkle import leaf_hash
 from lgsp.core.log.note import NoteVerifier
-from lgsp.core.log.tile_paths import ENTRIES, encode_entries, parse_path
+from lgsp.core.log.tile_paths import ENTRIES, encode_entries, parse_path, tiles_of
 from lgsp.core.log.tiles import complete_root, prove_consistency
 
 
@@ -30,6 +31,9 @@ class Log:
     def hashes(self) -> list[bytes]:
         return [leaf_hash(one) for one in self.leaves]
 
+    def __len__(self) -> int:
+        return len(self.leaves)
+
     def checkpoint(self, size: int) -> Checkpoint:
         return Checkpoint(self.origin, size, append(Frontier(), self.hashes[:size]).after.root)
 
@@ -43,6 +47,14 @@ class Log:
         """Hashes of a tile level."""
         width = 256**level
         return [complete_root(self.hashes[number * width : (number + 1) * width]) for number in range(first, first + count)]
+
+    def write(self, folder: Path, size: int) -> None:
+        """Everything that is served of the tree of this size, in files."""
+        levels = [ENTRIES, *(level for level in range(8) if size >> 8 * level)]
+        for path in ("checkpoint", *(tile.path for level in levels for tile in tiles_of(size, level))):
+            file = folder / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(self.note(size) if path == "checkpoint" else self.resource(path))
 
     def resource(self, path: str) -> bytes:
         """What is served at the path of a tile or bundle."""

@@ -61,10 +61,12 @@ FILES = """
 SELECT digest, size_bytes FROM file_access WHERE digest = ANY ($1::text[]) AND agency = $2 AND erased_at IS NULL"""
 
 RECORD_UPLOAD = """
-INSERT INTO file_access (digest, agency, size_bytes, uploaded_at, salt) VALUES ($1, $2, $3, $4, $5)
+INSERT INTO file_access AS a (digest, agency, size_bytes, uploaded_at, salt) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (digest, agency)
 DO UPDATE SET
-    size_bytes = EXCLUDED.size_bytes, uploaded_at = EXCLUDED.uploaded_at, salt = EXCLUDED.salt, erased_at = NULL"""
+    size_bytes = EXCLUDED.size_bytes, uploaded_at = EXCLUDED.uploaded_at, erased_at = NULL,
+    salt = coalesce(a.salt, EXCLUDED.salt)
+RETURNING salt"""
 
 
 async def mailbox(connection: Connection, recipient: AgencyCode, after: int, limit: int) -> list[MailboxEntry]:
@@ -130,10 +132,9 @@ async def files(connection: Connection, digests: Sequence[str], agency: AgencyCo
 
 
 async def record_upload(connection: Connection, digest: str, size_bytes: int, agency: AgencyCode, now_us: int) -> None:
-    """As `Records.record_upload`."""
+    """As `Records.record_upload`. Uploaded again, the salt stays: the row is that of all its leaves."""
     await closed.open_anew(connection, [digest])
-    salt = draw_salt()
-    await connection.execute(RECORD_UPLOAD, digest, agency, size_bytes, now_us, salt)
+    salt: bytes = await connection.fetchval(RECORD_UPLOAD, digest, agency, size_bytes, now_us, draw_salt())
     await log.act(connection, [upload_action(digest, size_bytes, agency, salt, moment_of(now_us))])
 
 

@@ -21,7 +21,9 @@ _SAVE_CERTIFICATE = (
 _SAVE_UPLOAD = """
 INSERT INTO file_access (digest, agency, size_bytes, uploaded_at, salt) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET
-    size_bytes = excluded.size_bytes, uploaded_at = excluded.uploaded_at, salt = excluded.salt, erased_at = NULL"""
+    size_bytes = excluded.size_bytes, uploaded_at = excluded.uploaded_at, erased_at = NULL,
+    salt = coalesce(file_access.salt, excluded.salt)
+RETURNING salt"""
 
 
 def version(connection: sqlite3.Connection) -> int:
@@ -89,10 +91,9 @@ def remove_certificate(connection: sqlite3.Connection, fingerprint: str, agency:
 
 
 def record_upload(connection: sqlite3.Connection, digest: str, size_bytes: int, agency: AgencyCode, now_us: int) -> None:
-    """As `Records.record_upload`."""
+    """As `Records.record_upload`. Uploaded again, the salt stays: the row is that of all its leaves."""
     files.open_anew(connection, digest)
-    salt = draw_salt()
-    connection.execute(_SAVE_UPLOAD, (digest, agency, size_bytes, now_us, salt))
+    (salt,) = connection.execute(_SAVE_UPLOAD, (digest, agency, size_bytes, now_us, draw_salt())).fetchone()
     log.act(connection, [upload_action(digest, size_bytes, agency, salt, moment_of(now_us))])
 
 
