@@ -15,10 +15,10 @@ from signing.xml import local_name, namespace
 
 class Target(msgspec.Struct, frozen=True):
     """What a reference may name, known by its place. `what`: for the report. `transforms`: whole lists that are allowed.
-    `octets`: its canonical form, where that is known; then no `element` has to be."""
+    `octets`: its canonical form, where that is known already; `element` is then one that it stands in."""
 
     what: str
-    element: etree._Element | None
+    element: etree._Element
     transforms: frozenset[tuple[str, ...]]
     type: str | None = None
     octets: bytes = b""

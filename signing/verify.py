@@ -140,7 +140,7 @@ def _read_properties(
 
 
 def _with_properties(located: Located, qualified: Usual | Qualified, profile: Profile) -> Located:
-    element, octets = (None, qualified.octets) if isinstance(qualified, Usual) else (qualified.signed, b"")
+    element, octets = (located.signature, qualified.octets) if isinstance(qualified, Usual) else (qualified.signed, b"")
     target = Target(xades.SIGNED, element, profile.property_transforms, SIGNED_PROPERTIES, octets)
     return Located(located.signature, {**located.targets, f"#{qualified.id}": target}, (*located.required, target))
 
@@ -179,17 +179,14 @@ def _check_unique(octets: bytes, root: etree._Element, name: str) -> None:
 
 def _check_digest(reference: Reference, target: Target, seen: _Seen) -> bytes:
     """The canonical octets of what is signed. Raises Refused `signature.digest`."""
-    octets = target.octets or _canonical(reference, target.element)
+    octets = target.octets
+    if not octets:
+        last = reference.transforms[-1]
+        octets = canonical(target.element, last if last in _CANONICALIZATIONS else INCLUSIVE_C14N, reference.prefixes)
     if digest(reference.digest_method, octets) != reference.digest:
         raise Refused("signature.digest", target.what)
     seen.covered += (SignedPart(reference.uri, target.what, reference.digest_method, reference.digest, len(octets)),)
     return octets
-
-
-def _canonical(reference: Reference, element: etree._Element | None) -> bytes:
-    assert element is not None
-    last = reference.transforms[-1]
-    return canonical(element, last if last in _CANONICALIZATIONS else INCLUSIVE_C14N, reference.prefixes)
 
 
 @lru_cache(maxsize=1024)

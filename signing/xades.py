@@ -52,17 +52,17 @@ class Qualified(msgspec.Struct, frozen=True):
 
 def find(signature: etree._Element, parts: Parts, profile: Profile) -> Usual | Qualified | None:
     """In the only ds:Object of `signature`, which is its fourth child. Raises Refused `xades.*` or `signature.shape`."""
-    usual = None if parts.enclosed is None else xades_usual.find(parts.enclosed, profile)
-    return usual or _in_tree(signature, profile)
-
-
-def _in_tree(signature: etree._Element, profile: Profile) -> Qualified | None:
-    if len(signature) == _PARTS or profile.properties is Presence.FORBIDDEN:
+    if len(signature) == _PARTS:
         if profile.properties is Presence.REQUIRED:
             raise Refused("xades.absent", "Signature")
-        if len(signature) > _PARTS:
-            raise Refused("signature.shape", "Signature/Object", "this profile has no Object")
         return None
+    if profile.properties is Presence.FORBIDDEN:
+        raise Refused("signature.shape", "Signature/Object", "this profile has no Object")
+    usual = None if parts.enclosed is None else xades_usual.find(parts.enclosed, profile)
+    return usual or _in_tree(signature)
+
+
+def _in_tree(signature: etree._Element) -> Qualified:
     if len(signature) > _PARTS + 1:
         raise Refused("signature.shape", "Signature/Object", "more than one")
     holder = signature[_PARTS]

@@ -9,7 +9,7 @@ import re
 
 import msgspec
 
-from signing.profiles import DSIG, EXCLUSIVE_C14N, XADES, Presence, Profile
+from signing.profiles import DSIG, EXCLUSIVE_C14N, XADES, Profile
 from signing.xmldsig import Enclosed
 
 _EXCLUSIVE_ONLY = frozenset({(EXCLUSIVE_C14N,)})
@@ -45,7 +45,7 @@ class Usual(msgspec.Struct, frozen=True):
 
 def find(enclosed: Enclosed, profile: Profile) -> Usual | None:
     """None where the properties, or what the profile allows, are anything but usual."""
-    if profile.properties is Presence.FORBIDDEN or profile.property_transforms != _EXCLUSIVE_ONLY or profile.prefix_lists:
+    if profile.property_transforms != _EXCLUSIVE_ONLY or profile.prefix_lists:
         return None
     found = _PATTERN.fullmatch(enclosed.octets)
     if found is None or not enclosed.declared.endswith(_DSIG):

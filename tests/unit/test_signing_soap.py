@@ -74,6 +74,12 @@ def test_what_is_handed_on_is_the_signed_body_and_nothing_around_it() -> None:
     assert etree.tostring(content[0], method="c14n", exclusive=True) == BODY.encode()
 
 
+@pytest.mark.parametrize("more", ["<ds:Object/>", "<ds:Object/><ds:KeyInfo></ds:KeyInfo>", "<ds:KeyInfo></ds:KeyInfo>"])
+def test_nothing_stands_behind_key_info(more: str) -> None:
+    """Also where the end of what stands there looks like the end of KeyInfo."""
+    assert refused(SIGNED.replace(b"</ds:KeyInfo>", f"</ds:KeyInfo>{more}".encode())) == "key.info"
+
+
 @pytest.mark.parametrize("name", WRAPPED)
 def test_message_wrapping_is_refused(name: str) -> None:
     """Nothing is handed on, with a Timestamp or without."""

@@ -66,9 +66,11 @@ def read_twice(octets: bytes) -> tuple[xades_usual.Usual | None, xades.Qualified
     """From octets and in the tree."""
     signature = places.document(parse(octets, ENVELOPE_XADES.caps), ENVELOPE_XADES).signature
     parts = xmldsig.read(signature, ENVELOPE_XADES)
-    usual = None if parts.enclosed is None else xades_usual.find(parts.enclosed, ENVELOPE_XADES)
+    if parts.enclosed is None:
+        return None, None, signature
+    usual = xades_usual.find(parts.enclosed, ENVELOPE_XADES)
     try:
-        return usual, xades._in_tree(signature, ENVELOPE_XADES), signature
+        return usual, xades._in_tree(signature), signature
     except Refused:
         return usual, None, signature
 
