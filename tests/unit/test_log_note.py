@@ -223,6 +223,22 @@ def test_one_signature_that_does_not_hold_spoils_the_note() -> None:
         open_note(NOTE + wrong, [NoteVerifier.of(PETER), NoteVerifier.of(ENOCH)])
 
 
+def test_two_keys_that_cannot_be_told_apart_are_not_used() -> None:
+    """A key id has four bytes: somebody may have looked for a key with the same one."""
+    seen: dict[bytes, NoteVerifier] = {}
+    pair = None
+    for number in range(2**20):
+        key = NoteVerifier("n", number.to_bytes(4) + bytes(range(28)))
+        other = seen.setdefault(key.key_id, key)
+        if other != key:
+            pair = [other, key]
+            break
+    assert pair is not None
+    with pytest.raises(NoteInvalid, match="one key id"):
+        open_note(NOTE, pair)
+    assert open_note(NOTE, [NoteVerifier.of(PETER)] * 2).names == {"PeterNeumann"}
+
+
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="".join(map(chr, range(32)))), max_size=60))
 def test_any_text_can_be_signed(line: str) -> None:
     """With empty lines and with what looks like a signature, too."""

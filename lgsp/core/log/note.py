@@ -131,7 +131,7 @@ class Note(msgspec.Struct, frozen=True):
 
 def open_note(octets: bytes | str, verifiers: Iterable[NoteVerifier]) -> Note:
     """Raises NoteInvalid unless one of the keys signed it, and where what claims to be of one of them is not."""
-    known = {(one.name, one.key_id): one for one in verifiers}
+    known = _by_name_and_id(verifiers)
     text, signatures = parse_note(octets)
     signed: list[Signed] = []
     for one in signatures:
@@ -143,6 +143,15 @@ def open_note(octets: bytes | str, verifiers: Iterable[NoteVerifier]) -> Note:
     if not signed:
         raise NoteInvalid("not signed by any key that is known")
     return Note(text, tuple(signed))
+
+
+def _by_name_and_id(verifiers: Iterable[NoteVerifier]) -> dict[tuple[str, bytes], NoteVerifier]:
+    """Raises NoteInvalid for two keys that a signature could be of: somebody made one to collide with the other."""
+    known: dict[tuple[str, bytes], NoteVerifier] = {}
+    for one in verifiers:
+        if known.setdefault((one.name, one.key_id), one) != one:
+            raise NoteInvalid(f"two keys of {one.name} have one key id")
+    return known
 
 
 def parse_note(octets: bytes | str) -> tuple[str, tuple[NoteSignature, ...]]:
