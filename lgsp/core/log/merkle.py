@@ -45,7 +45,8 @@ def root_of_inclusion(index: int, size: int, leaf: bytes, proof: Sequence[bytes]
 
 
 def check_inclusion(index: int, size: int, root: bytes, leaf: bytes, proof: Sequence[bytes]) -> None:
-    """Raises ProofInvalid unless the leaf of hash `leaf` has number `index` in the tree of `size` leaves with this root."""
+    """Raises ProofInvalid unless the leaf of hash `leaf` has number `index` in the tree of `size` leaves with this root.
+    Size and root are to be those of one signed head: a proof alone does not tell all sizes apart."""
     if root_of_inclusion(index, size, leaf, proof) != root:
         raise ProofInvalid(f"leaf {index} is not in the tree of {size}: the proof leads to another root")
 
