@@ -41,9 +41,10 @@ class WitnessClient:
                 return lines
             if status != 409:
                 raise NotVouched(_REFUSALS.get(status, "witness.refused"), f"{status} {_told(octets)}".strip())
-            self._known_size = _size_in(media_type, octets)
-            if self._known_size > size:
-                raise NotVouched("witness.ahead", f"it has cosigned {self._known_size} entries, this checkpoint has {size}")
+            known_size = _size_in(media_type, octets)
+            if known_size > size:  # nothing can be proved from there, now or with the next checkpoint
+                raise NotVouched("witness.ahead", f"it has cosigned {known_size} entries, this checkpoint has {size}")
+            self._known_size = known_size
         raise NotVouched("witness.conflict", f"it says again that it knows another size: {self._known_size}")
 
     async def _ask(self, note: str, size: int) -> tuple[int, str, bytes]:

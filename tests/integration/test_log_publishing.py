@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lgsp.core.log.checkpoint import SignedCheckpoint, open_checkpoint
+from lgsp.core.log.checkpoint import Checkpoint, SignedCheckpoint, open_checkpoint
 from lgsp.core.log.frontier import Frontier
 from lgsp.core.log.policy import Policy, parse_policy
 from lgsp.core.log.record import Action
@@ -201,3 +201,18 @@ async def test_nothing_is_published_that_was_not_signed(tmp_path: Path) -> None:
         found = await log.published()
         assert found is not None and found.checkpoint.size == 3
         assert log.keeper.fork
+
+
+async def test_what_a_witness_claims_to_know_is_never_taken_for_a_size_of_this_log(tmp_path: Path) -> None:
+    """It is asked again like one that was never asked: nothing can be proved from a size that the log does not have."""
+    async with witnessing("w") as (witness,), log_of(tmp_path) as log:
+        await log.grow(3)
+        await log.step()
+        note = (await log.store.latest_checkpoint() or pytest.fail()).note.decode()
+        client = log.client(witness)
+        for size in (7, 2**63 - 1, 4):
+            witness.cosigned = Checkpoint(ORIGIN, size, b"\1" * 32)
+            with pytest.raises(NotVouched, match=r"witness\.ahead"):
+                await client.cosign(note)
+        witness.cosigned = None
+        assert await client.cosign(note)
