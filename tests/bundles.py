@@ -188,7 +188,12 @@ def leaves() -> tuple[bytes, ...]:
         record.encode(record.Action(at=AT, name="login", by="người vận hành", subject=str(number))) for number in range(LEAVES)
     ]
     own = records()
-    return (*others[:FIRST_LEAF], *own[:-1], *others[FIRST_LEAF + len(own) - 1 : -4], own[-1], *others[-3:])
+    return (*others[:FIRST_LEAF], *own[:-1], *others[FIRST_LEAF + len(own) - 1 : -4], own[-1], *others[-3:-1], erasure())
+
+
+def erasure() -> bytes:
+    """The last leaf: the body of the message is erased."""
+    return record.encode(record.Moved(at=AT + timedelta(days=1), name="body_erased", sequence=7, reason="retention"))
 
 
 def root(hashes: Sequence[bytes]) -> bytes:

@@ -3,15 +3,11 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
 from lgsp.core.log.checkpoint import SignedCheckpoint, open_checkpoint
-from lgsp.core.log.note import NoteInvalid, NoteVerifier
+from lgsp.core.log.note import NoteInvalid
 from lgsp.core.log.policy import Policy, PolicyInvalid, parse_policy, satisfied
 from lgsp.evidence.findings import Finding, ShownKey, State, Tree
 from lgsp.evidence.given import Given
-from signing.jose import thumbprint
 from signing.paths import NO_ANCHORS, Anchors
 from signing.report import TimeStamp
 from signing.timestamps import verify_stamp
@@ -72,8 +68,9 @@ def _opened(note: bytes, vkeys: Sequence[str], policy: Policy | None) -> SignedC
 
 def _by_whom(signed: SignedCheckpoint, given: Given) -> Iterator[Shown]:
     log = signed.log
+    """By a key that was given as one of a log: what the hub signs its receipts with signs no heads."""
     named = {*given.log_keys, *(() if given.policy is None else (one.key for one in given.policy.logs))}
-    confirmed = log in named or thumbprint_of_log(log) in (given.hub_keys or ())
+    confirmed = log in named
     told = f"{signed.checkpoint.size} {signed.checkpoint.root.hex()}"
     if confirmed:
         yield Finding(what="checkpoint", state=State.FITS, place=_PLACE, detail=told)
@@ -94,12 +91,6 @@ def _cosigned(signed: SignedCheckpoint, policy: Policy | None, given: Given) -> 
     yield Finding(what="witnesses", state=state, place=_PLACE, detail=", ".join(sorted(policy.witnessed_by(signed))))
     for one in signed.cosigned:
         yield ShownKey(role="witness", name=one.by.name, text=one.by.vkey, confirmed=bool(given.policy))
-
-
-def thumbprint_of_log(log: NoteVerifier) -> str:
-    """RFC 7638, as a JWK set would name the key."""
-    key = Ed25519PublicKey.from_public_bytes(log.public)
-    return thumbprint(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
 
 
 def _authority(stamp: TimeStamp) -> str:

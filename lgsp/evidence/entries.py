@@ -10,6 +10,8 @@ from lgsp.evidence.findings import Finding, State, Tree
 from lgsp.evidence.manifest import Leaf, Message
 from lgsp.evidence.timeline import records_of
 
+_NO_ENTRY = "không có trong sổ · not in the log: on the hub's word alone"
+
 
 class Committed(msgspec.Struct, frozen=True):
     """Octets that the first record has to commit to. None: they are not here."""
@@ -23,8 +25,8 @@ def check_entries(
 ) -> tuple[tuple[Record, ...], list[Finding]]:
     """The records, none where they cannot be relied on, and what was found. `whole`: nothing may be missing."""
     where = f"{one.sender}/{one.message_id}"
-    if tree is None or not one.leaves:
-        return (), [Finding(what="entries", state=State.NOT_HERE, place=where)]
+    if tree is None or not one.leaves:  # then all there is is the hub's word, which the log is there to make more of
+        return (), [Finding(what="entries", state=State.UNCONFIRMED, place=where, detail=_NO_ENTRY)]
     try:
         records = records_of(one.leaves)
         _check_places(one.leaves, tree)
@@ -34,6 +36,7 @@ def check_entries(
     problems = [
         *_of_acceptance(one, records[0], committed),
         *_of_deliveries(one, records, whole=whole),
+        *_of_what_is_gone(one, records),
         *_of_details(one.leaves, records),
     ]
     found = [Finding(what="entries", state=State.WRONG, place=where, detail=problem) for problem in problems]
@@ -73,6 +76,15 @@ def _of_acceptance(one: Message, record: Record, committed: Committed) -> Iterat
             yield f"the {name} is not that of the record"
     if committed.examination is None and record.examination:
         yield "the examination is missing"
+
+
+def _of_what_is_gone(one: Message, records: Sequence[Record]) -> Iterator[str]:
+    """That octets which are not here were erased, and not kept back."""
+    erased = any(isinstance(each, Moved) and each.name == "body_erased" for each in records)
+    if one.erased and not erased:
+        yield "it is said to be erased, of which there is no record"
+    if not one.erased and not one.envelope:
+        yield "the envelope is missing, and was not erased"
 
 
 def _of_deliveries(one: Message, records: Sequence[Record], *, whole: bool) -> Iterator[str]:

@@ -18,7 +18,6 @@ from lgsp.core.log.policy import parse_policy
 from lgsp.evidence import manifest
 from lgsp.evidence.asic import CADES_SEAL, JWS_SEAL, MANIFEST, Container
 from lgsp.evidence.build import build
-from lgsp.evidence.checkpoints import thumbprint_of_log
 from lgsp.evidence.content import BundleContent
 from lgsp.evidence.findings import Exit, State
 from lgsp.evidence.given import Given
@@ -36,6 +35,7 @@ from tests.bundles import (
     content,
     entry,
     envelope,
+    erasure,
     everything,
     leaves,
     local,
@@ -117,12 +117,29 @@ def test_one_key_that_was_not_brought_leaves_a_doubt(plain: BundleContent, missi
     assert checked(bundle(plain), given).exit is Exit.KEYS_NOT_CONFIRMED
 
 
-def test_the_hubs_keys_may_name_the_log_s(plain: BundleContent) -> None:
-    """One JWK set confirms all that the hub signs with."""
-    given = replace(
-        everything(), log_keys=(), hub_keys=(everything().hub_keys or frozenset()) | {thumbprint_of_log(log_verifier())}
-    )
-    assert checked(bundle(plain), given).exit is Exit.PROVED
+def test_a_head_signed_by_the_key_of_receipts_is_no_head(plain: BundleContent) -> None:
+    """Whoever has that key has none of the log's: the hub's JWK set confirms what the hub states, never a tree."""
+    forged = replace(plain, log=replace(plain.log, note=note(b"S" * 32), vkeys=(log_verifier(b"S" * 32).vkey,), stamps=()))
+    given = replace(everything(), log_keys=())
+    result = checked(bundle(forged), given)
+    assert result.exit is not Exit.PROVED
+    assert {one.state for one in result.findings if one.what in ("checkpoint", "entries")} == {State.UNCONFIRMED}
+    assert wrong(bundle(forged), everything()) >= {"checkpoint"}
+
+
+def test_what_is_not_in_the_log_is_never_proved(plain: BundleContent) -> None:
+    """A message that the hub made up today has a seal and a receipt by its keys; what it cannot have is an entry of then."""
+    unlogged = msgspec.structs.replace(receipt(), log=None)
+    bare = replace(message(), leaves=(), receipt=statement_of(msgspec.json.encode(unlogged), RECEIPT), receipt_xml=b"")
+    for log in (plain.log, None):
+        result = checked(bundle(replace(plain, messages=(bare,), log=log)), everything())
+        assert result.exit is Exit.KEYS_NOT_CONFIRMED
+
+
+def test_octets_that_are_kept_back_are_not_erased_ones(plain: BundleContent) -> None:
+    """Erasing is an entry of the log; whoever claims it without one hides something."""
+    gone = replace(message(), envelope=msgspec.structs.replace(envelope(), body=b""), erased=True)
+    assert wrong(bundle(replace(plain, messages=(gone,), files={})), everything()) == {"entries"}
 
 
 def test_a_hub_without_certificate_seals_by_a_statement(plain: BundleContent) -> None:
@@ -155,7 +172,8 @@ def test_a_party_is_shown_its_own_part(plain: BundleContent) -> None:
 
 
 def test_after_the_body_is_erased_the_rest_is_proved(plain: BundleContent) -> None:
-    erased = replace(message(), envelope=msgspec.structs.replace(envelope(), body=b""), erased=True)
+    told = (*message().leaves, proven(erasure()))
+    erased = replace(message(), envelope=msgspec.structs.replace(envelope(), body=b""), erased=True, leaves=told)
     result = checked(bundle(replace(plain, messages=(erased,), files={})), everything())
     assert result.exit is Exit.PROVED
     gone = {one.what for one in result.findings if one.state is State.NOT_HERE}
@@ -336,7 +354,7 @@ def replace_leaf(one: Leaf, **changes: object) -> Leaf:
 
 
 def test_records_of_others_do_not_pass_for_ours(plain: BundleContent) -> None:
-    foreign = replace(message(), leaves=(*message().leaves, proven(leaves()[-1])))
+    foreign = replace(message(), leaves=(*message().leaves, proven(leaves()[-2])))
     assert wrong(bundle(replace(plain, messages=(foreign,))), everything()) == {"entries"}
 
 
