@@ -244,6 +244,7 @@ def evidence_desk(
     """Who makes bundles of evidence."""
     house = House(
         hub=settings.hub_code,
+        name=settings.hub_name,
         grace=revocation_grace(settings),
         stamp_anchors=functools.partial(_stamp_anchors, TrustStore(settings.trust_path)),
         policy=_policy_octets(settings),

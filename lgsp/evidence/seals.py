@@ -39,15 +39,15 @@ def statement(manifest: bytes, at: datetime) -> bytes:
     return _encode(Statement(manifest=_digest(manifest), sealed_at=at))
 
 
-def check_seal(opened: Opened, keys: tuple[PublicKey, ...], given: Given, now: datetime) -> Iterator[Finding | ShownKey]:
-    """`keys`: those that the bundle says are the hub's."""
+def check_seal(opened: Opened, hub: str, keys: tuple[PublicKey, ...], given: Given, now: datetime) -> Iterator[Shown]:
+    """`hub`: its code; `keys`: those that the bundle says are its own."""
     if opened.seal == CADES_SEAL:
         yield from _check_cades(opened, given, now)
     else:
-        yield from _check_statement(opened, keys, given)
+        yield from _check_statement(opened, hub, keys, given)
 
 
-def _check_cades(opened: Opened, given: Given, now: datetime) -> Iterator[Finding | ShownKey]:
+def _check_cades(opened: Opened, given: Given, now: datetime) -> Iterator[Shown]:
     trust = TrustBase(documents=Anchors(given.documents.certificates, given.documents.intermediates))
     report = check_cms(opened.seal_octets, opened.manifest, CADES, trust, now).report
     if report.integrity is not Integrity.INTACT or report.signer is None:
@@ -64,7 +64,7 @@ def _check_cades(opened: Opened, given: Given, now: datetime) -> Iterator[Findin
     yield ShownKey(role="seal", name=certificate.subject.rfc4514_string(), text=fingerprint, confirmed=confirmed)
 
 
-def _check_statement(opened: Opened, keys: tuple[PublicKey, ...], given: Given) -> Iterator[Finding | ShownKey]:
+def _check_statement(opened: Opened, hub: str, keys: tuple[PublicKey, ...], given: Given) -> Iterator[Shown]:
     try:
         verified = verify(opened.seal_octets.decode("ascii"), keys, TYPE)
         if _decoder.decode(verified.payload).manifest != _digest(opened.manifest):
@@ -74,7 +74,7 @@ def _check_statement(opened: Opened, keys: tuple[PublicKey, ...], given: Given) 
         return
     confirmed = verified.kid in (given.hub_keys or ())
     yield _sealed(opened, given, confirmed)
-    yield ShownKey(role="hub", name="", text=verified.kid, confirmed=confirmed)
+    yield ShownKey(role="hub", name=hub, text=verified.kid, confirmed=confirmed)
 
 
 def _sealed(opened: Opened, given: Given, confirmed: bool) -> Finding:

@@ -54,18 +54,18 @@ def _compared(stated: Verdict, report: SignatureReport, given: Given, material: 
     rule = "" if report.refusal is None else report.refusal.rule.code
     if report.integrity != stated.integrity:
         return State.WRONG, f"{stated.integrity} then, {report.integrity} now {rule}".rstrip()
-    if stated.trust == Trust.TRUSTED and report.trust is not Trust.TRUSTED:
+    if stated.trust != Trust.TRUSTED:
+        return State.FITS, stated.verdict  # rests on nobody
+    if report.trust is not Trust.TRUSTED:
         refusal = None if report.path is None else report.path.refusal
         return State.UNCONFIRMED, f"{stated.verdict}; {'' if refusal is None else refusal.rule.code}"
     if report.verdict != stated.verdict:
         return State.WRONG, f"{stated.verdict} then, {report.verdict} now"
-    return (State.FITS if _confirmed(stated, report, given, material) else State.UNCONFIRMED), stated.verdict
+    return (State.FITS if _confirmed(report, given, material) else State.UNCONFIRMED), stated.verdict
 
 
-def _confirmed(stated: Verdict, report: SignatureReport, given: Given, material: Material) -> bool:
-    """Whether nothing is relied on that nobody brought: what is not trusted rests on nobody."""
-    if stated.trust != Trust.TRUSTED:
-        return True
+def _confirmed(report: SignatureReport, given: Given, material: Material) -> bool:
+    """Whether nothing is relied on that nobody brought."""
     if not report.registered_key:
         return bool(given.documents.certificates)
     keys = (_registered(one) for one in material.partners)

@@ -93,7 +93,7 @@ class _Check:
         try:
             hub = Hub.of(self._stated.hub, self._small(manifest.JWKS), self._vkeys(), self._given)
             found += [Finding(what="container", state=State.FITS, detail=f"{len(self._opened.files)}")]
-            found += check_seal(self._opened, hub.keys, self._given, self._now)
+            found += check_seal(self._opened, hub.code, hub.keys, self._given, self._now)
             tree, of_log = self._log()
             found += [*of_log, *self._exhibits()]
             for one in self._stated.messages:

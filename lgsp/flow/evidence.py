@@ -87,10 +87,11 @@ class Asked(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """What of the hub goes into every bundle. `stamp_anchors`: PEM; `policy`: of witnesses; `authorities`: of time-stamps, by the
-    name under which the journal keeps them."""
+    """What of the hub goes into every bundle. `name`: for people; `stamp_anchors`: PEM; `policy`: of witnesses; `authorities`: of
+    time-stamps, by the name under which the journal keeps them."""
 
     hub: AgencyCode
+    name: str
     grace: Grace
     stamp_anchors: Callable[[], bytes]
     policy: bytes = b""
@@ -268,7 +269,7 @@ class EvidenceDesk:
         recipients = (delivery for one in messages for delivery in one.envelope.recipients)
         codes = {self._house.hub, made_for, *(one.envelope.sender for one in messages), *recipients}
         agencies = self._directory().agencies
-        return {code: agencies[code].name_vi for code in codes if code in agencies}
+        return {self._house.hub: self._house.name} | {code: agencies[code].name_vi for code in codes if code in agencies}
 
 
 def _leaves(kept: Keepsake, part: Part) -> dict[int, Leaf]:
