@@ -27,7 +27,7 @@ def lines(name: str, result: Result) -> Iterator[Line]:
         yield f"Về · About: {plain(result.subject)}", None
         yield f"Trục · Hub: {plain(result.hub)}; {made}; {plain(result.made_for)} ({result.view})", None
     if result.root:
-        yield f"Sổ · Log: {plain(result.origin)}, {result.tree_size} dòng · entries, {result.root}", None
+        yield f"Nhật ký · Log: {plain(result.origin)}, {result.tree_size} dòng · entries, {result.root}", None
     yield "\nĐã kiểm tra · Checked", None
     for one in result.findings:
         yield from _finding(one)

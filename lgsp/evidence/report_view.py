@@ -145,9 +145,9 @@ def _digests(one: MessageContent) -> tuple[Fact, ...]:
 def _log(log: LogContent) -> tuple[Fact, ...]:
     stamps = ", ".join(authority for authority, _ in log.stamps)
     return (
-        Fact(Pair("Sổ chứng cứ", "Log"), log.origin),
-        Fact(Pair("Số dòng tại điểm kiểm tra", "Entries at the checkpoint"), str(log.size)),
-        *(Fact(Pair("Khóa của sổ, để đối chiếu", "Key of the log, to be compared"), one, mono=True) for one in log.vkeys),
+        Fact(Pair("Nhật ký minh chứng", "Log"), log.origin),
+        Fact(Pair("Số dòng tại điểm kiểm chứng", "Entries at the checkpoint"), str(log.size)),
+        *(Fact(Pair("Khóa của nhật ký, để đối chiếu", "Key of the log, to be compared"), one, mono=True) for one in log.vkeys),
         Fact(Pair("Dấu thời gian (RFC 3161)", "Time-stamps (RFC 3161)"), stamps or "–"),
     )
 

@@ -21,6 +21,7 @@ from signing.trust import TrustBase
 
 TYPE = "lgsp-evidence+jws"  # `typ` of the JWS: cannot be passed off as a statement of another kind
 _CHECK = "seal"
+Shown = Finding | ShownKey
 
 
 class Statement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

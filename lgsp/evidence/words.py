@@ -11,13 +11,13 @@ CHECKS: Mapping[str, Words] = MappingProxyType(
     {
         "container": Words("Tệp gói: từng byte đúng chỗ", "The container: every octet in its place"),
         "seal": Words("Dấu niêm phong của trục trên gói", "The hub's seal over the bundle"),
-        "checkpoint": Words("Điểm kiểm tra do sổ chứng cứ ký", "The log's signed checkpoint"),
-        "witnesses": Words("Nhân chứng cùng ký điểm kiểm tra", "Witnesses who cosigned the checkpoint"),
-        "stamp": Words("Dấu thời gian (RFC 3161) trên điểm kiểm tra", "Time-stamp (RFC 3161) over the checkpoint"),
+        "checkpoint": Words("Điểm kiểm chứng do nhật ký ký", "The log's signed checkpoint"),
+        "witnesses": Words("Nhân chứng cùng ký điểm kiểm chứng", "Witnesses who cosigned the checkpoint"),
+        "stamp": Words("Dấu thời gian (RFC 3161) trên điểm kiểm chứng", "Time-stamp (RFC 3161) over the checkpoint"),
         "exhibit": Words("Chứng thư, CRL, OCSP dùng làm căn cứ", "Certificates, lists and answers that verdicts rest on"),
         "envelope": Words("Thông điệp nguyên gốc", "The envelope as it was received"),
         "attachment": Words("Tệp đính kèm", "Attachment"),
-        "entries": Words("Các dòng trong sổ và nội dung chúng cam kết", "Entries of the log, and what they commit to"),
+        "entries": Words("Các dòng trong nhật ký và nội dung chúng cam kết", "Entries of the log, and what they commit to"),
         "receipt": Words("Biên nhận của trục", "The hub's receipt"),
         "signature": Words("Chữ ký của bên gửi, kiểm tra lại", "The sender's signature, verified anew"),
     }
@@ -57,7 +57,7 @@ VERDICTS: Mapping[Exit, Words] = MappingProxyType(
 
 KEYS: Mapping[str, Words] = MappingProxyType(
     {
-        "log": Words("Khóa của sổ (vkey)", "Key of the log (vkey)"),
+        "log": Words("Khóa của nhật ký (vkey)", "Key of the log (vkey)"),
         "witness": Words("Khóa của nhân chứng (vkey)", "Key of a witness (vkey)"),
         "hub": Words("Khóa của trục (RFC 7638)", "Key of the hub (RFC 7638)"),
         "seal": Words("Chứng thư niêm phong (SHA-256)", "Certificate of the seal (SHA-256)"),

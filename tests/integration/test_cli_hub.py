@@ -279,7 +279,8 @@ def test_what_readme_says_to_type_works(tmp_path: Path) -> None:
     operators = {"balance", "deadletter", "maintenance"}
     assert (
         said.keys()
-        == {"doctor", "contract", "send", "mailbox", "trace", "status", "signature", "trust", "demo-pki", "listen"} | operators
+        == {"doctor", "contract", "send", "mailbox", "trace", "status", "signature", "trust", "demo-pki", "listen", "evidence"}
+        | operators
     )
     assert "case.file/1" in said["mailbox"]
     assert "H01.101 → H01.102" in said["trace"]
