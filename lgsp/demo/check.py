@@ -45,6 +45,7 @@ def verify(expected: Expectations, evidence: Evidence) -> tuple[Check, ...]:
         _post("deliver", expected.posted_out, "Kết quả trả qua bưu chính", "Results going out by post", firsts),
         _files(expected, evidence),
         *_learned(evidence),
+        *_proved(evidence),
         *_balance(evidence),
         *_told(evidence, firsts),
     )
@@ -220,6 +221,20 @@ LESSONS: Mapping[str, tuple[str, str]] = {
     "body_invalid": ("Cố ý gửi nội dung sai lược đồ", "A body sent on purpose against its schema"),
     "kind_not_granted": ("Cố ý gửi loại không được phép", "A kind sent on purpose without a grant"),
 }
+
+
+def _proved(evidence: Evidence) -> Iterable[Check]:
+    """Everybody who was told something can show it to others without asking the hub."""
+    if evidence.proofs is None:
+        return
+    counts = (
+        ("receipts_proved", "Biên nhận có bằng chứng trong nhật ký", "Receipts proved by the log alone",
+         evidence.proofs.receipts, evidence.proofs.proved_receipts),
+        ("refusals_proved", "Lời từ chối có bằng chứng trong nhật ký", "Refusals proved by the log alone",
+         evidence.proofs.refusals, evidence.proofs.proved_refusals),
+    )  # fmt: skip
+    for name, vi, en, expected, found in counts:
+        yield _counted(name, vi, en, expected, found, wrong=evidence.proofs.wrong)
 
 
 def _balance(evidence: Evidence) -> Iterable[Check]:

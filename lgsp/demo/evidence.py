@@ -67,6 +67,17 @@ class HubBalance:
     by_state: dict[str, int]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proofs:
+    """Of how many answers that senders hold, so many were proved by the hub's log; `wrong`: those that were not, and why."""
+
+    receipts: int
+    proved_receipts: int
+    refusals: int
+    proved_refusals: int
+    wrong: tuple[str, ...] = ()
+
+
 @dataclass(slots=True, kw_only=True)
 class Evidence:
     """Grows while the day runs. `strangers`: copies of messages that are not of this day (an earlier run, somebody at the
@@ -79,3 +90,4 @@ class Evidence:
     fetched: list[Fetched] = field(default_factory=list)
     learned: list[Learned] = field(default_factory=list)
     hub: HubBalance | None = None
+    proofs: Proofs | None = None  # None: the hub has no log

@@ -39,6 +39,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     remedy_vi: str = ""
     remedy: str = ""
     remedy_en: str = ""
+    signed: str = ""
     retryable: bool = False
 
     @property
@@ -182,6 +183,11 @@ class HubClient:
         """Prometheus text; None when the hub offers none here."""
         status, answer, _ = await self._patiently("GET", "/metrics")
         return answer.decode() if status == 200 else None
+
+    async def log_keys(self) -> list[str]:
+        """Of the hub's log, the one that signs first; empty where it has none."""
+        status, answer, _ = await self._patiently("GET", "/log/vkey")
+        return answer.decode().splitlines() if status == 200 else []
 
     async def _send_lines(self, lines: Sequence[bytes]) -> list[_Line]:
         """May be shorter than `lines` when the answer broke off: what is missing is sent again."""

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from contracts.receipt import Receipt
@@ -11,6 +11,7 @@ from lgsp.demo.evidence import Answered, Arrival, Evidence, Learned, TurnedAway
 from lgsp.demo.hub_client import Problem
 from lgsp.demo.lessons import SAME_RECEIPT, Lesson
 from lgsp.demo.pace import Pace
+from lgsp.demo.proofs import prove
 from lgsp.demo.province import Province
 from lgsp.demo.story import case_to_follow, clock, says, says_in_english, short_name
 
@@ -49,6 +50,7 @@ class Ledger:
         self._open_in_tale = {(one.message_id, recipient) for one in followed for recipient in one.recipients}
         self._begun: dict[str, float] = {}
         self._receipts: dict[str, Receipt] = {}
+        self._refusals: list[tuple[str, str]] = []  # the id of what was refused, and the refusal as signed
         self._seen: set[tuple[str, int]] = set()
         self._moments: deque[float] = deque(maxlen=_MOMENTS)
         self._started_at = time.monotonic()
@@ -118,6 +120,7 @@ class Ledger:
         if isinstance(reply, Problem):
             found = reply.code
             self.refused += 1
+            self._refusals.append((lesson.message.message_id, reply.signed))
             self.last_refusal = reply
         elif lesson.expected == SAME_RECEIPT:
             found = SAME_RECEIPT if reply == self._receipts[lesson.message.message_id] else "another receipt"
@@ -149,6 +152,10 @@ class Ledger:
             self.collector(arrival)
         self._tell(message, f"→ {self._name(arrival.recipient)} đã nhận, sau {_ms(took_s)}", "received")
         self._close(message, arrival.recipient)
+
+    def prove(self, vkeys: Sequence[str]) -> None:
+        """All that senders were told, by the keys of the hub's log. Takes a while."""
+        self.evidence.proofs = prove(self._receipts.values(), self._refusals, vkeys)
 
     def gave_up(self, message_id: str, why: str) -> None:
         """The hub was away for longer than the system's patience."""

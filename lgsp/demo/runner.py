@@ -68,6 +68,9 @@ async def run_demo(
         async with open_systems(sandbox, ledger, plan_lessons(plan, province), patience_s) as systems:
             trouble = await _live(ledger, systems, screen, patience_s)
             ledger.evidence.hub = await _balance(systems)
+            if vkeys := await systems.log_keys():
+                screen.say("Bên gửi tự kiểm tra bằng chứng của biên nhận ...", "Senders verify the proofs in their receipts ...")
+                await asyncio.to_thread(ledger.prove, vkeys)
             result = result_of(ledger, day=day, seed=seed, trouble=trouble)
             if stay is not None and not trouble:
                 await leave_something(systems, sandbox, province, day)

@@ -48,6 +48,10 @@ class Systems:
             return None
         return None if text is None else balance_in(text)
 
+    async def log_keys(self) -> list[str]:
+        """Of the hub's evidence log. Raises HubUnreachable."""
+        return await next(iter(self.hubs.values())).log_keys()
+
 
 def balance_in(metrics: str) -> HubBalance | None:
     """Reads Prometheus text. None without a count by state: then nobody has looked yet, and a difference of 0 means nothing."""

@@ -57,7 +57,7 @@ class LogStamping:
         now = self._clock()
         lag_s = (now - waiting[0].published_at).total_seconds() if waiting else 0.0
         metrics.LOG_STAMP_LAG_S.labels(authority.name).set(max(0.0, lag_s))
-        if not waiting or (last is not None and timedelta() <= now - last.stamped_at < self._every):
+        if not waiting or (last is not None and abs(now - last.stamped_at) < self._every):
             return _LOOK_EVERY_S
         return await self._stamped(authority)
 

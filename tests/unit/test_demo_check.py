@@ -7,7 +7,7 @@ import pytest
 
 from lgsp.demo.check import Check, passed, verify
 from lgsp.demo.day import DayPlan, plan_day
-from lgsp.demo.evidence import Answered, Arrival, Evidence, Fetched, HubBalance, Learned, TurnedAway
+from lgsp.demo.evidence import Answered, Arrival, Evidence, Fetched, HubBalance, Learned, Proofs, TurnedAway
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,19 @@ def evidence(plan: DayPlan) -> Evidence:
         )
     found.fetched.extend(Fetched(recipient=who, message_id=what, digest=digest) for who, what, digest in plan.expectations.files)
     found.learned.append(Learned(lesson="unknown_recipient", expected="route.unknown_recipient", found="route.unknown_recipient"))
+    found.proofs = Proofs(receipts=9, proved_receipts=9, refusals=1, proved_refusals=1)
     return found
+
+
+@pytest.mark.parametrize(
+    ("missing", "check"), [({"proved_receipts": 8}, "receipts_proved"), ({"proved_refusals": 0}, "refusals_proved")]
+)
+def test_an_answer_that_the_log_does_not_prove_is_seen(
+    plan: DayPlan, evidence: Evidence, missing: dict[str, int], check: str
+) -> None:
+    assert evidence.proofs is not None
+    evidence.proofs = replace(evidence.proofs, **missing)  # type: ignore[arg-type]
+    assert broken(plan, evidence) == {check}
 
 
 def test_a_seal_that_a_recipient_cannot_verify_is_seen(plan: DayPlan, evidence: Evidence) -> None:
