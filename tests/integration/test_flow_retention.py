@@ -1,7 +1,10 @@
 """The loop that erases: what is due goes, in an order that survives every crash, archived before where a rule says so."""
 
+import asyncio
 import hashlib
+import shutil
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import nullcontext
 from datetime import datetime, timedelta
@@ -17,16 +20,29 @@ from lgsp.archive.hook import Hook, HookFailed
 from lgsp.blobs.directory import DirectoryBlobs
 from lgsp.core.directory import Agency
 from lgsp.core.lifecycle import State
+from lgsp.core.log.frontier import Frontier, append
+from lgsp.core.log.merkle import leaf_hash
 from lgsp.core.retention import Rule
 from lgsp.errors import Unavailable
 from lgsp.flow.retention import GRACE_S, Retention
+from lgsp.journal.sqlite import SqliteStore
 from lgsp.ports import Settlement, Store
 from tests.compliance.builders import ALPHA, LEASE_S, NOW, SENDER, admitted
 from tests.compliance.test_blobs import OWNER, sending
+from tests.killing import killed_at
 from tests.sim.memory import MemoryStore
 
 PHOTO = b"a photograph"
 FILE = Attachment(digest="sha256:" + hashlib.sha256(PHOTO).hexdigest(), size_bytes=len(PHOTO))
+PLAN = b"a plan"
+SHARED = Attachment(digest="sha256:" + hashlib.sha256(PLAN).hexdigest(), size_bytes=len(PLAN))
+CODE = (
+    "/flow/retention.py",
+    "/journal/sqlite/keeping.py",
+    "/journal/sqlite/files.py",
+    "/journal/keeping.py",
+    "/blobs/directory.py",
+)
 
 
 class Clock:
@@ -160,3 +176,67 @@ async def test_nothing_is_erased_before_it_was_taken_over(
     assert await bodies(store) == [False, False, False, False, True, True]
     checked = check_folder(folder)
     assert (checked.is_sound, checked.files, checked.envelopes) == (True, 2, 4)
+
+
+# killed
+
+
+def test_killed_on_any_line_it_erases_each_thing_once(tmp_path: Path) -> None:
+    """kill -9 on every 19th line of what erases: whoever comes next goes on. One event a body and a set of files, no blob left
+    behind, none deleted that somebody still has, the log whole and the balance even."""
+    asyncio.run(_prepared(tmp_path))
+    kills = 0
+    for line in range(2, 4000, 19):
+        folder = tmp_path / str(line)
+        shutil.copytree(tmp_path / "var", folder)
+        died = killed_at(line, CODE, _erase, folder)
+        kills += died
+        assert killed_at(None, CODE, _erase, folder) is False
+        asyncio.run(_judged(folder, line))
+        shutil.rmtree(folder)
+        if not died:
+            break
+    assert kills > 20
+
+
+async def _prepared(folder: Path) -> None:
+    """Two envelopes with the photograph and one with a file that a fourth one, still open, has too."""
+    store = SqliteStore.open(folder / "var" / "journal.db", timeout_s=10)
+    blobs = DirectoryBlobs(folder / "var" / "blobs", max_bytes=10_000)
+    for octets in (PHOTO, PLAN):
+        upload = await blobs.create_upload(OWNER, len(octets), {}, NOW)
+        await blobs.append(upload.upload_id, 0, sending(octets), None)
+    batch = [admitted(f"m{n}", attachments=[FILE] if n <= 2 else [SHARED], life=timedelta(days=300)) for n in range(1, 5)]
+    await store.accept(batch, NOW, LEASE_S)
+    await store.settle([Settlement(delivery_id=n, state=State.DELIVERED, detail="words") for n in (1, 2, 3)], NOW, LEASE_S)
+    await store.close()
+
+
+async def _erase(folder: Path) -> None:
+    clock = Clock()
+    store = SqliteStore.open(folder / "journal.db", timeout_s=10)
+    blobs = DirectoryBlobs(folder / "blobs", max_bytes=10_000)
+    one = retention(store, blobs, clock, Rule(name="all", bodies_days=30, attachments_days=30))
+    clock.go(days=31)
+    await one.look_once()
+    for _ in range(3):
+        clock.go(seconds=GRACE_S)
+        await one.delete_files()
+    await store.close()
+
+
+async def _judged(folder: Path, line: int) -> None:
+    store = SqliteStore.open(folder / "journal.db", timeout_s=10)
+    blobs = DirectoryBlobs(folder / "blobs", max_bytes=10_000)
+    assert [one.has_body for one in await store.kept(0, 9, NOW)] == [False, False, False, True], line
+    for sequence in (1, 2, 3):
+        told = Counter(one.name for one in await store.timeline(sequence))
+        assert (told["body_erased"], told["files_erased"]) == (1, 1), line
+    assert [await blobs.stat(one.digest) is None for one in (FILE, SHARED)] == [True, False], line
+    assert [await store.file_erased(one.digest, ALPHA) for one in (FILE, SHARED)] == [True, False], line
+    assert await store.files_to_delete(NOW + timedelta(days=999), 0.0, 9) == [], line
+    head = await store.log_head()
+    leaves = await store.log_leaves(0, head.size)
+    assert append(Frontier(), [leaf_hash(one) for one in leaves]).after == head, line
+    assert (await store.balance()).difference == 0, line
+    await store.close()
