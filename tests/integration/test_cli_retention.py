@@ -1,6 +1,7 @@
 """`lgsp retention`, `lgsp erase` and `lgsp archive`, as an operator uses them."""
 
 import json
+import sqlite3
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -124,3 +125,16 @@ def test_a_hook_that_does_not_take_over_is_told_and_tried_again(folder: Path) ->
     elsewhere = lgsp(*options[:-1], folder / "elsewhere", "--json")
     assert json.loads(elsewhere.stdout)["code"] == "archive.elsewhere"
     assert lgsp(*options, "--hook", f"{sys.executable} -c ''").exit_code == 0
+
+
+def test_a_log_with_erased_and_archived_envelopes_verifies(folder: Path) -> None:
+    """What was taken away lawfully is no tampering; what is taken away otherwise is."""
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).date()
+    assert lgsp("archive", "export", "--until", tomorrow, "--to", folder / "archive").exit_code == 0
+    assert lgsp("erase", SENDER, "m1", "--why", "a decision", "--yes").exit_code == 0
+    verified = lgsp("log", "verify")
+    assert verified.exit_code == 0, verified.output
+    with sqlite3.connect(folder / "var" / "journal.db") as connection:
+        connection.execute("DELETE FROM bodies WHERE sequence = 2")
+    connection.close()
+    assert lgsp("log", "verify").exit_code == 1
