@@ -6,6 +6,7 @@ taken over the hook said so; it may be asked once more about the same file
 noted      with the file's SHA-256, in the journal and in a leaf of the log
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import datetime
@@ -21,6 +22,7 @@ from lgsp.blobs.files import in_thread
 from lgsp.core.archive import ArchiveInvalid, Entry, Room, file_name
 from lgsp.core.retention import Kept
 from lgsp.errors import ArchiveUnderWay, LgspError
+from lgsp.flow.clock import loop_time
 from lgsp.journal.codec import decode_examination
 from lgsp.log import get_logger
 from lgsp.ports import Archive, Blobs, Keepsake, Store
@@ -35,7 +37,8 @@ class ArchiveUnusable(LgspError):
 
 
 class Archiver:
-    """`folder`: absolute. One at a time may work on it: the lock is its user's."""
+    """`folder`: absolute; one at a time may work on it, the lock is its user's. `share`: of the time that reading and writing may
+    take, beside traffic in the same process."""
 
     def __init__(
         self,
@@ -49,10 +52,12 @@ class Archiver:
         max_envelopes: int,
         max_bytes: int,
         with_files: bool,
+        share: float = 1.0,
     ) -> None:
         self._store, self._blobs, self._folder, self._hub = store, blobs, folder, hub
         self._hook, self._clock = hook, clock
         self._max_envelopes, self._max_bytes, self._with_files = max_envelopes, max_bytes, with_files
+        self._share = share
 
     async def resume(self) -> Archive | None:
         """Ends what was begun, whoever began it; None: nothing was. Raises ArchiveUnderWay where that was in another folder, and
@@ -116,7 +121,9 @@ class Archiver:
         entries: list[Entry] = []
         try:
             for sequence in sequences:
+                began = loop_time()
                 entries.append(await self._add(writer, sequence))
+                await asyncio.sleep((loop_time() - began) * (1 / self._share - 1))
             await in_thread(writer.finish, self._hub, archive.previous, archive.begun_at, entries)
         except BaseException:
             with suppress(OSError):

@@ -23,7 +23,7 @@ GRACE_S = 600.0  # an envelope that was being decided when its file was closed i
 _LOOKED_AT_ONCE = 500
 _ERASED_AT_ONCE = 50
 _FILES_AT_ONCE = 100
-_SHARE = 0.05  # of the time, at most, goes into looking
+_SHARE = 0.05  # of the time, at most
 _FILES_EVERY_S = 60.0
 
 
@@ -108,7 +108,7 @@ class Retention:
             due = look.due(found, self._rules)
             await self._erase([one for one in due if one[1].barrier is None], look.done)
             await self._erase(await waiting.add([one for one in due if one[1].barrier == "archive"]), look.done)
-            await asyncio.sleep((loop_time() - began) * (1 / _SHARE - 1))
+            await _rest(began)
         await self._erase(await waiting.flush(), look.done)
 
     async def _levels(self) -> dict[str, Level]:
@@ -116,13 +116,14 @@ class Retention:
 
     async def _erase(self, due: Sequence[tuple[Kept, Fate]], done: Counter[str]) -> None:
         for begin in range(0, len(due), _ERASED_AT_ONCE):
-            now = self._clock()
+            began, now = loop_time(), self._clock()
             batch = [_erasure(one, its, now) for one, its in due[begin : begin + _ERASED_AT_ONCE]]
             for wanted, answer in zip(batch, await self._keeping.erase(batch, now), strict=True):
                 if answer.outcome == "erased":
                     done.update(name for name, gone in (("body", wanted.body), ("files", wanted.files)) if gone)
                 elif answer.outcome != "nothing":  # a delivery was opened again since somebody looked
                     done[answer.outcome] += 1
+            await _rest(began)
 
 
 class _Look:
@@ -165,6 +166,11 @@ class _Waiting:
             archive = await self._archives.archive([one for one, _ in held])
             metrics.ARCHIVED.inc(archive.envelopes)
         return held
+
+
+async def _rest(began: float) -> None:
+    """So that what began then takes no more than its share of the time, and of the write lock."""
+    await asyncio.sleep((loop_time() - began) * (1 / _SHARE - 1))
 
 
 def _erasure(one: Kept, its: Fate, now: datetime) -> Erasure:
