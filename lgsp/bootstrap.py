@@ -58,6 +58,7 @@ from signing.revocation import Grace
 from signing.trust import TrustBase
 
 _RETENTION_EVERY_S = 3600.0
+_ARCHIVING_SHARE = 0.2  # of a worker's time
 
 BOTH: frozenset[Role] = frozenset({"gateway", "worker"})
 
@@ -354,13 +355,21 @@ def signing_policy(settings: Settings) -> Policy:
 
 def retention(settings: Settings, store: Store, blobs: Blobs, clock: Callable[[], datetime]) -> Retention:
     """Who applies the rules; not yet at work. Raises SettingsError."""
-    archives = archiver(settings, store, blobs, settings.archive_path, clock)
+    archives = archiver(settings, store, blobs, settings.archive_path, clock, share=_ARCHIVING_SHARE)
     alone = functools.partial(exclusive, settings.archive_path)
     rules = retention_rules(settings)
     return Retention(store, store, blobs, rules, archives, alone, clock, interval_s=_RETENTION_EVERY_S)
 
 
-def archiver(settings: Settings, store: Store, blobs: Blobs, folder: Path, clock: Callable[[], datetime] = utc_now) -> Archiver:
+def archiver(
+    settings: Settings,
+    store: Store,
+    blobs: Blobs,
+    folder: Path,
+    clock: Callable[[], datetime] = utc_now,
+    *,
+    share: float = 1.0,
+) -> Archiver:
     """Who writes archive files into this folder. Raises SettingsError."""
     try:
         hook = Hook.of(settings.archive_hook, settings.archive_hook_timeout_s) if settings.archive_hook else None
@@ -376,6 +385,7 @@ def archiver(settings: Settings, store: Store, blobs: Blobs, folder: Path, clock
         max_envelopes=settings.archive_max_envelopes,
         max_bytes=settings.archive_max_bytes,
         with_files=settings.archive_attachments,
+        share=share,
     )
 
 
