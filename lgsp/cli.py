@@ -14,6 +14,7 @@ from lgsp.commands import (  # noqa: F401 - they add their commands to others
     endpoint,
     log_between,
     log_keys,
+    log_monitor,
     log_verify,
     quota,
     replays,

@@ -26,7 +26,7 @@ _MOST = 10_000
 _EVERY = 1000  # rows between two looks at the progress bar
 _NOTE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _COLUMNS = ("Mã · Code", "Bảng · Table", "Dòng · Row", "Cột · Column", "Phải là · Expected", "Thấy · Found")
-_REMEDY = "stop nothing and repair nothing by hand: keep a copy of the journal; deploy/RUNBOOK.md, chapter 12, says how to go on"
+_REMEDY = "stop nothing and repair nothing by hand: keep a copy of the journal; deploy/RUNBOOK.md, chapter 13, says how to go on"
 
 Step = Callable[[str, int], None]
 
@@ -82,7 +82,7 @@ def verify(
     quiet_log()
     started = time.monotonic()
     with _unreadable_explained():
-        keys = _keys(vkeys) if vkeys else _own_keys(invocation.settings())
+        keys = keys_of(vkeys) if vkeys else _own_keys(invocation.settings())
         bounds = _Bounds(_opened(since, keys), _opened(until, keys))
         if tiles is not None:
             result = _of_tiles(tiles, keys, bounds, not hashes_only)
@@ -172,7 +172,7 @@ def _signed_heads(settings: "Settings") -> "list[Signed]":
         ) from None
 
 
-def _keys(vkeys: tuple[str, ...]) -> "list[NoteVerifier]":
+def keys_of(vkeys: tuple[str, ...]) -> "list[NoteVerifier]":
     from lgsp.core.log.note import NoteInvalid, NoteVerifier
 
     try:

@@ -1,7 +1,7 @@
 """Where the tiles of a log are: a folder, or an address. What comes from there is of a stranger until a root says otherwise."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -45,10 +45,10 @@ class Folder:
 
 
 class Web:
-    """An address. `token`: asks for what lets us read entries; None: nobody."""
+    """An address, read as everybody may."""
 
-    def __init__(self, session: aiohttp.ClientSession, prefix: str, token: Callable[[], Awaitable[str]] | None = None) -> None:
-        self._session, self._prefix, self._token = session, prefix.rstrip("/"), token
+    def __init__(self, session: aiohttp.ClientSession, prefix: str) -> None:
+        self._session, self._prefix = session, prefix.rstrip("/")
 
     async def read(self, path: str) -> bytes:
         """What does not answer is asked again; what does not exist is not."""
@@ -62,10 +62,9 @@ class Web:
         raise AssertionError("unreachable")
 
     async def _once(self, path: str) -> bytes:
-        headers = {"Authorization": f"Bearer {await self._token()}"} if self._token is not None else {}
         timeout = aiohttp.ClientTimeout(total=_TIMEOUT_S)
         url = f"{self._prefix}/{path}"
-        async with self._session.get(url, headers=headers, timeout=timeout, allow_redirects=False) as answer:
+        async with self._session.get(url, timeout=timeout, allow_redirects=False) as answer:
             if answer.status in (401, 403):
                 raise Withheld(f"{url}: status {answer.status}")
             if answer.status >= 500:
