@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from lgsp.commands.agency import in_store
-from lgsp.commands.common import Failed, json_option, print_json, print_table, quiet_log, run, say, with_settings
+from lgsp.commands.common import Failed, Invocation, json_option, print_json, print_table, quiet_log, run, say, with_settings
 from lgsp.commands.dead_filter import Moment
 from lgsp.commands.labels import clock
 
@@ -122,8 +122,8 @@ def list_(settings: "Settings", as_json: bool) -> None:
 @json_option
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--journal", "with_journal", is_flag=True, help="Also compare with what this hub's journal knows of each file.")
-@with_settings
-def check(settings: "Settings", folder: Path, with_journal: bool, as_json: bool) -> None:
+@click.pass_obj
+def check(invocation: Invocation, folder: Path, with_journal: bool, as_json: bool) -> None:
     """Kiểm tra · Check every file in FOLDER and that they hang on each other. Needs no hub and no network.
 
     All octets against the manifests; header and body against the digest in the receipt; leaves of the log against both; each file
@@ -135,7 +135,7 @@ def check(settings: "Settings", folder: Path, with_journal: bool, as_json: bool)
     checked = check_folder(folder, (lambda _: None) if as_json else lambda name: say(name))
     wrong: list[tuple[str, str]] = []
     if with_journal:
-        known = in_store(settings, lambda store: store.archives(10_000_000))
+        known = in_store(invocation.settings(), lambda store: store.archives(10_000_000))
         numbers = {one.number: one.sha256 for one in known if one.sha256 is not None and one.number >= (checked.first or 0)}
         wrong = list(unlike(folder, numbers))
     if not checked.is_sound or wrong:

@@ -1,5 +1,6 @@
 """What was erased: whoever asks for it is told so, and everything that proves it can still be had."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -8,7 +9,12 @@ from typing import Any
 
 import pytest
 
-from lgsp.ports import Erasure
+from lgsp.archive.checking import check_folder
+from lgsp.core.lifecycle import State
+from lgsp.errors import SettingsError
+from lgsp.journal.sqlite import SqliteStore
+from lgsp.ports import Erasure, Settlement
+from tests.compliance.builders import LEASE_S, admitted
 from tests.integration.http_hub import COMMUNE, LAND_OFFICE, STRANGER, HttpHub, Reply, http_hub
 from tests.integration.test_http_attachments import DIGEST, FILE, TUS, create, patch, upload
 from tests.integration.test_http_envelopes import assert_problem
@@ -90,3 +96,32 @@ async def test_an_upload_whose_file_was_erased_meanwhile_begins_anew(hub: HttpHu
     assert (await hub.call("HEAD", place, headers=TUS)).status == 404
     await upload(hub)
     assert await hub.hub.blobs.stat(DIGEST) is not None
+
+
+async def test_a_running_hub_applies_its_rules(tmp_path: Path) -> None:
+    """From its start on, and beside everything else: what was delivered long ago is archived, handed over and erased."""
+    long_ago = datetime.now(UTC) - timedelta(days=100)
+    old = SqliteStore.open(tmp_path / "journal.db", timeout_s=10)
+    await old.accept([admitted("old", LAND_OFFICE), admitted("young", LAND_OFFICE)], long_ago, LEASE_S)
+    await old.settle([Settlement(delivery_id=1, state=State.DELIVERED)], long_ago, LEASE_S)
+    await old.settle([Settlement(delivery_id=2, state=State.DELIVERED)], datetime.now(UTC), LEASE_S)
+    await old.close()
+    rules = tmp_path / "retention.toml"
+    rules.write_text('[[rule]]\nname = "all"\nbodies_days = 90\narchive_first = true\n')
+    async with http_hub(tmp_path, retention_file=rules, archive_hook="true") as hub:
+        async with asyncio.timeout(20):
+            while (await hub.hub.store.timeline(1))[-1].name != "body_erased":  # noqa: ASYNC110 - the event is the journal's
+                await asyncio.sleep(0.05)
+        assert [one.has_body for one in await hub.hub.store.kept(0, 9, long_ago)] == [False, True]
+    checked = check_folder(tmp_path / "archive")
+    assert (checked.is_sound, checked.envelopes) == (True, 1)
+
+
+async def test_rules_that_cannot_be_used_keep_the_hub_from_starting(tmp_path: Path) -> None:
+    """As any setting that is wrong; nothing is erased by half a file of rules."""
+    rules = tmp_path / "retention.toml"
+    rules.write_text("[[rule]]\nbodies_days = 0\n")
+    with pytest.raises(SettingsError) as caught:
+        async with http_hub(tmp_path, retention_file=rules):
+            pass
+    assert len(caught.value.problems) == 2

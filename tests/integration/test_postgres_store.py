@@ -23,9 +23,15 @@ from lgsp.journal.postgres import files as attachments
 from lgsp.journal.postgres.database import WRITE_LOCK, Database, outages_as_unavailable, session_settings
 from lgsp.ports import Accepted, Ref, Settlement
 from tests.compliance.builders import LEASE_S, NOW, admitted, hop
+from tests.compliance.records_suite import FILE, OTHER_FILE
 from tests.servers import PostgresServer
 
 LATER = NOW + timedelta(days=1)
+
+# Undoes 0005_keeping.
+BEFORE_KEEPING = """
+DROP TABLE keeping; DROP TABLE archives; DROP TABLE attached; DROP TABLE erased_files;
+ALTER TABLE file_access DROP COLUMN erased_at; DELETE FROM schema_migrations WHERE number = 5;"""
 
 
 @asynccontextmanager
@@ -597,3 +603,15 @@ async def test_a_journal_that_somebody_meddled_with_names_the_deliveries(postgre
             (4, None, {"accepted": 1}),
         ]
         assert (await store.balance()).difference == 1, "one accepted event and one delivery less: only their sum stays"
+
+
+async def test_files_attached_before_they_were_listed_are_found(postgres_dsn: str) -> None:
+    """A journal of an older release learns which envelopes refer to a file from their headers."""
+    async with opened(postgres_dsn) as store:
+        await store.accept([admitted("m1", attachments=[FILE, OTHER_FILE]), admitted("m2")], NOW, LEASE_S)
+        before = await store.kept(0, 9, NOW)
+    async with connected(postgres_dsn, {}) as connection:
+        await connection.execute(BEFORE_KEEPING)
+    async with opened(postgres_dsn) as store:
+        assert await store.kept(0, 9, NOW) == before
+    assert [len(one.files) for one in before] == [2, 0]

@@ -22,6 +22,7 @@ from lgsp.journal.sqlite import SqliteStore, accepting, dead, due, files, holdin
 from lgsp.journal.sqlite.schema import statements
 from lgsp.ports import Erasure, Settlement
 from tests.compliance.builders import ALPHA, LEASE_S, NOW, SENDER, admitted
+from tests.compliance.records_suite import FILE, OTHER_FILE
 
 WRITER = """
 import asyncio, sys
@@ -38,6 +39,11 @@ async def main():
 
 asyncio.run(main())
 """
+
+# Undoes 0005_keeping.
+BEFORE_KEEPING = """
+DROP TABLE keeping; DROP TABLE archives; DROP TABLE attached; DROP TABLE erased_files;
+ALTER TABLE file_access DROP COLUMN erased_at; DELETE FROM schema_migrations WHERE number = 5;"""
 
 
 @pytest.fixture
@@ -314,3 +320,18 @@ async def test_an_erased_body_leaves_no_octets_in_the_file(tmp_path: Path) -> No
     octets = b"".join(one.read_bytes() for one in tmp_path.iterdir())
     assert b"kept as it is" in octets
     assert not [words for words in (b"small and pers", b"large and pers", b"words about a person") if words in octets]
+
+
+async def test_files_attached_before_they_were_listed_are_found(path: Path) -> None:
+    """A journal of an older release learns which envelopes refer to a file from their headers."""
+    store = SqliteStore.open(path, timeout_s=10)
+    await store.accept([admitted("m1", attachments=[FILE, OTHER_FILE]), admitted("m2")], NOW, LEASE_S)
+    before = await store.kept(0, 9, NOW)
+    await store.close()
+    connection = sqlite3.connect(path)
+    connection.executescript(BEFORE_KEEPING)
+    connection.close()
+    store = SqliteStore.open(path, timeout_s=10)
+    assert await store.kept(0, 9, NOW) == before
+    assert [len(one.files) for one in before] == [2, 0]
+    await store.close()
