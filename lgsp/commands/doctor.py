@@ -20,12 +20,15 @@ from lgsp.commands.common import Failed, Invocation, json_option, print_json, qu
 from lgsp.errors import LgspError, SettingsError
 
 if TYPE_CHECKING:
+    from lgsp.ports import Checkpoint, Stamp
     from lgsp.settings import Settings
 
 Verdict = Literal["ok", "warning", "failed"]
 _MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", "red")}
 _SLOW_FSYNC_S = 0.05
 _RENEW_BEFORE = timedelta(days=30)
+_LATE = timedelta(seconds=3)  # times log_stamp_s
+_PUBLISHED_WITHIN = timedelta(minutes=5)
 _TIMEOUT_S = 10.0
 _HOLDS = 50
 _ON_HOLD = {
@@ -92,6 +95,7 @@ async def _findings(invocation: Invocation) -> AsyncIterator[Finding]:
     yield _keys(settings)
     yield _trust(settings)
     yield await _journal(settings)
+    yield await _evidence_log(settings)
     yield await _broker(settings)
     async for one in _recipients(settings):
         yield one
@@ -255,6 +259,49 @@ async def _journal(settings: "Settings") -> Finding:
             "journal", "warning", detail, "register agencies: lgsp agency add, or lgsp agency import; to try: lgsp run --demo"
         )
     return Finding("journal", "ok", detail)
+
+
+async def _evidence_log(settings: "Settings") -> Finding:
+    """That the journal's log continues what was signed, and that others are shown it."""
+    from lgsp.bootstrap import open_store, witness_policy
+    from lgsp.flow.head_file import HeadFileUnusable, heads_in
+    from lgsp.flow.log_keeper import LogRewound, check_continued
+    from lgsp.trust.stamping import authority_name
+
+    try:
+        policy, heads = witness_policy(settings), list(heads_in(settings.log_path))
+        async with asyncio.timeout(_TIMEOUT_S), open_store(settings) as store:
+            origin = await store.log_origin()
+            await check_continued(store, origin, heads, tree := await store.log_head())
+            published = await store.latest_checkpoint()
+            stamps = {one: await store.latest_stamp(one) for one in map(authority_name, settings.time_stamp_urls)}
+    except LogRewound as error:
+        return Finding("log", "failed", f"{error.vi} {error.en}", "deploy/RUNBOOK.md, chapter 5, “The log after a restore”")
+    except SettingsError as error:
+        return Finding("log", "failed", "; ".join(error.problems), "correct the policy of witnesses")
+    except (HeadFileUnusable, OSError) as error:
+        return Finding("log", "failed", str(error), "let the hub's user read log_dir; if it is damaged, see the RUNBOOK")
+    except (LgspError, TimeoutError) as error:
+        return Finding("log", "warning", f"not known: {str(error) or type(error).__name__}", "see the journal's line")
+    witnesses = "no witnesses" if policy is None else f"{len(policy.witnesses)} witnesses"
+    detail = f"{origin or settings.log_name}: {tree.size} entries, {witnesses}, {len(stamps)} time-stamp authorities"
+    now = datetime.now(UTC)
+    late = [
+        name for name, one in stamps.items() if published and (one is None or now - one.stamped_at > _LATE * settings.log_stamp_s)
+    ]
+    if published is not None and tree.size > published.size and now - published.published_at > _PUBLISHED_WITHIN:
+        remedy = "do enough witnesses cosign? Is a gateway running? Its log says: checkpoint.failed, checkpoint.unwitnessed"
+        return Finding("log", "warning", f"{detail}; last published at {published.published_at:%Y-%m-%d %H:%M}Z", remedy)
+    if late:
+        return Finding(
+            "log", "warning", f"{detail}; no recent time-stamp by {', '.join(late)}", "timestamp.failed in the log says why"
+        )
+    return Finding("log", "ok", detail)
+
+
+def _is_late(last: "Stamp", published: "Checkpoint", now: datetime, longest: timedelta) -> bool:
+    """Whether something that this authority has not stamped has waited for too long."""
+    return last.size < published.size and now - last.stamped_at > longest
 
 
 async def _recipients(settings: "Settings") -> AsyncIterator[Finding]:

@@ -21,6 +21,7 @@ from lgsp.ports import Checkpoint, Cosigner, LogStore, NotVouched
 log = get_logger()
 
 _MOMENT_S = 1.0  # for witnesses beyond the quorum
+_ALL_KEPT = timedelta(hours=1)
 _AGAIN_S = (1.0, 60.0)  # between two questions to a witness that does not answer: at first, at most
 
 
@@ -85,6 +86,7 @@ class Publisher:
         self._asking: set[asyncio.Task[str | None]] = set()
         self.published: Checkpoint | None = None
         self._enough = True
+        self._thin_at: datetime | None = None
         self.missing: tuple[str, ...] = ()  # witnesses that the last round did without
 
     async def run(self) -> None:
@@ -103,6 +105,7 @@ class Publisher:
     async def step(self) -> None:
         """One look, and a round where the log has grown. Raises Unavailable."""
         self.published = await self._store.latest_checkpoint()
+        await self._thin_out()
         tree = await self._store.log_head()
         size = 0 if self.published is None else self.published.size
         metrics.log_published(tree.size, size, None if self.published is None else self.published.published_at)
@@ -117,6 +120,13 @@ class Publisher:
         await self._store.save_checkpoint(checkpoint)
         self.published = checkpoint
         metrics.log_published(tree.size, tree.size, checkpoint.published_at)
+
+    async def _thin_out(self) -> None:
+        """A checkpoint a second is for those who compare now; who comes later needs a few."""
+        now = self._clock()
+        if self._thin_at is None or now >= self._thin_at:
+            self._thin_at = now + _ALL_KEPT
+            await self._store.thin_checkpoints(now - _ALL_KEPT)
 
     def _is_recent(self) -> bool:
         """Another gateway has just been here."""

@@ -62,6 +62,10 @@ class LogStore(Protocol):
         """Of more leaves than `after`, the smallest first."""
         ...
 
+    async def thin_checkpoints(self, before: datetime) -> int:
+        """Of those published before that, keeps the last of each hour and those that were stamped. How many went."""
+        ...
+
     async def save_stamp(self, stamp: Stamp) -> None:
         """Of one checkpoint and authority the first one written stays."""
         ...

@@ -279,6 +279,16 @@ async def test_the_origin_is_kept(store: Store, open_store: Opener) -> None:
     assert await (await open_store()).log_origin() == "lgsp.example/HUB"
 
 
+async def test_old_checkpoints_are_thinned_out(store: Store) -> None:
+    """To the last of each hour and those with a time-stamp; the newer ones stay."""
+    for minute in range(0, 240, 20):
+        await store.save_checkpoint(Checkpoint(minute + 1, b"head", NOW.replace(minute=0) + timedelta(minutes=minute)))
+    await store.save_stamp(Stamp(21, "a", b"1", NOW))
+    assert await store.thin_checkpoints(NOW.replace(minute=0) + timedelta(hours=2, minutes=30)) == 5
+    assert [one.size for one in await store.checkpoints(0, 99)] == [21, 41, 101, 161, 181, 201, 221]
+    assert await store.thin_checkpoints(NOW.replace(minute=0) + timedelta(hours=2, minutes=30)) == 0
+
+
 async def test_checkpoints_and_their_stamps_are_kept(store: Store) -> None:
     """Of one size the last note, of one note and authority the first stamp."""
     one, two = Checkpoint(3, b"three", NOW), Checkpoint(7, b"seven", NOW)

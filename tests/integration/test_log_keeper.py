@@ -4,6 +4,7 @@ import asyncio
 import json
 import shutil
 import sqlite3
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from lgsp.bootstrap import open_hub
+from lgsp.bootstrap import hub_keys, open_hub, open_log, open_store
 from lgsp.core.log.checkpoint import open_checkpoint
 from lgsp.core.log.frontier import Frontier, append
 from lgsp.core.log.merkle import leaf_hash
@@ -230,6 +231,31 @@ async def test_a_head_that_was_published_counts_where_no_file_is(store: Store, t
         await keeper(store)
 
 
+async def test_an_old_dump_of_postgresql_is_not_signed(postgres_dsn: str, tmp_path: Path) -> None:
+    """As with SQLite: what `pg_restore` puts back is compared with what this machine signed."""
+    backup = tmp_path / "journal.dump"
+    settings = Settings(data_dir=tmp_path / "var", log_dir=tmp_path / "log", journal_url=postgres_dsn, min_free_bytes=0)
+
+    async def signs(*ids: str) -> None:
+        async with open_store(settings) as store:
+            keys = hub_keys(settings)
+            one = await open_log(settings, store, keys)
+            try:
+                await accept(store, *ids)
+                await one.sign(await store.log_head(), await store.log_head())
+            finally:
+                one.close()
+                keys.close()
+
+    await signs("m1")
+    subprocess.run(["pg_dump", "--format=custom", f"--file={backup}", postgres_dsn], check=True, timeout=60)
+    await signs("m2")
+    restore = ["pg_restore", "--clean", f"--dbname={postgres_dsn}", "--no-owner", str(backup)]
+    subprocess.run(restore, check=True, timeout=60)
+    with pytest.raises(LogRewound, match="has 2 entries, but this hub has signed 4"):
+        await signs()
+
+
 def rewound(folder: Path) -> Hub:
     """A hub that has signed more than its database has."""
     hub = Hub(folder)
@@ -259,6 +285,8 @@ def test_a_log_that_is_lost_is_begun_anew(tmp_path: Path) -> None:
     hub = rewound(tmp_path)
     refused = hub.run("run")
     assert refused.exit_code == 3
+    (found,) = (one for one in json.loads(hub.run("doctor", "--json").stdout)["findings"] if one["name"] == "log")
+    assert found["verdict"] == "failed" and "lgsp log restart" in found["detail"]
     assert "bản sao lưu cũ" in refused.stderr and "lgsp log restart --because" in refused.stderr
     old_vkey = json.loads(hub.run("log", "vkey", "--json").stdout)
     begun = json.loads(hub.run("log", "restart", "--because", "đĩa hỏng, bản sao lưu cuối là hôm qua", "--json").stdout)

@@ -10,19 +10,27 @@ from pathlib import Path
 
 import pytest
 
+from lgsp.bootstrap import hub_keys, witness_policy
 from lgsp.core.log.checkpoint import Checkpoint, SignedCheckpoint, open_checkpoint
 from lgsp.core.log.frontier import Frontier
 from lgsp.core.log.policy import Policy, parse_policy
 from lgsp.core.log.record import Action
+from lgsp.errors import SettingsError
 from lgsp.flow import log_proofs
 from lgsp.flow.log_keeper import LogForked, LogKeeper
 from lgsp.flow.publisher import Publisher
 from lgsp.journal.sqlite import SqliteStore
 from lgsp.ports import NotVouched
+from lgsp.settings import Settings
 from lgsp.trust.cosigning import WitnessClient
 from lgsp.trust.fetching import Fetcher
+from lgsp.witness.folder import WitnessFolder
+from lgsp.witness.server import listening
+from lgsp.witness.witness import Witness
 from tests.fakes.log_signer import SIGNER, RememberedHeads, verifier
 from tests.fakes.witness import FakeWitness, Mood, witnessing
+from tests.integration.http_hub import http_hub
+from tests.integration.test_http_log import published
 
 NOW = datetime(2026, 11, 28, 3, 0, tzinfo=UTC)
 ORIGIN = "lgsp/HUB"
@@ -216,3 +224,46 @@ async def test_what_a_witness_claims_to_know_is_never_taken_for_a_size_of_this_l
                 await client.cosign(note)
         witness.cosigned = None
         assert await client.cosign(note)
+
+
+async def test_old_checkpoints_do_not_pile_up(tmp_path: Path) -> None:
+    """All of the last hour, and of the time before one an hour."""
+    async with log_of(tmp_path) as log:
+        for _ in range(3):
+            await log.grow()
+            await log.step()
+        log.now += timedelta(hours=2)
+        await log.grow()
+        await log.step()
+        assert [one.size for one in await log.store.checkpoints(0, 10)] == [3, 4]
+
+
+async def test_a_witness_of_this_house_cosigns_a_hub(tmp_path: Path) -> None:
+    """The whole of it: `lgsp witness` beside a hub whose policy names it, from the first envelope on; also after a restart."""
+    place = WitnessFolder(tmp_path / "witness")
+    with place.alone():
+        identity = place.identity("thanhtra.example/nhan-chung")
+        keys = hub_keys(Settings(data_dir=tmp_path / "hub"))
+        logs = {ORIGIN: list(keys.log_verifiers(ORIGIN))}
+        keys.close()
+        witness = Witness(place, identity, logs, lambda: datetime.now(UTC))
+        async with listening(witness, "127.0.0.1", 0) as (host, port):
+            policy = tmp_path / "policy"
+            policy.write_text(f"witness thanhtra {identity.verifier.vkey} http://{host}:{port}\nquorum thanhtra\n")
+            for _ in range(2):
+                async with http_hub(tmp_path / "hub", log_checkpoint_s=0.1, witness_policy_file=policy) as hub:
+                    await hub.send(hub.envelope())
+                    checkpoint = await published(hub)
+                    note = (await hub.call("GET", "/checkpoint", agency=None)).octets
+                    cosigned = open_checkpoint(note, logs[ORIGIN][0], [identity.verifier])
+                    assert cosigned.names == {identity.name}
+                    assert cosigned.checkpoint.size >= checkpoint.size
+
+
+async def test_a_policy_that_cannot_be_used_is_a_mistake_in_the_settings(tmp_path: Path) -> None:
+    """Said at the start, with its line; a witness without an address could never be asked."""
+    policy, witness = tmp_path / "policy", FakeWitness("w")
+    for text, said in (("quorum w\n", "line 1"), (f"witness w {witness.verifier.vkey}\nquorum w\n", "no address .* of w")):
+        policy.write_text(text)
+        with pytest.raises(SettingsError, match=f"witness_policy_file: .*{said}"):
+            witness_policy(Settings(data_dir=tmp_path, witness_policy_file=policy))

@@ -1,6 +1,7 @@
 """The evidence log. What writes is called inside `Database.writing`."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 from lgsp.core.log.frontier import Frontier
 from lgsp.core.log.merkle import leaf_hash
@@ -30,6 +31,11 @@ INSERT INTO log_checkpoints (size, note, published_at) VALUES ($1, $2, $3)
 ON CONFLICT (size) DO UPDATE SET note = EXCLUDED.note, published_at = EXCLUDED.published_at"""
 LATEST_CHECKPOINT = "SELECT size, note, published_at FROM log_checkpoints ORDER BY size DESC LIMIT 1"
 CHECKPOINTS = "SELECT size, note, published_at FROM log_checkpoints WHERE size > $1 ORDER BY size LIMIT $2"
+THIN_CHECKPOINTS = """
+WITH gone AS (
+    DELETE FROM log_checkpoints WHERE published_at < $1 AND size NOT IN (SELECT size FROM log_stamps)
+    AND size NOT IN (SELECT max(size) FROM log_checkpoints GROUP BY published_at / 3600000000) RETURNING 1)
+SELECT count(*) FROM gone"""
 SAVE_STAMP = """
 INSERT INTO log_stamps (size, authority, token, stamped_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING"""
 STAMPS = "SELECT size, authority, token, stamped_at FROM log_stamps WHERE size = $1 ORDER BY authority"
@@ -142,6 +148,11 @@ async def latest_checkpoint(connection: Connection) -> Checkpoint | None:
 async def checkpoints(connection: Connection, after: int, limit: int) -> list[Checkpoint]:
     """As `LogStore.checkpoints`."""
     return [_checkpoint(*row) for row in await connection.fetch(CHECKPOINTS, after, limit)]
+
+
+async def thin_checkpoints(connection: Connection, before: datetime) -> int:
+    """As `LogStore.thin_checkpoints`."""
+    return int(await connection.fetchval(THIN_CHECKPOINTS, micros(before)))
 
 
 async def save_stamp(connection: Connection, one: Stamp) -> None:

@@ -370,6 +370,10 @@ class PostgresStore:
         async with self._database.connection() as connection:
             return await log.checkpoints(connection, after, limit)
 
+    async def thin_checkpoints(self, before: datetime) -> int:
+        async with self._database.connection() as connection:
+            return await log.thin_checkpoints(connection, before)
+
     async def save_stamp(self, stamp: Stamp) -> None:
         async with self._database.connection() as connection:
             await log.save_stamp(connection, stamp)

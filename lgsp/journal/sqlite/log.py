@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from lgsp.core.log.frontier import Frontier
@@ -32,6 +33,9 @@ _SAVE_PAIR = """
 INSERT INTO pairs (sender, recipient, last_number) VALUES (?, ?, ?)
 ON CONFLICT DO UPDATE SET last_number = excluded.last_number"""
 _SAVE_CHECKPOINT = "INSERT OR REPLACE INTO log_checkpoints (size, note, published_at) VALUES (?, ?, ?)"
+_THIN_CHECKPOINTS = """
+DELETE FROM log_checkpoints WHERE published_at < ? AND size NOT IN (SELECT size FROM log_stamps)
+AND size NOT IN (SELECT max(size) FROM log_checkpoints GROUP BY published_at / 3600000000)"""
 _SAVE_STAMP = "INSERT OR IGNORE INTO log_stamps (size, authority, token, stamped_at) VALUES (?, ?, ?, ?)"
 _INSERT_EVENT = insert_into("events", EventRow._fields)
 _INSERT_OCCURRENCE = insert_into("occurrences", OccurrenceRow._fields)
@@ -138,6 +142,11 @@ def latest_checkpoint(connection: sqlite3.Connection) -> Checkpoint | None:
 def checkpoints(connection: sqlite3.Connection, after: int, limit: int) -> list[Checkpoint]:
     """As `LogStore.checkpoints`."""
     return [_checkpoint(*row) for row in connection.execute(CHECKPOINTS, (after, limit))]
+
+
+def thin_checkpoints(connection: sqlite3.Connection, before: datetime) -> int:
+    """As `LogStore.thin_checkpoints`."""
+    return connection.execute(_THIN_CHECKPOINTS, (micros(before),)).rowcount
 
 
 def save_stamp(connection: sqlite3.Connection, one: Stamp) -> None:

@@ -341,6 +341,9 @@ class SqliteStore:
     async def checkpoints(self, after: int, limit: int) -> list[Checkpoint]:
         return await self._readers.run(log.checkpoints, after, limit)
 
+    async def thin_checkpoints(self, before: datetime) -> int:
+        return await self._writer.run(log.thin_checkpoints, before)
+
     async def save_stamp(self, stamp: Stamp) -> None:
         await self._writer.run(log.save_stamp, stamp)
 

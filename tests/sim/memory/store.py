@@ -300,6 +300,15 @@ class MemoryStore:
     async def checkpoints(self, after: int, limit: int) -> list[Checkpoint]:
         return [self.tables.checkpoints[size] for size in sorted(self.tables.checkpoints) if size > after][:limit]
 
+    async def thin_checkpoints(self, before: datetime) -> int:
+        known = self.tables.checkpoints.values()
+        last_of_hours = {one.published_at.replace(minute=0, second=0, microsecond=0): one.size for one in sorted(known)}
+        kept = {*last_of_hours.values(), *(one.size for one in self.tables.stamps.values())}
+        gone = [one.size for one in known if one.published_at < before and one.size not in kept]
+        for size in gone:
+            del self.tables.checkpoints[size]
+        return len(gone)
+
     async def save_stamp(self, stamp: Stamp) -> None:
         self.tables.stamps.setdefault((stamp.size, stamp.authority), stamp)
 
