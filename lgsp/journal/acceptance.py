@@ -231,6 +231,7 @@ def _routed(row: EnvelopeRow, one: DeliveryRow) -> bytes:
             addressed_as="" if one.addressed_as == one.recipient else one.addressed_as,
             copy=one.copy,
             state=State(one.state).label,
+            blind=record.blind_of(row.salt, one.delivery_id),
         )
     )
 

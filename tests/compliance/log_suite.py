@@ -78,10 +78,31 @@ async def test_an_acceptance_is_a_leaf_that_tells_it_and_nothing_of_its_content(
             number=1,
             addressed_as="000.00.01.H15",
             state="ready",
+            blind=record.blind_of(answer.place.salt, 1),
         ),
-        Routed(at=NOW, sequence=1, delivery=2, sender=SENDER, recipient=BETA, number=1, state="available"),
+        Routed(
+            at=NOW,
+            sequence=1,
+            delivery=2,
+            sender=SENDER,
+            recipient=BETA,
+            number=1,
+            state="available",
+            blind=record.blind_of(answer.place.salt, 2),
+        ),
     ]
     assert one.digest.encode() not in b"".join(await store.log_leaves(0, 9))
+
+
+async def test_the_public_hashes_do_not_tell_who_wrote_to_whom(store: Store) -> None:
+    """Hashes of leaves are for everybody, and who was accepted in the same moment knows time and numbers of its neighbours: the
+    few codes that remain to be guessed must not be enough. The same deliveries have other hashes in every envelope."""
+    await accept(store, "m1", "m2")
+    routed = [one for one in await log_of(store) if isinstance(one, Routed)]
+    guessed = [msgspec.structs.replace(one, blind="") for one in routed]
+    hashes = (await store.log_hashes([Span(0, 0, (await store.log_head()).size)])).values()
+    assert routed and not {leaf_hash(record.encode(one)) for one in guessed} & set(hashes)
+    assert len({one.blind for one in routed}) == len(routed)
 
 
 async def test_who_is_accepted_gets_the_proof_with_the_answer(store: Store) -> None:

@@ -44,7 +44,10 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ta
 
 
 class Routed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="routed/1", tag_field="record"):
-    """One delivery of it. `number`: dense from 1 for each pair of sender and recipient: a gap is a message kept back."""
+    """One delivery of it. `number`: dense from 1 for each pair of sender and recipient: a gap is a message kept back.
+
+    `blind`: see `blind_of`; the hashes of leaves are for everybody, and all else in this one can be guessed at and tried out.
+    """
 
     at: datetime
     sequence: int
@@ -55,6 +58,7 @@ class Routed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag=
     addressed_as: str = ""  # where the sender wrote another code
     copy: bool = False  # for a subscriber
     state: str = ""  # in which it starts
+    blind: str = ""
 
 
 class Moved(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="moved/1", tag_field="record"):
@@ -136,6 +140,11 @@ def decode(octets: bytes) -> Record:
 def salted(salt: bytes, octets: bytes) -> str:
     """Base64 of SHA-256 over the salt (16 bytes) and the octets: commits to them and tells nothing of them."""
     return base64.b64encode(hashlib.sha256(salt + octets).digest()).decode()
+
+
+def blind_of(salt: bytes, delivery: int) -> str:
+    """Of a record that has no digest of anything: what nobody guesses who does not know the salt of the envelope."""
+    return salted(salt, b"delivery %d" % delivery)
 
 
 def digest_of(octets: bytes) -> str:

@@ -211,6 +211,7 @@ def _routed(row: KeptEnvelope, one: KeptDelivery, leaf: Routed) -> Record:
         addressed_as="" if one.addressed_as == one.recipient else one.addressed_as or "(empty)",
         copy=bool(one.copy),
         state=leaf.state,
+        blind=record.blind_of(row.salt or b"", one.delivery_id),
     )
 
 
