@@ -33,7 +33,7 @@ from lgsp.flow.head_file import HeadFile
 from lgsp.flow.log_keeper import LogKeeper
 from lgsp.flow.log_stamping import LogStamping
 from lgsp.flow.publisher import Publisher
-from lgsp.flow.retention import Retention
+from lgsp.flow.retention import GRACE_S, Retention
 from lgsp.flow.signed_files import FileChecks
 from lgsp.journal.audit.rows import Source
 from lgsp.ports import Blobs, Broker, Store
@@ -357,8 +357,8 @@ def retention(settings: Settings, store: Store, blobs: Blobs, clock: Callable[[]
     """Who applies the rules; not yet at work. Raises SettingsError."""
     archives = archiver(settings, store, blobs, settings.archive_path, clock, share=_ARCHIVING_SHARE)
     alone = functools.partial(exclusive, settings.archive_path)
-    rules = retention_rules(settings)
-    return Retention(store, store, blobs, rules, archives, alone, clock, interval_s=_RETENTION_EVERY_S)
+    rules, grace_s = retention_rules(settings), max(GRACE_S, 2 * settings.journal_timeout_s)
+    return Retention(store, store, blobs, rules, archives, alone, clock, interval_s=_RETENTION_EVERY_S, grace_s=grace_s)
 
 
 def archiver(

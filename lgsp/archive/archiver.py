@@ -113,6 +113,8 @@ class Archiver:
             await self._hook.hand_over(path)
         sha256 = await in_thread(sha256_of, path)
         done = await self._store.end_archive(archive.number, sha256, self._clock())
+        if done.sha256 != sha256:
+            raise ArchiveUnusable(f"{path}: another machine wrote this file too, into a folder of its own; its file counts")
         log.info("archive.written", number=done.number, envelopes=done.envelopes, digest=sha256)
         return done
 

@@ -98,7 +98,8 @@ class Keeping(Protocol):
         ...
 
     async def end_archive(self, number: int, sha256: str, now: datetime) -> Archive:
-        """It was taken over: its envelopes are archived, and a leaf of the log names the file. Again is harmless."""
+        """It was taken over: its envelopes are archived, and a leaf of the log names the file. Again is harmless: what was said
+        first stays."""
         ...
 
     async def archives(self, limit: int) -> list[Archive]:
