@@ -6,10 +6,8 @@ are good for the Python and the kind of machine that wrote the file, and it says
 
 import hashlib
 import io
-import platform
 import re
 import sys
-import sysconfig
 import zipfile
 from collections.abc import Iterable, Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
@@ -18,6 +16,8 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import msgspec
+
+from lgsp.evidence.start_alone import this_system
 
 NAME = "lgsp-evidence-verify.pyz"
 _OURS = ("contracts", "signing", "lgsp/core", "lgsp/evidence")
@@ -31,7 +31,7 @@ PURE, COMPILED, BUILT_FOR = "pure", "compiled", "built-for.json"
 
 
 class BuiltFor(msgspec.Struct, frozen=True):
-    """`python`: major and minor; `system`: as `sysconfig` names it; `packages`: names and versions of what is inside."""
+    """`python`: major and minor; `system`: system, processor and C library; `packages`: names and versions of what is inside."""
 
     python: str
     system: str
@@ -48,7 +48,7 @@ def write_verifier(path: Path) -> BuiltFor:
     needed = sorted(_needed(), key=lambda one: one.name.lower())
     built = BuiltFor(
         python=f"{sys.version_info.major}.{sys.version_info.minor}",
-        system=f"{sysconfig.get_platform()}-{platform.libc_ver()[0] or 'unknown'}",
+        system=this_system(),
         packages={one.name: one.version for one in needed},
     )
     inside = [_File(f"{PURE}/{one.name}", one.octets) for one in _own()]

@@ -5,6 +5,7 @@ afterwards. Plain enough for any Python 3 of these years, so that one of another
 """
 
 import json
+import platform
 import shutil
 import sys
 import sysconfig
@@ -16,8 +17,8 @@ from typing import Dict, Optional  # noqa: UP035 - see above
 
 def trouble(built: Dict[str, str]) -> Optional[str]:  # noqa: UP006, UP045
     """What is wrong with this Python, in both languages; None: nothing."""
-    here, system = f"{sys.version_info[0]}.{sys.version_info[1]}", sysconfig.get_platform()
-    if here == built["python"] and built["system"].startswith(system):
+    here, system = f"{sys.version_info[0]}.{sys.version_info[1]}", this_system()
+    if (here, system) == (built["python"], built["system"]):
         return None
     made_for = f"Python {built['python']}, {built['system']}"
     return (
@@ -26,6 +27,11 @@ def trouble(built: Dict[str, str]) -> Optional[str]:  # noqa: UP006, UP045
         f"This file is for {made_for}; here is Python {here}, {system}."
         " Use that one, or write the file on a machine of this kind: lgsp evidence verifier -o FILE\n"
     )
+
+
+def this_system() -> str:
+    """As compiled packages need it: system, processor, C library."""
+    return f"{sysconfig.get_platform()}-{platform.libc_ver()[0] or 'other'}"
 
 
 def main() -> int:

@@ -10,6 +10,7 @@ from aiohttp import web
 from contracts.errors import ContractError
 from contracts.text import identifier_key
 from lgsp.core.directory import Agency
+from lgsp.errors import Overloaded
 from lgsp.evidence.asic import MEDIA_TYPE
 from lgsp.flow.evidence import Asked, Part
 from lgsp.http.answers import foreign_headers, streaming_headers
@@ -83,7 +84,10 @@ class EvidenceRoutes:
     ) -> web.StreamResponse:
         """Made as a whole before the first octet leaves: what goes wrong is still told as a refusal."""
         with tempfile.TemporaryFile(prefix="lgsp-evidence-") as file:
-            await self._desk.export(self._asked(caller, subject, records), file)
+            try:
+                await self._desk.export(self._asked(caller, subject, records), file)
+            except OSError as error:  # no room for it
+                raise Overloaded(f"{error.strerror}") from error
             return await _sent(request, file)
 
     def _asked(self, caller: Agency, subject: str, records: Sequence[EnvelopeRecord]) -> Asked:

@@ -150,6 +150,13 @@ async def test_after_the_erasure_the_rest_is_proved(hub: HttpHub) -> None:
     assert "body_erased" in {one.name for one in result.messages[0].timeline}
 
 
+async def test_more_bundles_than_can_be_made_have_to_come_again(hub: HttpHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = await sent(hub)
+    monkeypatch.setattr("lgsp.flow.evidence._WAITING", 0)
+    reply = await hub.call("GET", path)
+    assert (reply.status, reply.json["code"]) == (503, "hub.overloaded") and "Retry-After" in reply.headers
+
+
 async def test_a_bundle_that_would_be_too_large_is_refused(hub: HttpHub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lgsp.flow.evidence.MAX_BODIES_BYTES", 10)
     assert_problem(await hub.call("GET", await sent(hub)), 422, "evidence.too_large")
