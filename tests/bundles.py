@@ -166,7 +166,16 @@ def records() -> tuple[bytes, ...]:
         examination=record.salted(_SALT, examination_octets()),
     )
     routed = (
-        record.Routed(at=AT, sequence=7, delivery=delivery, sender=SENDER, recipient=recipient, number=number, state=state)
+        record.Routed(
+            at=AT,
+            sequence=7,
+            delivery=delivery,
+            sender=SENDER,
+            recipient=recipient,
+            number=number,
+            state=state,
+            blind=record.blind_of(_SALT, delivery),
+        )
         for delivery, recipient, number, state in ((11, RECIPIENTS[0], 5, "ready"), (12, RECIPIENTS[1], 2, "available"))
     )
     detail = record.salted(_OTHER_SALT, b"HTTP 503 Service Unavailable")

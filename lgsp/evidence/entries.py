@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from lgsp.core.log.merkle import ProofInvalid, check_inclusion, leaf_hash
-from lgsp.core.log.record import Accepted, Moved, Record, RecordInvalid, Routed, salted
+from lgsp.core.log.record import Accepted, Moved, Record, RecordInvalid, Routed, blind_of, salted
 from lgsp.evidence.findings import Finding, State, Tree
 from lgsp.evidence.manifest import Leaf, Message
 from lgsp.evidence.timeline import records_of
@@ -99,6 +99,8 @@ def _of_deliveries(one: Message, records: Sequence[Record], *, whole: bool) -> I
         yield "the records of deliveries are not those of this message, or some are missing"
     if any((each.sequence, each.sender) != (one.sequence, one.sender) or each.number < 1 for each in routed):
         yield "a delivery is of another message, or has no number"
+    if any(each.blind and each.blind != blind_of(one.salt, each.delivery) for each in routed):
+        yield "the record of a delivery is not blinded by the salt of this message"
     if len({(each.recipient, each.number) for each in routed}) != len(routed):
         yield "two deliveries of one pair of sender and recipient have one number"
     for each in others:

@@ -98,6 +98,13 @@ async def test_a_sender_takes_away_what_proves_its_envelope(hub: HttpHub, certif
     assert proven.timeline[-1].detail == "đã nhận" or proven.timeline[-1].reason == "đã nhận"
 
 
+async def test_postgresql_gives_the_same_proofs(tmp_path: Path, postgres_dsn: str, amqp_url: str, rabbit_prefix: str) -> None:
+    """Salts, records and hashes come out of the other journal as they went in."""
+    async with http_hub(tmp_path, journal_url=postgres_dsn, amqp_url=amqp_url, broker_prefix=rabbit_prefix.rstrip("-")) as hub:
+        result = checked(await hub.call("GET", await sent(hub)), await given(hub))
+        assert result.exit is Exit.PROVED and len(result.messages[0].timeline) > 2
+
+
 async def test_without_its_keys_it_is_consistent_and_no_more(hub: HttpHub) -> None:
     result = checked(await hub.call("GET", await sent(hub)), Given())
     assert result.exit is Exit.KEYS_NOT_CONFIRMED
