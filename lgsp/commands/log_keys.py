@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from lgsp.flow.head_file import SignedHead
     from lgsp.settings import Settings
 
-_MAX_BECAUSE_CHARS = 200
-
 
 @log.command()
 @json_option
@@ -69,7 +67,7 @@ async def _origin(settings: "Settings") -> str:
 
 async def _restarted(settings: "Settings", because: str) -> dict[str, Any]:
     from lgsp.bootstrap import open_store
-    from lgsp.core.log.record import Action
+    from lgsp.core.log.record import MAX_SUBJECT_BYTES, Action, short
     from lgsp.flow.head_file import close_log, heads_in, in_use
     from lgsp.flow.log_keeper import LogRewound, check_continued
 
@@ -92,8 +90,8 @@ async def _restarted(settings: "Settings", because: str) -> dict[str, Any]:
         close_log(
             folder, heads, f"before-{origin.rpartition('/')[2]}"
         )  # first: what was signed under the old name is never forgotten
-        subject = f"{_named(old, last)}: {because[:_MAX_BECAUSE_CHARS]}"
-        (noted,) = await store.note([Action(at=datetime.now(UTC), name="log_restarted", by=getuser(), subject=subject)])
+        subject = f"{_named(old, last)}: {short(because, MAX_SUBJECT_BYTES)}"
+        (noted,) = await store.note([Action(at=datetime.now(UTC), name="log_restarted", by=short(getuser()), subject=subject)])
         await store.log_origin(origin)
     old_size = 0 if last is None else last.tree.size
     return {"origin": origin, "size": noted.after.size, "old_origin": old, "old_size": old_size}

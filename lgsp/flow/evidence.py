@@ -17,7 +17,7 @@ from contracts.kinds.xml import to_xml
 from contracts.receipt import Receipt
 from lgsp.core.directory import Directory
 from lgsp.core.log.note import NoteVerifier
-from lgsp.core.log.record import Action
+from lgsp.core.log.record import MAX_SUBJECT_BYTES, Action, short
 from lgsp.core.log.tiles import inclusion_from, wanted_for_inclusion
 from lgsp.core.signatures.finding import Examination
 from lgsp.errors import Overloaded
@@ -128,7 +128,8 @@ class EvidenceDesk:
         self._waiting += 1
         try:
             if asked.by:
-                await self._store.note([Action(at=self._clock(), name="evidence_exported", by=asked.by, subject=asked.subject)])
+                subject = short(asked.subject, MAX_SUBJECT_BYTES)
+                await self._store.note([Action(at=self._clock(), name="evidence_exported", by=short(asked.by), subject=subject)])
             async with self._room, self._gathered(asked) as content:
                 await self._seal(await asyncio.to_thread(_built, content, file))
         except TooLarge as error:

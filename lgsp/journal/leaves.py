@@ -16,13 +16,12 @@ from lgsp.core.directory import Agency
 from lgsp.core.log.frontier import Appended, Frontier, append
 from lgsp.core.log.merkle import leaf_hash
 from lgsp.core.log.placed import Logged, Place
-from lgsp.core.log.record import SALT_BYTES, Action, Held, Moved, digest_of, encode, salted
+from lgsp.core.log.record import MAX_SUBJECT_BYTES, SALT_BYTES, Action, Held, Moved, digest_of, encode, salted, short
 from lgsp.core.replay import Replay
 from lgsp.journal.codec import EventRow, OccurrenceRow, encode_agency, encode_replay, moment_of
 from lgsp.ports import Credential
 
 _encode = msgspec.json.Encoder().encode
-_MAX_REASON_CHARS = 200  # reasons are codes; whatever a partner makes of one must not grow a leaf
 
 
 class Grown(NamedTuple):
@@ -82,7 +81,7 @@ def moved(one: EventRow) -> bytes:
             sequence=one.sequence,
             delivery=one.delivery_id,
             attempt=one.attempt,
-            reason=one.reason[:_MAX_REASON_CHARS],
+            reason=short(one.reason),
             took_ms=one.took_ms,
             detail=_of_detail(one.detail, one.salt),
         )
@@ -91,7 +90,7 @@ def moved(one: EventRow) -> bytes:
 
 def held(one: OccurrenceRow) -> bytes:
     """The leaf of an occurrence."""
-    told, reason = _of_detail(one.detail, one.salt), one.reason[:_MAX_REASON_CHARS]
+    told, reason = _of_detail(one.detail, one.salt), short(one.reason)
     return encode(Held(at=moment_of(one.at), name=one.name, recipient=one.recipient, reason=reason, detail=told))
 
 
@@ -101,13 +100,13 @@ def _of_detail(detail: str, salt: bytes | None) -> str:
 
 def action(name: str, at: datetime, *, subject: str = "", digest: str = "", version: int | None = None, by: str = "") -> bytes:
     """The leaf of what somebody did. `by`: who, where that is known better than as the user of this process."""
-    return encode(Action(at=at, name=name, by=by or _who(), subject=subject, digest=digest, version=version))
+    by, subject = short(by or _who()), short(subject, MAX_SUBJECT_BYTES)
+    return encode(Action(at=at, name=name, by=by, subject=subject, digest=digest, version=version))
 
 
 def replay_action(name: str, replay: Replay, number: int, at: datetime) -> bytes:
     """The leaf of a job over dead letters."""
-    by = replay.operator[:_MAX_REASON_CHARS]
-    return action(name, at, subject=str(number), digest=replay_digest(replay), by=by)
+    return action(name, at, subject=str(number), digest=replay_digest(replay), by=replay.operator)
 
 
 def replay_digest(replay: Replay) -> str:
@@ -121,8 +120,7 @@ def agency_action(agency: Agency, at: datetime, version: int) -> bytes:
 
 
 def credential_action(one: Credential, at: datetime, version: int) -> bytes:
-    subject = one.client_id[:_MAX_REASON_CHARS]
-    return action("credential_saved", at, subject=subject, digest=credential_digest(one), version=version)
+    return action("credential_saved", at, subject=one.client_id, digest=credential_digest(one), version=version)
 
 
 def credential_digest(one: Credential) -> str:

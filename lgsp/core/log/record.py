@@ -14,6 +14,8 @@ import msgspec
 from lgsp.errors import LgspError
 
 MAX_RECORD_BYTES = 1024
+MAX_TEXT_BYTES = 200  # codes and names
+MAX_SUBJECT_BYTES = 400
 SALT_BYTES = 16
 
 
@@ -135,6 +137,17 @@ def decode(octets: bytes) -> Record:
     if encode(record) != octets:
         raise RecordInvalid("not in canonical form")
     return record
+
+
+def short(text: str, max_bytes: int = MAX_TEXT_BYTES) -> str:
+    """As much of it as takes up so many bytes in a record, where a character takes up to six: whatever somebody writes into a
+    reason or a name must not keep a transaction from being told."""
+    if 2 * len(text) <= max_bytes and text.isascii() and text.isprintable():
+        return text
+    text = text[:max_bytes].encode(errors="replace").decode()
+    while (size := len(_encode(text)) - 2) > max_bytes:
+        text = text[: len(text) * max_bytes // size]
+    return text
 
 
 def salted(salt: bytes, octets: bytes) -> str:
