@@ -109,10 +109,13 @@ class Publisher:
         tree = await self._store.log_head()
         size = 0 if self.published is None else self.published.size
         metrics.log_published(tree.size, size, None if self.published is None else self.published.published_at)
-        if tree.size == size or self._is_recent():
+        due = tree.size != size and not self._is_recent()
+        if not due and tree.size <= self._keeper.signed.size:
             return
-        note = await self._keeper.sign(tree, tree)
+        note = await self._keeper.sign(tree, tree)  # also remembered here when another gateway publishes: it may be elsewhere
         await self._keeper.sync()
+        if not due:
+            return
         cosigned = await self._round(note)
         if cosigned is None:
             return

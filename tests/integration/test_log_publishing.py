@@ -118,6 +118,21 @@ async def test_one_gateway_publishes_at_a_time(tmp_path: Path) -> None:
         assert len(await log.store.checkpoints(0, 10)) == 2
 
 
+async def test_a_gateway_remembers_what_others_publish(tmp_path: Path) -> None:
+    """On another machine, with a memory of its own: once an old backup is back, none of them may be the one that signs."""
+    async with log_of(tmp_path) as log:
+        heads = RememberedHeads()
+        quiet = Publisher(log.store, await LogKeeper.open(log.store, SIGNER, heads, ORIGIN), lambda: log.now, every_s=1)
+        await log.grow(5)
+        await log.step()
+        await quiet.step()
+        await log.grow(5)
+        await quiet.step()  # nothing is due: somebody published a moment ago
+        tree = await log.store.log_head()
+        assert [one.tree for one in heads.known] == [tree]
+        assert [one.size for one in await log.store.checkpoints(0, 9)] == [5]
+
+
 async def test_witnesses_cosign_what_continues_what_they_saw(tmp_path: Path) -> None:
     """From the first head on, over many, whoever they are told of it by; the lines stand below the note."""
     async with witnessing("thanhtra", "buudien") as witnesses:
