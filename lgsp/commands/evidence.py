@@ -94,7 +94,8 @@ async def _fetched(profile: Profile, path: str, file: IO[bytes]) -> None:
 async def _from_journal(settings: "Settings", envelope: str | None, case: str | None, file: IO[bytes]) -> None:
     """As a gateway makes it, in this process."""
     from lgsp.bootstrap import evidence_desk, hub_keys, open_log, open_store
-    from lgsp.flow.evidence import Asked, Part
+    from lgsp.flow.evidence import Asked
+    from lgsp.flow.evidence_parts import Part
 
     quiet_log()
     keys = hub_keys(settings)

@@ -30,6 +30,7 @@ from lgsp.evidence.report import NoTypesetter, report
 from lgsp.evidence.seals import TYPE as SEAL
 from lgsp.evidence.seals import statement
 from lgsp.evidence.zip_form import TooLarge
+from lgsp.flow.evidence_parts import Part, attached, is_over, leaves_of
 from lgsp.flow.log_keeper import LogKeeper
 from lgsp.flow.receipts import receipt_of_record
 from lgsp.log import get_logger
@@ -38,10 +39,7 @@ from signing.cms_sign import sign_detached
 from signing.jose import JwkSet
 from signing.keys import Signer
 from signing.profiles import ENVELOPE_XADES
-from signing.report import TimeStamp
 from signing.revocation import Grace
-from signing.timestamps import verify_stamp
-from signing.trust import NO_TRUST
 from signing.xml_sign import sign_enveloped
 
 log = get_logger()
@@ -65,14 +63,6 @@ class Sealer(Protocol):
     async def statement(self, payload: bytes, typ: str) -> str: ...
 
     async def with_certificate(self, act: Callable[[Signer], T]) -> T: ...
-
-
-class Part(NamedTuple):
-    """An envelope of the bundle. `deliveries`: ids of those that may be shown, None: all; `receipt`: whether it goes in."""
-
-    record: EnvelopeRecord
-    deliveries: frozenset[int] | None = None
-    receipt: bool = True
 
 
 class Asked(NamedTuple):
@@ -141,7 +131,7 @@ class EvidenceDesk:
     async def _gathered(self, asked: Asked) -> AsyncIterator[BundleContent]:
         """Attachments are there as files for as long as the block lasts."""
         keepsakes = [await self._keepsake(one.record.sequence) for one in asked.parts]
-        shown = [_leaves(kept, part) for kept, part in zip(keepsakes, asked.parts, strict=True)]
+        shown = [leaves_of(kept, part) for kept, part in zip(keepsakes, asked.parts, strict=True)]
         last = max((index for leaves in shown for index in leaves), default=-1)
         head = None if last < 0 else await self._head(last)
         messages = [
@@ -160,7 +150,7 @@ class EvidenceDesk:
                 log=None if head is None else await self._log(head),
                 stamp_anchors=await asyncio.to_thread(self._house.stamp_anchors),
                 grace=self._house.grace,
-                files=await self._files(stack, _attached(keepsakes)),
+                files=await self._files(stack, attached(keepsakes)),
                 names=self._names(messages, asked.made_for),
             )
 
@@ -195,7 +185,7 @@ class EvidenceDesk:
         stamps = await self._store.stamps(head.size)
         origin = self._signer.origin
         vkeys = tuple(one.vkey for one in self._keys.log_verifiers(origin))
-        tokens = tuple((one.authority, one.token) for one in stamps if _is_over(one.token, head.note, self._clock()))
+        tokens = tuple((one.authority, one.token) for one in stamps if is_over(one.token, head.note, self._clock()))
         return LogContent(origin, head.note, head.size, vkeys, self._house.policy, tokens)
 
     async def _message(self, part: Part, kept: Keepsake, leaves: Mapping[int, Leaf], size: int) -> MessageContent:
@@ -271,36 +261,6 @@ class EvidenceDesk:
         codes = {self._house.hub, made_for, *(one.envelope.sender for one in messages), *recipients}
         agencies = self._directory().agencies
         return {self._house.hub: self._house.name} | {code: agencies[code].name_vi for code in codes if code in agencies}
-
-
-def _leaves(kept: Keepsake, part: Part) -> dict[int, Leaf]:
-    """Those that may be shown, still without proof. One leaf may tell of two events."""
-    place = kept.record.place
-    if place is None:
-        return {}
-    found = {place.index: Leaf(index=place.index, leaf=kept.leaves[place.index].decode(), hashes=())}
-    for event in kept.events:
-        hidden = part.deliveries is not None and event.delivery_id is not None and event.delivery_id not in part.deliveries
-        if event.leaf_index is None or hidden:
-            continue
-        opened = bool(event.detail and event.salt)
-        if opened or event.leaf_index not in found:
-            salt, detail = (event.salt or b"", event.detail) if opened else (b"", "")
-            leaf = kept.leaves[event.leaf_index].decode()
-            found[event.leaf_index] = Leaf(index=event.leaf_index, leaf=leaf, hashes=(), salt=salt, detail=detail)
-    return found
-
-
-def _is_over(token: bytes, note: bytes, now: datetime) -> bool:
-    """A checkpoint may have been published once more with other cosignatures: a time-stamp of the one before is none of this."""
-    found = verify_stamp(token, note, NO_TRUST, now)
-    return isinstance(found, TimeStamp) or found.rule.code != "timestamp.imprint"
-
-
-def _attached(keepsakes: Sequence[Keepsake]) -> list[str]:
-    """Digests of files that were not erased, each once."""
-    kept = (one.record for one in keepsakes if one.record.files_erased_at is None)
-    return list(dict.fromkeys(file.digest for one in kept for file in one.envelope.attachments))
 
 
 def _built(content: BundleContent, file: IO[bytes]) -> Container:

@@ -12,7 +12,8 @@ from contracts.text import identifier_key
 from lgsp.core.directory import Agency
 from lgsp.errors import Overloaded
 from lgsp.evidence.asic import MEDIA_TYPE
-from lgsp.flow.evidence import Asked, Part
+from lgsp.flow.evidence import Asked
+from lgsp.flow.evidence_parts import Part
 from lgsp.http.answers import foreign_headers, streaming_headers
 from lgsp.http.cases import check_key
 from lgsp.http.lookup import PATH, PATHS, Lookup
