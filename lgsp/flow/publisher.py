@@ -1,8 +1,9 @@
 """Publishing the log: every second or so its head, signed by the hub and cosigned by witnesses, for everybody to compare.
 
-All gateways look; who finds that the last checkpoint is old enough makes the next one. A round asks every witness about one and
-the same head and ends as soon as there is nothing more to wait for: those that answered the last time have a moment, those that
-did not are asked beside the others, less and less often, and keep nobody waiting. What was published is never changed.
+All gateways look; who made the last checkpoint makes the next one, or another when that one has been silent for a while. A round
+asks every witness about one and the same head and ends as soon as there is nothing more to wait for: those that answered the last
+time have a moment, those that did not are asked beside the others, less and less often, and keep nobody waiting. What was
+published is never changed.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from lgsp.ports import Checkpoint, Cosigner, LogStore, NotVouched
 log = get_logger()
 
 _MOMENT_S = 1.0  # for witnesses beyond the quorum
+_OVERTAKEN_TIMES = 3  # a witness that knows more: once or twice another gateway was quicker
 _ALL_KEPT = timedelta(hours=1)
 _AGAIN_S = (1.0, 60.0)  # between two questions to a witness that does not answer: at first, at most
 
@@ -60,7 +62,7 @@ class _Standing:
         first, most = _AGAIN_S
         self.ask_at_s = loop_time() + min(most, first * (1 << min(self.failures, 10)))
         self.failures += 1
-        if self.failures == 1:
+        if self.failures == (_OVERTAKEN_TIMES if code == "witness.ahead" else 1):
             log.warning("witness.failed", witness=self.witness.name, code=code, detail=detail)
 
 
@@ -85,6 +87,7 @@ class Publisher:
         self._standings = [_Standing(one) for one in witnesses]
         self._asking: set[asyncio.Task[str | None]] = set()
         self.published: Checkpoint | None = None
+        self._own_size = 0
         self._enough = True
         self._thin_at: datetime | None = None
         self.missing: tuple[str, ...] = ()  # witnesses that the last round did without
@@ -121,6 +124,7 @@ class Publisher:
             return
         checkpoint = Checkpoint(tree.size, cosigned.encode(), self._clock())
         await self._store.save_checkpoint(checkpoint)
+        self._own_size = checkpoint.size
         self.published = checkpoint
         metrics.log_published(tree.size, tree.size, checkpoint.published_at)
 
@@ -132,10 +136,12 @@ class Publisher:
             await self._store.thin_checkpoints(now - _ALL_KEPT)
 
     def _is_recent(self) -> bool:
-        """Another gateway has just been here."""
+        """It is not time yet; or another gateway publishes, and has not been silent for so long that it may be gone."""
         if self.published is None:
             return False
-        return timedelta() <= self._clock() - self.published.published_at < timedelta(seconds=self._every_s)
+        own = self.published.size == self._own_size
+        patience_s = self._every_s if own else 2 * self._every_s + _MOMENT_S
+        return timedelta() <= self._clock() - self.published.published_at < timedelta(seconds=patience_s)
 
     async def _round(self, note: str) -> str | None:
         """With the cosignatures that came in time; None without a quorum."""

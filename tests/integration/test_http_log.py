@@ -17,6 +17,7 @@ import pytest
 from contracts.agency import AgencyCode
 from contracts.receipt import Receipt, Refusal
 from lgsp.core.directory import Agency
+from lgsp.core.key_set import Purpose, activated
 from lgsp.core.log.answers import NotProved, check_receipt, check_refusal
 from lgsp.core.log.checkpoint import Checkpoint, open_checkpoint
 from lgsp.core.log.merkle import check_consistency, check_inclusion, leaf_hash
@@ -27,6 +28,9 @@ from lgsp.core.log.tile_paths import decode_entries, split_hashes, tile_at
 from lgsp.core.log.tiles import Span, numbered, prove_inclusion
 from lgsp.errors import JournalUnavailable
 from lgsp.http.batch import BatchLine
+from lgsp.trust.key_files import KeyFiles
+from signing.keys import Algorithm
+from signing.local_key import LocalKey
 from tests.integration.http_hub import AGENCIES, COMMUNE, LAND_OFFICE, POST, STRANGER, HttpHub, http_hub
 from tests.integration.test_http_envelopes import assert_problem
 
@@ -206,6 +210,44 @@ async def test_a_refusal_is_given_though_it_cannot_be_written_down(hub: HttpHub,
         assert reply.json["code"] == "route.unknown_recipient"
         assert msgspec.json.decode(b64url(reply.json["signed"].split(".")[1]), type=Refusal).log is None
     released.set()
+
+
+async def test_a_fork_ends_signing_and_not_accepting(hub: HttpHub) -> None:
+    """Readiness says why; what is accepted has its receipt, without a proof until the log is in order again."""
+    assert hub.hub.keeper is not None
+    hub.hub.keeper.fork = "of 9 entries the first 5 are not those that were signed"
+    ready = await hub.call("GET", "/readyz", agency=None)
+    assert ready.status == 503
+    assert [one["name"] for one in ready.json["checks"] if not one["ok"]] == ["log"]
+    sent = await hub.send(hub.envelope())
+    assert (sent.status, "log" in sent.json) == (202, False)
+    hub.hub.keeper.fork = ""
+    receipt = (await hub.call("GET", sent.headers["Location"] + "/receipt")).octets
+    check_receipt(msgspec.json.decode(receipt, type=Receipt), await keys_of(hub))
+
+
+async def test_a_log_that_changed_its_key_over_is_the_same_log(hub: HttpHub) -> None:
+    """Its name stays, both keys are published, the new one first; each answer is proved by the key of its day."""
+    before = await hub.send(hub.envelope())
+    (old,) = await keys_of(hub)
+    files, now = KeyFiles(hub.hub.settings.keys_path), datetime.now(UTC)
+    name = files.add(Purpose.LOG, LocalKey.new(Algorithm.ED25519), now).name
+    files.change(lambda known: activated(known, name, now, now))
+    async with asyncio.timeout(10):
+        while True:  # processes look at their keys once a second
+            found = await keys_of(hub)
+            if found[0] != old:
+                break
+            await asyncio.sleep(0.02)
+    new, *others = found
+    assert others == [old]
+    after = await hub.send(hub.envelope())
+    for reply, key in ((before, old), (after, new)):
+        receipt = msgspec.json.decode(reply.octets, type=Receipt)
+        assert check_receipt(receipt, [key]).checkpoint.origin == "lgsp/HUB"
+        assert check_receipt(receipt, found).checkpoint.origin == "lgsp/HUB"
+        with pytest.raises(NotProved, match="not signed by"):
+            check_receipt(receipt, [old if key == new else new])
 
 
 async def test_a_resend_gets_the_same_proof(hub: HttpHub) -> None:

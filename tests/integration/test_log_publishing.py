@@ -133,6 +133,24 @@ async def test_a_gateway_remembers_what_others_publish(tmp_path: Path) -> None:
         assert [one.size for one in await log.store.checkpoints(0, 9)] == [5]
 
 
+async def test_another_gateway_takes_over_when_one_is_silent(tmp_path: Path) -> None:
+    """While one publishes, the other does not interfere, though its looks fall where they will."""
+    async with log_of(tmp_path) as log:
+        other = Publisher(
+            log.store, await LogKeeper.open(log.store, SIGNER, RememberedHeads(), ORIGIN), lambda: log.now, every_s=1
+        )
+        for _ in range(5):
+            await log.grow()
+            await log.step()
+            log.now += timedelta(seconds=0.9)
+            await log.grow()
+            await other.step()
+        assert [one.size for one in await log.store.checkpoints(0, 99)] == [1, 3, 5, 7, 9]
+        log.now += timedelta(seconds=3)
+        await other.step()
+        assert (await log.store.latest_checkpoint() or pytest.fail()).size == 10
+
+
 async def test_witnesses_cosign_what_continues_what_they_saw(tmp_path: Path) -> None:
     """From the first head on, over many, whoever they are told of it by; the lines stand below the note."""
     async with witnessing("thanhtra", "buudien") as witnesses:
