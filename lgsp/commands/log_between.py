@@ -24,6 +24,7 @@ _TITLES = {
     "gap": ("Thiếu thông điệp", "Messages are missing"),
     "begin": ("Bản ghi đứng trước lại nằm trong kỳ", "What is shown as before the period lies in it"),
     "end": ("Bản ghi đứng sau lại nằm trong kỳ", "What is shown as after the period lies in it"),
+    "whole_log": ("Nhật ký đầy đủ cho thấy khác", "The whole log tells otherwise"),
     "not_over": ("Nhật ký chưa đến hết kỳ", "The log had not got to the end of the period"),
 }
 UNPROVEN_END = 3
@@ -52,6 +53,7 @@ class EndOfPeriod(Moment):
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Where the statement is written.")
 @click.option("--check", "checked", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Verify this statement.")
 @click.option("--log-key", metavar="VKEY", help="Key of the log (GET /log/vkey) for --check; else that of this hub.")
+@click.option("--tiles", metavar="DIR|URL", help="With --check: read the whole published log there, which proves the end too.")
 @click.pass_obj
 def between(
     invocation: Invocation,
@@ -62,6 +64,7 @@ def between(
     output: Path | None,
     checked: Path | None,
     log_key: str | None,
+    tiles: str | None,
     as_json: bool,
 ) -> None:
     """Đầy đủ · State that these are *all* messages from SENDER to RECIPIENT in a period, or verify such a statement offline.
@@ -72,10 +75,10 @@ def between(
 
     Deliveries of a pair have numbers without gaps in the log; copies for subscribers count. Exit status of --check: 0 complete;
     1 something is missing or wrong, each gap is named; 3 nothing is missing, but nothing follows the period either, and that
-    there is no more only who reads the whole log can say (the hub did when it made the statement).
+    there is no more only who reads the whole log can say: the hub did when it made the statement, --tiles does it again.
     """
     if checked is not None:
-        _check(checked, log_key or _own_key(invocation.settings()), as_json)
+        _check(checked, log_key or _own_key(invocation.settings()), tiles, as_json)
         return
     if sender is None or recipient is None or since is None or until is None or output is None:
         raise click.UsageError("Give SENDER, RECIPIENT, --from, --to and -o FILE; or --check FILE.")
@@ -136,7 +139,7 @@ def _own_key(settings: "Settings") -> str:
         keys.close()
 
 
-def _check(file: Path, log_key: str, as_json: bool) -> None:
+def _check(file: Path, log_key: str, tiles: str | None, as_json: bool) -> None:
     from lgsp.core.log.completeness import MAX_STATEMENT_BYTES, StatementInvalid, check, read_statement
     from lgsp.core.log.note import NoteInvalid, NoteVerifier
 
@@ -151,6 +154,8 @@ def _check(file: Path, log_key: str, as_json: bool) -> None:
     except StatementInvalid as error:
         raise Failed(f"{file}: {error}", "name a file that `lgsp log between -o` wrote", code="statement.invalid") from None
     verdict = check(statement, log_key)
+    if tiles is not None and verdict.is_complete:
+        verdict = run(_by_whole_log(statement, verdict, log_key, tiles))
     if not as_json:
         _show(statement, verdict)
     _judge(statement, verdict)
@@ -158,6 +163,34 @@ def _check(file: Path, log_key: str, as_json: bool) -> None:
         print_json(_plain(statement, verdict))
     else:
         say("Đầy đủ · Complete: nothing is missing between its first and its last number, nor at its edges.", "green")
+
+
+async def _by_whole_log(statement: "Statement", verdict: "Verdict", log_key: str, where: str) -> "Verdict":
+    """Raises Failed where the log cannot be read, or is not the one that was signed."""
+    from lgsp.commands.log_verify import place_at
+    from lgsp.core.log.checkpoint import open_checkpoint
+    from lgsp.core.log.completeness import PairReader, against_log
+    from lgsp.core.log.frontier import Frontier
+    from lgsp.core.log.note import NoteInvalid
+    from lgsp.monitor.places import CHECKPOINT, Unreadable
+    from lgsp.monitor.whole import Recomputing
+
+    signed = open_checkpoint(statement.checkpoint, log_key).checkpoint
+    reader = PairReader(statement.sender, statement.recipient, statement.since, statement.until)
+    try:
+        async with place_at(where) as place:
+            served = open_checkpoint(await place.read(CHECKPOINT), log_key).checkpoint
+            whole = Recomputing(place, signed, Frontier(), served.size, with_entries=True)
+            async for bundle in whole.bundles():
+                for index, entry in enumerate(bundle.entries or (), bundle.first):
+                    if not whole.findings:
+                        reader.feed(index, entry)
+    except (Unreadable, NoteInvalid) as error:
+        remedy = "name the folder or address of the published log, readable with its entries, at least as new as the statement"
+        raise Failed(f"{where}: {error}", remedy, code="log.unreadable") from None
+    if whole.findings or whole.tree.root != signed.root:
+        raise Failed(f"{where} is not the log that was signed.", "`lgsp log verify --tiles` says what differs", code="log.unlike")
+    return against_log(statement, verdict, reader)
 
 
 def _show(statement: "Statement", verdict: "Verdict") -> None:
@@ -197,7 +230,7 @@ def _judge(statement: "Statement", verdict: "Verdict") -> None:
         raise UnprovenEnd(
             "Không thiếu số nào; sau kỳ chưa có thông điệp nào để chứng minh điểm cuối · No number is missing; that nothing comes"
             " behind the last one is the word of the hub, which read its whole log.",
-            "a statement made once another message has followed proves its end too",
+            "read the whole log yourself: --tiles; or have a statement made once another message has followed",
             code="statement.end_unproven",
             more=_plain(statement, verdict),
         )

@@ -134,7 +134,7 @@ async def _recomputed(where: str, keys: "list[NoteVerifier]", bounds: _Bounds, w
     from lgsp.monitor.places import CHECKPOINT
     from lgsp.monitor.whole import Recomputing, tree_at
 
-    async with _place(where) as place:
+    async with place_at(where) as place:
         served = _checkpoint(await place.read(CHECKPOINT), keys, f"{where}/{CHECKPOINT}")
         signed = bounds.end or served
         begin = Frontier() if bounds.begin is None else await tree_at(place, bounds.begin, served.size)
@@ -148,7 +148,8 @@ async def _recomputed(where: str, keys: "list[NoteVerifier]", bounds: _Bounds, w
 
 
 @asynccontextmanager
-async def _place(where: str) -> "AsyncIterator[Place]":
+async def place_at(where: str) -> "AsyncIterator[Place]":
+    """A published log, in a folder or on the web."""
     from lgsp.monitor.places import Folder, Web
 
     if not where.startswith(("http://", "https://")):

@@ -1,9 +1,11 @@
 """`lgsp log between`: made from the hub's journal, checked with nothing but the key of its log."""
 
+import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
@@ -11,12 +13,16 @@ from contracts.agency import AgencyCode
 from lgsp.cli import cli
 from lgsp.commands.agency import in_store
 from lgsp.core.directory import Agency
+from lgsp.core.log.record import Moved, encode
 from lgsp.ports import Store
 from lgsp.settings import Settings
+from tests.audit.logs import Log
 from tests.compliance.builders import LEASE_S, SENDER, admitted
+from tests.unit.test_log_completeness import KEY, VKEY, log_of, stated
 
 OFFICE, OTHER = AgencyCode("H01.15"), AgencyCode("H01.16")
 OCTOBER = datetime(2026, 10, 1, tzinfo=UTC)
+OCTOBER_ENDS = datetime(2026, 11, 1, tzinfo=UTC)
 PERIOD = ("--from", "2026-10-01T00:00Z", "--to", "2026-11-01T00:00Z")
 
 
@@ -105,3 +111,21 @@ def test_the_last_day_of_a_period_belongs_to_it(folder: Path) -> None:
     statement = json.loads(file.read_text())
     spent = datetime.fromisoformat(statement["until"]) - datetime.fromisoformat(statement["since"])
     assert spent == timedelta(days=1)
+
+
+def test_the_published_log_proves_an_end_that_nothing_follows(tmp_path: Path) -> None:
+    """Read as a whole, from a folder or the web: status 0, and a message that was left out at the end is found."""
+    records = [*log_of(-1, 3, 4), Moved(at=OCTOBER_ENDS, name="delivered", sequence=1)]
+    published = Log("lgsp/H01", 0, key=KEY)
+    published.leaves = [encode(one) for one in records]
+    published.write(tmp_path / "tiles", len(records))
+    statement = asyncio.run(stated(records))
+    whole, shorter = tmp_path / "whole.json", tmp_path / "shorter.json"
+    whole.write_bytes(statement.octets)
+    shorter.write_bytes(msgspec.structs.replace(statement, records=statement.records[:1]).octets)
+    check = ("log", "between", "--log-key", VKEY, "--check")
+    assert [lgsp(*check, one).exit_code for one in (whole, shorter)] == [3, 3]
+    read = [lgsp(*check, one, "--tiles", tmp_path / "tiles") for one in (whole, shorter)]
+    assert [one.exit_code for one in read] == [0, 1], [one.output for one in read]
+    assert "The whole log tells otherwise" in read[1].output
+    assert lgsp(*check, whole, "--tiles", tmp_path / "nowhere").exit_code == 1

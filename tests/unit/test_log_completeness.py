@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from lgsp.core.log.checkpoint import Checkpoint, sign_checkpoint
-from lgsp.core.log.completeness import PairReader, Statement, StatementInvalid, Verdict, check, read_statement
+from lgsp.core.log.completeness import PairReader, Statement, StatementInvalid, Verdict, against_log, check, read_statement
 from lgsp.core.log.note import NoteVerifier, vkey_of
 from lgsp.core.log.record import Moved, Record, Routed, encode
 from lgsp.flow.completeness import LogUnlike, state
@@ -183,3 +183,23 @@ def test_clocks_that_run_back_leave_no_gap() -> None:
     for index, day in enumerate(times):
         reader.feed(index, encode(routed(index + 1, OCTOBER[0] + timedelta(days=day))))
     assert (reader.before, reader.inside, reader.after) == (0, [1, 2, 3, 4, 5], 6)
+
+
+def _read(records: list[Record]) -> PairReader:
+    reader = PairReader(*PAIR, *OCTOBER)
+    for index, one in enumerate(records):
+        reader.feed(index, encode(one))
+    return reader
+
+
+async def test_whoever_reads_the_whole_log_needs_no_word_for_the_end() -> None:
+    """And sees what was left out behind the last number that is shown."""
+    records = [*log_of(-1, 3, 4), Moved(at=OCTOBER[1], name="delivered", sequence=1)]
+    statement = await stated(records)
+    verdict = check(statement, VKEY)
+    assert verdict.open_end
+    by_log = against_log(statement, verdict, _read(records))
+    assert (by_log.is_complete, by_log.open_end) == (True, False)
+    shorter = msgspec.structs.replace(statement, records=statement.records[:1])
+    assert check(shorter, VKEY).is_complete
+    assert told(against_log(shorter, check(shorter, VKEY), _read(records)))[0][0] == "whole_log"

@@ -26,7 +26,7 @@ MAX_STATEMENT_BYTES = 2 * 1024 * 1024 * 1024
 
 _ROUTED = b'"routed/1"'
 
-Code = Literal["checkpoint", "record", "proof", "order", "gap", "begin", "end", "not_over"]
+Code = Literal["checkpoint", "record", "proof", "order", "gap", "begin", "end", "not_over", "whole_log"]
 Moment = Annotated[datetime, Meta(tz=True)]
 
 
@@ -125,6 +125,19 @@ def check_against(statement: Statement, checkpoint: Checkpoint) -> Verdict:
         open_end=statement.after is None,
         log_until=log_until,
     )
+
+
+def against_log(statement: Statement, verdict: Verdict, reader: "PairReader") -> Verdict:
+    """The verdict once somebody has read the whole log up to the checkpoint, its root compared: then nothing rests on the maker's
+    word."""
+    shown = (statement.before, statement.after)
+    before, after = (None if one is None else one.index for one in shown)
+    if (reader.before, reader.inside, reader.after) == (before, [one.index for one in statement.records], after):
+        return msgspec.structs.replace(verdict, open_end=False)
+    missing = sorted({*reader.inside} - {one.index for one in statement.records})
+    detail = f"the log has other records of this pair in the period, entries {', '.join(map(str, missing[:20]))}"
+    finding = Finding(code="whole_log", detail=detail if missing else "the log has other neighbours of the period")
+    return msgspec.structs.replace(verdict, findings=(*verdict.findings, finding), open_end=False)
 
 
 class PairReader:
