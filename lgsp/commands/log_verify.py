@@ -108,12 +108,12 @@ def _of_journal(settings: "Settings", keys: "list[NoteVerifier]", bounds: _Bound
     from lgsp.journal.audit.between import between
     from lgsp.journal.audit.run import STAGES, audit, stamp_time
 
+    signed = _signed_heads(settings)  # before the snapshot: a hub at work signs on
     with open_audit(settings) as source:
         if not bounds.is_whole:
             with _progress({"log_leaves": source.count("log_leaves")}) as step:
                 tree, found = between(source, bounds.begin, bounds.end, step)
             return Result(tree.size, tree.root.hex(), found)
-        signed = _signed_heads(settings)
         judge = stamp_time(live_trust(settings).current, datetime.now(UTC))
         with _progress({stage: source.count(stage) for stage in STAGES}) as step:
             findings = _first(audit(source, signed, keys, judge, step))

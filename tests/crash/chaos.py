@@ -4,9 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from lgsp.bootstrap import open_store
+from lgsp.bootstrap import open_audit, open_store
 from lgsp.core.lifecycle import State
+from lgsp.flow.head_file import heads_in
+from lgsp.journal.audit.run import Signed, audit
 from lgsp.ports import Balance, Store
+from lgsp.settings import Settings
 from tests.crash.agencies import enrol
 from tests.crash.clock import FakeClock
 from tests.crash.history import second_copies, violations
@@ -61,6 +64,7 @@ async def judged(setup: Setup, load: Load, members: Sequence[HubProcess]) -> str
         leaves = await store.log_leaves(0, head.size)
     broken = [*violations(history, ledger), *_imbalance(balance)]
     broken += log_contradictions(history.receipts, ledger.events, leaves, head)
+    broken += await asyncio.to_thread(_audit_findings, setup.settings)
     broken += [line for member in members for line in member.bugs()]
     if broken:
         raise Broken(broken)
@@ -69,6 +73,14 @@ async def judged(setup: Setup, load: Load, members: Sequence[HubProcess]) -> str
     return (
         f"{len(history.sent)} messages, {len(deliveries)} deliveries ({refused} refused), {second_copies(history)} second copies"
     )
+
+
+def _audit_findings(settings: Settings) -> list[str]:
+    """What `lgsp log verify` would say: whatever was killed when, every row is as the log tells."""
+    signed = [Signed(one.origin, one.tree, "signed") for one in heads_in(settings.log_path)]
+    with open_audit(settings) as source:
+        found = audit(source, signed, [], lambda _, note: "stamped by nobody", lambda *_: None)
+        return [f"audit: {one.code} {one.table} {one.row} {one.column}: {one.expected} | {one.found}" for one in found]
 
 
 def _check_all(members: Sequence[HubProcess]) -> None:

@@ -8,12 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 from click.testing import CliRunner, Result
 
 from lgsp.cli import cli
 from lgsp.core.key_set import Purpose, activated
 from lgsp.flow.head_file import HeadFile, SignedHead
+from lgsp.journal.postgres import PostgresStore
 from lgsp.journal.sqlite import SqliteStore
 from lgsp.trust.key_files import KeyFiles
 from tests.audit.busy import KEY, ORIGIN, VERIFIER, fill, publish
@@ -209,3 +211,26 @@ def test_what_is_missing_is_said(tiles: Path) -> None:
 def test_only_a_hub_of_ours_has_keys_of_its_own(tiles: Path, tmp_path: Path) -> None:
     words: list[Any] = ["log", "verify", "--tiles", str(tiles)]
     assert CliRunner().invoke(cli, words, env={"LGSP_DATA_DIR": str(tmp_path / "none")}).exit_code == 2
+
+
+def test_a_journal_in_postgresql_is_read_the_same_way(postgres_dsn: str, tmp_path: Path) -> None:
+    async def make(statement: str = "") -> None:
+        store = await PostgresStore.open(postgres_dsn, timeout_s=10)
+        if not statement:
+            await fill(store)
+        await store.close()
+        connection = await asyncpg.connect(postgres_dsn)
+        await connection.execute(statement or "DELETE FROM log_stamps")
+        await connection.close()
+
+    def verify() -> Result:
+        environ = {"LGSP_DATA_DIR": str(tmp_path), "LGSP_JOURNAL_URL": postgres_dsn}
+        return CliRunner().invoke(cli, ["log", "verify", "--json"], env=environ)
+
+    asyncio.run(make())
+    assert verify().exit_code == 0, verify().output
+    asyncio.run(make(SPOILED))
+    result = verify()
+    assert result.exit_code == 1
+    (finding,) = json.loads(result.stdout)["findings"]
+    assert (finding["table"], finding["row"], finding["column"]) == ("deliveries", "delivery_id 1", "state")

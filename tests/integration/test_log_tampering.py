@@ -20,10 +20,11 @@ from lgsp.journal.audit.run import Signed, audit, stamp_time
 from lgsp.journal.audit.standing import ON_ITS_WAY
 from lgsp.journal.postgres import PostgresStore
 from lgsp.journal.sqlite import SqliteStore
-from lgsp.ports import Store
+from lgsp.ports import Settlement, Store
 from signing.trust import TrustBase
 from tests.audit.busy import FILE, ORIGIN, STAMPED_AT, VERIFIER, fill
 from tests.audit.tamper import Engine, Postgres, Refused, Sqlite, Tampering, tamperings
+from tests.compliance.builders import LEASE_S, NOW, admitted
 from tests.stamps import stamp_anchors
 
 JUDGE = stamp_time(TrustBase(time_stamps=stamp_anchors()), STAMPED_AT + timedelta(days=1))
@@ -242,3 +243,42 @@ def test_a_history_written_anew_with_its_log_is_found_by_what_was_signed(engine:
         found = findings(engine)
         assert {"hash.differs", "checkpoint.differs", "head.differs"} <= {finding.code for finding in found}
         assert {finding.table for finding in found if finding.code == "checkpoint.differs"} == {"log_checkpoints", "log_dir"}
+
+
+def test_what_is_older_than_the_log_is_passed_over_and_what_follows_is_not(tmp_path: Path) -> None:
+    """A hub that was updated: its journal begins without leaves, and goes on with them."""
+    path = tmp_path / "journal.db"
+
+    async def accept(*names: str) -> None:
+        store = SqliteStore.open(path, timeout_s=10)
+        await store.accept([admitted(name, attachments=[FILE]) for name in names], NOW, LEASE_S)
+        await store.close()
+
+    async def go_on() -> None:
+        store = SqliteStore.open(path, timeout_s=10)
+        await store.settle([Settlement(delivery_id=1, state=State.DELIVERED, attempt=1, detail="ok")], NOW, LEASE_S)
+        await store.close()
+
+    asyncio.run(accept("old-1", "old-2"))
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.executescript("""
+        UPDATE envelopes SET salt = NULL, leaf_index = NULL, tree_size = NULL;
+        UPDATE deliveries SET number = NULL;
+        UPDATE events SET leaf_index = NULL, salt = NULL;
+        DELETE FROM log_leaves; DELETE FROM log_hashes; DELETE FROM pairs;
+        UPDATE log_head SET size = 0, frontier = x'';
+    """)
+    asyncio.run(go_on())
+    asyncio.run(accept("new-1", "new-2"))
+    engine = Sqlite(connection)
+
+    def found() -> set[tuple[str, str]]:
+        with engine.undone():
+            return {(one.table, one.row) for one in audit(engine.source, [], [], JUDGE, lambda *_: None)}
+
+    assert found() == set()
+    connection.execute("UPDATE envelopes SET leaf_index = NULL, salt = NULL, tree_size = NULL WHERE sequence = 3")
+    assert ("envelopes", "sequence 3") in found()
+    connection.execute("INSERT INTO events (at, name, sequence, delivery_id) VALUES (1, 'delivered', 2, 2)")
+    assert any(table == "events" for table, _ in found())
+    connection.close()
