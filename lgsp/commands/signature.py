@@ -10,7 +10,7 @@ import click
 from lgsp.commands.common import Failed, Invocation, json_option, print_json, quiet_log, say
 from lgsp.commands.compose import read_file
 from lgsp.commands.signature_evidence import evidence_of
-from lgsp.commands.signature_kinds import NAMES, reports_on
+from lgsp.commands.signature_kinds import NAMES, is_of_a_hub, reports_on
 from lgsp.commands.signature_report import file_form, file_lines
 
 if TYPE_CHECKING:
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from signing.trust import TrustBase
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_OF_A_HUB = """
+Đây là biên nhận hoặc thông báo từ chối của trục, ký bằng khóa của trục: lgsp receipt --from {file} --keys jwks.json
+This is a receipt or a refusal of a hub, signed with the hub's key: lgsp receipt --from {file} --keys jwks.json"""
 _VALID = frozenset({"verified", "verified_revocation_unknown", "verified_weakly"})
 
 
@@ -70,6 +73,8 @@ def check(
     else:
         for line, colour in file_lines(file, octets, reports, at):
             say(line, colour)
+        if is_of_a_hub(octets):
+            say(_OF_A_HUB.format(file=file), "yellow")
     context.exit(0 if all(one.verdict in _VALID for one in reports) else 1)
 
 

@@ -70,18 +70,35 @@ async def _pdf(file: Path, trust: "TrustBase", at: datetime) -> "Sequence[Signat
         await checker.close()
 
 
+def is_of_a_hub(octets: bytes) -> bool:
+    """Whether it says that it is a receipt or a refusal: those are signed with a key of the hub, without a certificate."""
+    from lgsp.http.signed import RECEIPT_TYPE, REFUSAL_TYPE
+
+    return _JWS.fullmatch(octets) is not None and _type(octets) in (RECEIPT_TYPE, REFUSAL_TYPE)
+
+
 def _jws(octets: bytes, trust: "TrustBase", at: datetime) -> "SignatureReport":
     """By the certificate inside; a registered key is known to the hub alone. Whatever kind of statement it says it is."""
+    from signing.jws_partner import check_jws
+
+    return check_jws(_token(octets), typ=_type(octets), keys=(), trust=trust, at=at).report
+
+
+def _token(octets: bytes) -> str:
+    return octets.decode("ascii", "replace").strip()
+
+
+def _type(octets: bytes) -> str | None:
+    """What kind of statement the header says it is."""
     from signing import compact
-    from signing.jws_partner import MAX_PAYLOAD_BYTES, check_jws
+    from signing.jws_partner import MAX_PAYLOAD_BYTES
     from signing.rules import Refused
 
-    token = octets.decode("ascii", "replace").strip()
     try:
-        typ = compact.read(token, max_header_chars=2**15, max_payload_bytes=MAX_PAYLOAD_BYTES).header.get("typ")
+        typ = compact.read(_token(octets), max_header_chars=2**15, max_payload_bytes=MAX_PAYLOAD_BYTES).header.get("typ")
     except Refused:
-        typ = None
-    return check_jws(token, typ=typ if isinstance(typ, str) else None, keys=(), trust=trust, at=at).report
+        return None
+    return typ if isinstance(typ, str) else None
 
 
 def _cms(octets: bytes, content: Path | None, name: str, trust: "TrustBase", at: datetime) -> "SignatureReport":

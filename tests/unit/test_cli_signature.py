@@ -11,6 +11,7 @@ from joserfc import jws
 from joserfc.jwk import RSAKey
 
 from lgsp.cli import cli
+from lgsp.http.signed import RECEIPT_TYPE, REFUSAL_TYPE
 from tests import evidence
 from tests.cms_signers import CONTENT, CmsRecipe
 from tests.cms_signers import sign as sign_cms
@@ -173,6 +174,16 @@ def test_the_kind_of_file_is_found_by_its_octets(files: Path, name: str, content
     assert people.output.startswith("ĐÃ XÁC MINH")
     (said,) = json.loads(programs.output)["signatures"]
     assert (said["profile"], said["verdict"]) == (profile, "verified_revocation_unknown")
+
+
+@pytest.mark.parametrize(("typ", "hinted"), [(RECEIPT_TYPE, True), (REFUSAL_TYPE, True), ("any+jws", False)])
+def test_who_checks_a_receipt_of_the_hub_is_told_what_verifies_it(folder: Path, typ: str, hinted: bool) -> None:
+    """No certificate comes along with it, and here nobody knows the hub's keys: not verified."""
+    token = jws.serialize_compact({"alg": "RS256", "kid": "k", "typ": typ}, b"{}", RSAKey.import_key(agency().key_pem), ["RS256"])
+    (folder / "kept.jws").write_text(token)
+    result = check(folder, "kept.jws")
+    assert result.exit_code == 1 and "jws.key_unknown" in result.output
+    assert (f"lgsp receipt --from {folder / 'kept.jws'} --keys jwks.json" in result.output) is hinted
 
 
 def test_each_signature_of_a_pdf_has_its_verdict(files: Path) -> None:
