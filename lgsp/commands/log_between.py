@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lgsp.commands.certificates import plain
 from lgsp.commands.common import Failed, Invocation, json_option, print_json, print_table, quiet_log, run, say
 from lgsp.commands.dead_filter import Moment
 from lgsp.commands.log import log
@@ -195,9 +196,9 @@ async def _by_whole_log(statement: "Statement", verdict: "Verdict", log_key: str
 
 def _show(statement: "Statement", verdict: "Verdict") -> None:
     period = f"{statement.since.isoformat()} … {statement.until.isoformat()}"
-    title = f"{statement.sender} → {statement.recipient}, {period}: {len(verdict.routed)} thông điệp · messages"
+    say(plain(f"{statement.sender} → {statement.recipient}, {period}: {len(verdict.routed)} thông điệp · messages"))
     print_table(
-        title,
+        "",
         _COLUMNS,
         (
             (one.number, one.at.astimezone().isoformat(), one.sequence, one.delivery, "bản sao · copy" if one.copy else "")
@@ -205,7 +206,7 @@ def _show(statement: "Statement", verdict: "Verdict") -> None:
         ),
     )
     for line in _told(verdict):
-        say(line, "red")
+        say(plain(line), "red")
     if verdict.log_until is not None:
         say(f"Nhật ký đến · The log had got to {verdict.log_until.astimezone().isoformat()}.")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lgsp.commands.certificates import plain
 from lgsp.commands.client import HubClient, Identity, identity_options, open_client
 from lgsp.commands.common import Failed, json_option, print_json, quiet_log, run_until_stopped, say
 from lgsp.commands.log import log
@@ -187,7 +188,7 @@ class _Teller:
         if self._as_json:
             print_json({"at": now, **form}, indent=False)
         else:
-            say(f"{now:%Y-%m-%dT%H:%M:%SZ}  {words}", colour)
+            say(f"{now:%Y-%m-%dT%H:%M:%SZ}  {plain(words)}", colour)
         if form["event"] == "number.gap":
             self._wrong.append("number.gap")
 

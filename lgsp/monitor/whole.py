@@ -69,14 +69,15 @@ class Recomputing:
                 self._compare_tile(tile, await anext(reading), first)
 
     async def _resources(self) -> AsyncIterator[tuple[Tile, list[bytes]]]:
-        tiles = [
-            tile_at(0, first, self._served)
-            for first in range(self._begin.size // TILE_WIDTH * TILE_WIDTH, self._signed.size, TILE_WIDTH)
-        ]
         kinds = (0, ENTRIES) if self._with_entries else (0,)
-        reading = in_order(self._place, (tile._replace(level=kind).path for tile in tiles for kind in kinds))
-        for tile in tiles:
+        reading = in_order(self._place, (tile._replace(level=kind).path for tile in self._tiles() for kind in kinds))
+        for tile in self._tiles():
             yield tile, [await anext(reading) for _ in kinds]
+
+    def _tiles(self) -> Iterator[Tile]:
+        """One by one: a log may sign whatever size it likes, and it costs nothing before it is served."""
+        first = self._begin.size // TILE_WIDTH * TILE_WIDTH
+        return (tile_at(0, begin, self._served) for begin in range(first, self._signed.size, TILE_WIDTH))
 
     def _compare(self, bundle: Bundle) -> None:
         assert bundle.entries is not None

@@ -11,9 +11,10 @@ from click.testing import CliRunner, Result
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from lgsp.cli import cli
+from lgsp.core.log.checkpoint import Checkpoint, sign_checkpoint
 from lgsp.core.log.cosignature import cosign
 from lgsp.core.log.note import KeyType, NoteVerifier, open_note
-from lgsp.core.log.record import Moved, Routed, encode
+from lgsp.core.log.record import Moved, Refused, Routed, encode
 from tests.audit.logs import Log
 from tests.integration.cli_hub import Hub
 
@@ -164,6 +165,27 @@ def test_of_a_party_records_are_told_and_gaps_are_named(monitor: Monitor, served
     assert result.exit_code == 1
     (gap,) = [line for line in lines(result) if line.get("event") == "number.gap"]
     assert (gap["sender"], gap["recipient"], gap["first"], gap["last"]) == ("H01.1", "H01.2", 3, 4)
+
+
+def test_no_size_that_a_log_signs_keeps_a_monitor_from_saying_so(monitor: Monitor, served: Path) -> None:
+    """It is looked at tile by tile, so that a log that wants nobody to look has to serve what it signed."""
+    assert monitor().exit_code == 0
+    huge = Checkpoint("example.com/log", 2**62 + 5, b"\1" * 32)
+    (served / "checkpoint").write_text(sign_checkpoint(huge, log_of(0).verifier, KEY.sign))
+    for words in ((), ("--from-start",)):
+        result = monitor(*words)
+        assert result.exit_code == 2
+        assert "tile/0/001" in result.output
+
+
+def test_what_strangers_wrote_into_a_record_moves_no_cursor(monitor: Monitor, served: Path) -> None:
+    """A refusal names the field as its sender wrote it."""
+    log = log_of(0)
+    log.leaves = [encode(Refused(at=NOW, sender="H01.2", code="envelope.field_invalid", received="x", field="/\x1b[2J\u202e"))]
+    grow(served, log, 1)
+    result = monitor("--from-start", "--party", "H01.2")
+    assert r"field=/\u001b[2J\u202e" in result.output
+    assert result.exit_code == 0
 
 
 def test_a_state_that_cannot_be_read_is_not_overwritten(monitor: Monitor, tmp_path: Path) -> None:
