@@ -59,6 +59,7 @@ class HeadFile:
                 except BlockingIOError:
                     os.close(descriptor)
                     continue
+                _hand_over(descriptor, folder)
                 return cls(descriptor, path, list(heads_in(folder)))
         except OSError as error:
             raise HeadFileUnusable(f"{error.filename or folder}: {error.strerror}") from error
@@ -82,6 +83,13 @@ class HeadFile:
     def close(self) -> None:
         self.sync()
         os.close(self._descriptor)
+
+
+def _hand_over(descriptor: int, folder: Path) -> None:
+    """What root makes here belongs to whom the folder belongs to: the hub must be able to open it afterwards."""
+    if os.geteuid() == 0:
+        owner = folder.stat()
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
 
 def heads_in(folder: Path) -> Iterator[SignedHead]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -353,6 +354,14 @@ def test_processes_have_a_file_each_and_read_all(tmp_path: Path) -> None:
     assert list(third.known) == [head(3), head(5)]
     third.write(head(7))
     assert sorted(one.tree.size for one in heads_in(tmp_path)) == [5, 7]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files that others cannot open")
+def test_what_root_leaves_the_hub_can_open(tmp_path: Path) -> None:
+    """An auditor takes evidence away as root; the folder's owner is the hub's user."""
+    os.chown(tmp_path, 12345, 12345)
+    HeadFile.open(tmp_path).close()
+    assert (tmp_path / "signed.0").stat().st_uid == 12345
 
 
 @pytest.mark.parametrize("whole_bytes", [0, 50, 100])
