@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from lgsp.commands.certificates import plain
 from lgsp.commands.common import Failed, Invocation, json_option, print_json, print_table, quiet_log, say
 from lgsp.commands.log import log
 
@@ -294,7 +295,7 @@ def _show(findings: "list[Finding]") -> None:
     for code, count in Counter(one.code for one in findings).items():
         kind = next(one.kind for one in findings if one.code == code)
         say(f"{code} ({count}): {kind.vi} · {kind.en}", "red")
-    rows = [(one.code, one.table, one.row, one.column, one.expected, one.found) for one in findings[:_SHOWN]]
+    rows = [(one.code, one.table, plain(one.row), one.column, plain(one.expected), plain(one.found)) for one in findings[:_SHOWN]]
     print_table("", _COLUMNS, rows)
     if len(findings) > _SHOWN:
         say(f"... {len(findings) - _SHOWN} nữa · more: --json")

@@ -196,6 +196,15 @@ def occurrence(before: Hold | None, after: Hold | None) -> str | None:
     return None
 
 
+def said(before: Hold | None, after: Hold | None) -> tuple[str, str]:
+    """Reason and detail of an occurrence. Words of the far side stay in the hold, while it lasts, and in the program's log: they
+    may quote a body, and what is told here is told for ever."""
+    told = after if after is not None and after.reason else before
+    if told is None:
+        return "", ""
+    return told.reason, told.detail if told.cause is Cause.MAINTENANCE else ""
+
+
 def _releasing(hold: Hold, now: datetime) -> Hold:
     return Hold(recipient=hold.recipient, cause=Cause.RELEASING, since=now, due_at=now, step=FIRST_RELEASE, ageless=hold.ageless)
 

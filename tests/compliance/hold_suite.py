@@ -65,7 +65,8 @@ def numbers(refs: list[Ref]) -> list[int]:
 
 
 async def test_a_hold_is_kept_and_told_with_its_occurrence(store: Store, reopen: Opener) -> None:
-    """As it was written, over a restart; what began and ended is a line of the recipient's history, newest first."""
+    """As it was written, over a restart; what began and ended is a line of the recipient's history, newest first. Words of the
+    recipient are none of it: they may quote a body, which is erased one day."""
     hold = await break_down(store)
     assert (hold.cause, hold.since, hold.due_at) == (Cause.FAILING, NOW, NOW + WAIT)
     again = await reopen()
@@ -74,10 +75,11 @@ async def test_a_hold_is_kept_and_told_with_its_occurrence(store: Store, reopen:
     change = await again.change_hold(ALPHA, lambda before: recovered(before, NOW + SECOND), NOW + SECOND)
     assert change.before == hold and change.after is not None and change.after.cause is Cause.RELEASING
     await again.change_hold(BETA, lambda _: begun(BETA, None, "thay máy chủ", NOW + SECOND), NOW + SECOND)
-    assert [(one.name, one.recipient, one.reason) for one in await again.occurrences(None, 10)] == [
-        ("maintenance_begun", BETA, "delivery.maintenance"),
-        ("recovered", ALPHA, "delivery.timeout"),
-        ("failing", ALPHA, "delivery.timeout"),
+    assert hold.detail
+    assert [(one.name, one.recipient, one.reason, one.detail) for one in await again.occurrences(None, 10)] == [
+        ("maintenance_begun", BETA, "delivery.maintenance", "thay máy chủ"),
+        ("recovered", ALPHA, "delivery.timeout", ""),
+        ("failing", ALPHA, "delivery.timeout", ""),
     ]
     assert [one.name for one in await again.occurrences(ALPHA, 1)] == ["recovered"]
     assert await again.count_holds() == {Cause.RELEASING: 1, Cause.MAINTENANCE: 1}

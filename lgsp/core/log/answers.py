@@ -41,7 +41,11 @@ def check_refusal(refusal: Refusal, keys: Sequence[NoteVerifier | str], others: 
     record, salt = _opened(entry)
     if refusal.sender is None or refusal.refused_at is None or refusal.received_digest is None:
         raise NotProved("the refusal does not say of what, to whom and when")
-    if record != refused_record(refusal, salt):
+    try:
+        stated = refused_record(refusal, salt)
+    except RecordInvalid as error:
+        raise NotProved(f"no record of the log tells of this: {error}") from None
+    if record != stated:
         raise NotProved("the record in the log is of another refusal")
     return _proved(entry, keys, others)
 

@@ -6,7 +6,7 @@ and a hold that finds nothing left may end. However many holds are due, they cos
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from lgsp.core.hold import Cause, Hold, occurrence, rejuvenates, released
+from lgsp.core.hold import Cause, Hold, occurrence, rejuvenates, released, said
 from lgsp.core.hold import ended as maintenance_ended
 from lgsp.core.recall import Recall
 from lgsp.journal.codec import EventRow, HoldRow, OccurrenceRow, moment_of, span_us, traceparent_of
@@ -211,6 +211,5 @@ async def _save(connection: Connection, changes: Mapping[str, HoldChange], now_u
 
 def _told(recipient: str, change: HoldChange, now_us: int) -> Iterable[OccurrenceRow]:
     name = occurrence(*change)
-    told = change.after if change.after is not None and change.after.reason else change.before
-    if name is not None and told is not None:
-        yield OccurrenceRow(now_us, name, recipient, told.reason, told.detail)
+    if name is not None:
+        yield OccurrenceRow(now_us, name, recipient, *said(*change))

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Sequence
 
-from lgsp.core.hold import Cause, Hold, occurrence, rejuvenates, released
+from lgsp.core.hold import Cause, Hold, occurrence, rejuvenates, released, said
 from lgsp.core.hold import ended as maintenance_ended
 from lgsp.core.recall import Recall
 from lgsp.journal.codec import EventRow, HoldRow, OccurrenceRow, moment_of, span_us, traceparent_of
@@ -142,7 +142,5 @@ def _save(connection: sqlite3.Connection, recipient: str, change: HoldChange, no
         connection.execute(SAVE, HoldRow.of(change.after))
     name = occurrence(*change)
     if name is not None:
-        told = change.after if change.after is not None and change.after.reason else change.before
-        reason, detail = ("", "") if told is None else (told.reason, told.detail)
-        log.tell_occurrences(connection, [OccurrenceRow(now_us, name, recipient, reason, detail)])
+        log.tell_occurrences(connection, [OccurrenceRow(now_us, name, recipient, *said(*change))])
     return change

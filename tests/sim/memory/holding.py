@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from lgsp.core.hold import Cause, Hold, occurrence, rejuvenates, released
+from lgsp.core.hold import Cause, Hold, occurrence, rejuvenates, released, said
 from lgsp.core.hold import ended as maintenance_ended
 from lgsp.core.lifecycle import State
 from lgsp.core.recall import Recall
@@ -97,9 +97,7 @@ def _save(tables: Tables, recipient: str, change: HoldChange, now_us: int) -> Ho
         tables.holds[recipient] = _in_utc(change.after)
     name = occurrence(*change)
     if name is not None:
-        told = change.after if change.after is not None and change.after.reason else change.before
-        reason, detail = ("", "") if told is None else (told.reason, told.detail)
-        tables.tell_occurrence(OccurrenceRow(now_us, name, recipient, reason, detail))
+        tables.tell_occurrence(OccurrenceRow(now_us, name, recipient, *said(*change)))
     return change
 
 
