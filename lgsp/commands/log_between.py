@@ -1,6 +1,7 @@
 """`lgsp log between`: that these are all messages from one agency to another in a period; made at the hub, checked anywhere."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,7 +80,7 @@ def between(
     there is no more only who reads the whole log can say: the hub did when it made the statement, --tiles does it again.
     """
     if checked is not None:
-        _check(checked, log_key or _own_key(invocation.settings()), tiles, as_json)
+        _check(checked, [log_key] if log_key else run(_own_keys(invocation.settings())), tiles, as_json)
         return
     if sender is None or recipient is None or since is None or until is None or output is None:
         raise click.UsageError("Give SENDER, RECIPIENT, --from, --to and -o FILE; or --check FILE.")
@@ -116,7 +117,8 @@ async def _made(settings: "Settings", pair: tuple[str, str], period: tuple[datet
             else:
                 head = await store.log_head()
                 note = await keeper.sign(head, head)
-            checkpoint = open_checkpoint(note, keys.log_verifiers(keeper.origin)[0]).checkpoint
+            signer = _signed_by(note, [one.vkey for one in keys.log_verifiers(keeper.origin)])
+            checkpoint = open_checkpoint(note, signer).checkpoint
             tell = (lambda _: None) if quiet else lambda read: _progress(read, checkpoint.size)
             return await state(store, pair, period, checkpoint, note, tell)
         except LogUnlike as error:
@@ -130,22 +132,37 @@ def _progress(read: int, size: int) -> None:
     click.echo(f"\r\x1b[K{read}/{size} mục nhật ký · log entries", nl=read == size, err=True)
 
 
-def _own_key(settings: "Settings") -> str:
-    from lgsp.bootstrap import hub_keys
+def _signed_by(note: str, log_keys: Sequence[str]) -> str:
+    """The key that it is signed by, else the first: a log has several once its key was changed over."""
+    from lgsp.core.log.checkpoint import open_checkpoint
+    from lgsp.core.log.note import NoteInvalid
 
+    for key in log_keys:
+        with suppress(NoteInvalid):
+            return open_checkpoint(note, key).log.vkey
+    return log_keys[0]
+
+
+async def _own_keys(settings: "Settings") -> list[str]:
+    """Of the log in this journal, which may have been begun anew under another name."""
+    from lgsp.bootstrap import hub_keys, open_store
+
+    async with open_store(settings) as store:
+        origin = await store.log_origin() or settings.log_name
     keys = hub_keys(settings)
     try:
-        return keys.log_verifiers(settings.log_name)[0].vkey
+        return [one.vkey for one in keys.log_verifiers(origin)]
     finally:
         keys.close()
 
 
-def _check(file: Path, log_key: str, tiles: str | None, as_json: bool) -> None:
+def _check(file: Path, given: Sequence[str], tiles: str | None, as_json: bool) -> None:
+    """`given`: keys of the log, of which one is enough."""
     from lgsp.core.log.completeness import MAX_STATEMENT_BYTES, StatementInvalid, check, read_statement
     from lgsp.core.log.note import NoteInvalid, NoteVerifier
 
     try:
-        NoteVerifier.of(log_key)
+        log_keys = [NoteVerifier.of(one).vkey for one in given]
     except NoteInvalid as error:
         raise Failed(f"--log-key: {error}", "write it as GET /log/vkey of the hub answers it", code="log.key_invalid") from None
     if file.stat().st_size > MAX_STATEMENT_BYTES:
@@ -154,6 +171,7 @@ def _check(file: Path, log_key: str, tiles: str | None, as_json: bool) -> None:
         statement = read_statement(file.read_bytes())
     except StatementInvalid as error:
         raise Failed(f"{file}: {error}", "name a file that `lgsp log between -o` wrote", code="statement.invalid") from None
+    log_key = _signed_by(statement.checkpoint, log_keys)
     verdict = check(statement, log_key)
     if tiles is not None and verdict.is_complete:
         verdict = run(_by_whole_log(statement, verdict, log_key, tiles))

@@ -129,3 +129,18 @@ def test_the_published_log_proves_an_end_that_nothing_follows(tmp_path: Path) ->
     assert [one.exit_code for one in read] == [0, 1], [one.output for one in read]
     assert "The whole log tells otherwise" in read[1].output
     assert lgsp(*check, whole, "--tiles", tmp_path / "nowhere").exit_code == 1
+
+
+def test_a_new_key_and_a_new_name_of_the_log_are_no_obstacle(folder: Path) -> None:
+    """Statements are made and checked under the name that the journal's log has, by the key of then, whichever signs now."""
+    settings = Settings(data_dir=folder / "var")
+    old, new = folder / "old.json", folder / "new.json"
+    assert lgsp("log", "between", SENDER, OFFICE, *PERIOD, "-o", old).exit_code == 0
+    key = json.loads(lgsp("key", "new", "log", "--json").stdout)["name"]
+    assert lgsp("key", "activate", key, "--at", "now").exit_code == 0
+    in_store(settings, lambda store: store.log_origin(f"{settings.log_name}/2"))
+    assert lgsp("log", "between", SENDER, OFFICE, *PERIOD, "-o", new).exit_code == 0
+    assert lgsp("log", "between", "--check", new).exit_code == 0
+    in_store(settings, lambda store: store.log_origin(settings.log_name))
+    checked = lgsp("log", "between", "--check", old)
+    assert checked.exit_code == 0, checked.output
