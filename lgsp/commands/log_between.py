@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = ("Số · Number", "Lúc · At", "Thứ tự · Sequence", "Lần giao · Delivery", "")
 _TITLES = {
-    "checkpoint": ("Điểm kiểm tra không đúng chữ ký", "The checkpoint is not signed by this log"),
+    "checkpoint": ("Điểm kiểm chứng không đúng chữ ký", "The checkpoint is not signed by this log"),
     "record": ("Bản ghi không đọc được hoặc của cặp khác", "A record cannot be read or is of another pair"),
     "proof": ("Bản ghi không nằm trong nhật ký", "A record is not in the log"),
     "order": ("Số thứ tự không tăng dần", "Numbers are not in their order"),

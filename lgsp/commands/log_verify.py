@@ -269,7 +269,7 @@ def _tell(result: Result, took_s: float, as_json: bool) -> None:
         if as_json:
             print_json(form)
         else:
-            say(f"✔ {result.size} mục, khớp với mọi điểm kiểm đã ký · entries, as every signed head has them", "green")
+            say(f"✔ {result.size} mục, khớp với mọi điểm kiểm chứng đã ký · entries, as every signed head has them", "green")
             say(f"  {result.root}")
         return
     if not as_json:

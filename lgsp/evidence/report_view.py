@@ -145,7 +145,7 @@ def _digests(one: MessageContent) -> tuple[Fact, ...]:
 def _log(log: LogContent) -> tuple[Fact, ...]:
     stamps = ", ".join(authority for authority, _ in log.stamps)
     return (
-        Fact(Pair("Nhật ký minh chứng", "Log"), log.origin),
+        Fact(Pair("Nhật ký bằng chứng", "Log"), log.origin),
         Fact(Pair("Số dòng tại điểm kiểm chứng", "Entries at the checkpoint"), str(log.size)),
         *(Fact(Pair("Khóa của nhật ký, để đối chiếu", "Key of the log, to be compared"), one, mono=True) for one in log.vkeys),
         Fact(Pair("Dấu thời gian (RFC 3161)", "Time-stamps (RFC 3161)"), stamps or "–"),

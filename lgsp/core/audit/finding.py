@@ -28,13 +28,13 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "head.differs": Kind(
             "Đầu cây khác với kết quả tính lại từ các mục", "The head of the tree differs from what the entries come to"
         ),
-        "checkpoint.invalid": Kind("Điểm kiểm không do nhật ký này ký", "A checkpoint that this log did not sign"),
-        "checkpoint.differs": Kind("Cây không khớp với điểm kiểm đã ký", "The tree is not the one that was signed"),
+        "checkpoint.invalid": Kind("Điểm kiểm chứng không do nhật ký này ký", "A checkpoint that this log did not sign"),
+        "checkpoint.differs": Kind("Cây không khớp với điểm kiểm chứng đã ký", "The tree is not the one that was signed"),
         "checkpoint.ahead": Kind(
-            "Điểm kiểm đã ký lớn hơn cây hiện có", "A checkpoint was signed over more entries than there are"
+            "Điểm kiểm chứng đã ký lớn hơn cây hiện có", "A checkpoint was signed over more entries than there are"
         ),
-        "checkpoint.unread": Kind("Không đọc được điểm kiểm đã ký", "The signed checkpoint cannot be read"),
-        "stamp.differs": Kind("Dấu thời gian không thuộc điểm kiểm này", "A time-stamp is not of its checkpoint"),
+        "checkpoint.unread": Kind("Không đọc được điểm kiểm chứng đã ký", "The signed checkpoint cannot be read"),
+        "stamp.differs": Kind("Dấu thời gian không thuộc điểm kiểm chứng này", "A time-stamp is not of its checkpoint"),
         "row.missing": Kind("Thiếu một dòng mà nhật ký có ghi", "A row is missing that the log tells of"),
         "row.unexpected": Kind("Một dòng mà nhật ký không ghi", "A row that the log does not tell of"),
         "row.differs": Kind("Nội dung dòng khác với nhật ký", "A row is not as the log tells"),
