@@ -1,7 +1,6 @@
 """`lgsp log between`: that these are all messages from one agency to another in a period; made at the hub, checked anywhere."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +11,11 @@ from lgsp.commands.certificates import plain
 from lgsp.commands.common import Failed, Invocation, json_option, print_json, print_table, quiet_log, run, say
 from lgsp.commands.dead_filter import Moment
 from lgsp.commands.log import log
+from lgsp.commands.log_key import LogKeys, together
 
 if TYPE_CHECKING:
     from lgsp.core.log.completeness import Statement, Verdict
+    from lgsp.core.log.note import NoteVerifier
     from lgsp.settings import Settings
 
 _COLUMNS = ("Số · Number", "Lúc · At", "Thứ tự · Sequence", "Lần giao · Delivery", "")
@@ -54,7 +55,14 @@ class EndOfPeriod(Moment):
 @click.option("--to", "until", type=EndOfPeriod(), metavar="DATE", help="The last day, or the moment before which it ends.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Where the statement is written.")
 @click.option("--check", "checked", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Verify this statement.")
-@click.option("--log-key", metavar="VKEY", help="Key of the log (GET /log/vkey) for --check; else that of this hub.")
+@click.option(
+    "--log-key",
+    "log_keys",
+    type=LogKeys(),
+    multiple=True,
+    metavar="VKEY",
+    help="For --check: key of the log, or a file of them (GET /log/vkey); else those of this hub.",
+)
 @click.option("--tiles", metavar="DIR|URL", help="With --check: read the whole published log there, which proves the end too.")
 @click.pass_obj
 def between(
@@ -65,7 +73,7 @@ def between(
     until: datetime | None,
     output: Path | None,
     checked: Path | None,
-    log_key: str | None,
+    log_keys: "tuple[tuple[NoteVerifier, ...], ...]",
     tiles: str | None,
     as_json: bool,
 ) -> None:
@@ -73,14 +81,14 @@ def between(
 
     \b
       lgsp log between H01.134 H01.10.01 --from 2026-10-01 --to 2026-10-31 -o october.json
-      lgsp log between --check october.json --log-key 'lgsp/H01+1a2b3c4d+AZ...'
+      lgsp log between --check october.json --log-key log.vkey
 
     Deliveries of a pair have numbers without gaps in the log; copies for subscribers count. Exit status of --check: 0 complete;
     1 something is missing or wrong, each gap is named; 3 nothing is missing, but nothing follows the period either, and that
     there is no more only who reads the whole log can say: the hub did when it made the statement, --tiles does it again.
     """
     if checked is not None:
-        _check(checked, [log_key] if log_key else run(_own_keys(invocation.settings())), tiles, as_json)
+        _check(checked, together(log_keys) or run(_own_keys(invocation.settings())), tiles, as_json)
         return
     if sender is None or recipient is None or since is None or until is None or output is None:
         raise click.UsageError("Give SENDER, RECIPIENT, --from, --to and -o FILE; or --check FILE.")
@@ -100,7 +108,7 @@ def between(
 
 async def _made(settings: "Settings", pair: tuple[str, str], period: tuple[datetime, datetime], quiet: bool) -> "Statement":
     from lgsp.bootstrap import hub_keys, open_log, open_store
-    from lgsp.core.log.checkpoint import open_checkpoint
+    from lgsp.core.log.checkpoint import open_by_any
     from lgsp.flow.completeness import LogUnlike, state
 
     async with open_store(settings) as store:
@@ -117,8 +125,7 @@ async def _made(settings: "Settings", pair: tuple[str, str], period: tuple[datet
             else:
                 head = await store.log_head()
                 note = await keeper.sign(head, head)
-            signer = _signed_by(note, [one.vkey for one in keys.log_verifiers(keeper.origin)])
-            checkpoint = open_checkpoint(note, signer).checkpoint
+            checkpoint = open_by_any(note, keys.log_verifiers(keeper.origin)).checkpoint
             tell = (lambda _: None) if quiet else lambda read: _progress(read, checkpoint.size)
             return await state(store, pair, period, checkpoint, note, tell)
         except LogUnlike as error:
@@ -132,18 +139,7 @@ def _progress(read: int, size: int) -> None:
     click.echo(f"\r\x1b[K{read}/{size} mục nhật ký · log entries", nl=read == size, err=True)
 
 
-def _signed_by(note: str, log_keys: Sequence[str]) -> str:
-    """The key that it is signed by, else the first: a log has several once its key was changed over."""
-    from lgsp.core.log.checkpoint import open_checkpoint
-    from lgsp.core.log.note import NoteInvalid
-
-    for key in log_keys:
-        with suppress(NoteInvalid):
-            return open_checkpoint(note, key).log.vkey
-    return log_keys[0]
-
-
-async def _own_keys(settings: "Settings") -> list[str]:
+async def _own_keys(settings: "Settings") -> "tuple[NoteVerifier, ...]":
     """Of the log in this journal, which may have been begun anew under another name."""
     from lgsp.bootstrap import hub_keys, open_store
 
@@ -151,30 +147,23 @@ async def _own_keys(settings: "Settings") -> list[str]:
         origin = await store.log_origin() or settings.log_name
     keys = hub_keys(settings)
     try:
-        return [one.vkey for one in keys.log_verifiers(origin)]
+        return keys.log_verifiers(origin)
     finally:
         keys.close()
 
 
-def _check(file: Path, given: Sequence[str], tiles: str | None, as_json: bool) -> None:
-    """`given`: keys of the log, of which one is enough."""
+def _check(file: Path, keys: "tuple[NoteVerifier, ...]", tiles: str | None, as_json: bool) -> None:
     from lgsp.core.log.completeness import MAX_STATEMENT_BYTES, StatementInvalid, check, read_statement
-    from lgsp.core.log.note import NoteInvalid, NoteVerifier
 
-    try:
-        log_keys = [NoteVerifier.of(one).vkey for one in given]
-    except NoteInvalid as error:
-        raise Failed(f"--log-key: {error}", "write it as GET /log/vkey of the hub answers it", code="log.key_invalid") from None
     if file.stat().st_size > MAX_STATEMENT_BYTES:
         raise Failed(f"{file}: more than {MAX_STATEMENT_BYTES} bytes", "no statement is that large", code="statement.invalid")
     try:
         statement = read_statement(file.read_bytes())
     except StatementInvalid as error:
         raise Failed(f"{file}: {error}", "name a file that `lgsp log between -o` wrote", code="statement.invalid") from None
-    log_key = _signed_by(statement.checkpoint, log_keys)
-    verdict = check(statement, log_key)
+    verdict = check(statement, keys)
     if tiles is not None and verdict.is_complete:
-        verdict = run(_by_whole_log(statement, verdict, log_key, tiles))
+        verdict = run(_by_whole_log(statement, verdict, keys, tiles))
     if not as_json:
         _show(statement, verdict)
     _judge(statement, verdict)
@@ -184,21 +173,21 @@ def _check(file: Path, given: Sequence[str], tiles: str | None, as_json: bool) -
         say("Đầy đủ · Complete: nothing is missing between its first and its last number, nor at its edges.", "green")
 
 
-async def _by_whole_log(statement: "Statement", verdict: "Verdict", log_key: str, where: str) -> "Verdict":
+async def _by_whole_log(statement: "Statement", verdict: "Verdict", keys: "tuple[NoteVerifier, ...]", where: str) -> "Verdict":
     """Raises Failed where the log cannot be read, or is not the one that was signed."""
     from lgsp.commands.log_verify import place_at
-    from lgsp.core.log.checkpoint import open_checkpoint
+    from lgsp.core.log.checkpoint import open_by_any
     from lgsp.core.log.completeness import PairReader, against_log
     from lgsp.core.log.frontier import Frontier
     from lgsp.core.log.note import NoteInvalid
     from lgsp.monitor.places import CHECKPOINT, Unreadable
     from lgsp.monitor.whole import Recomputing
 
-    signed = open_checkpoint(statement.checkpoint, log_key).checkpoint
+    signed = open_by_any(statement.checkpoint, keys).checkpoint
     reader = PairReader(statement.sender, statement.recipient, statement.since, statement.until)
     try:
         async with place_at(where) as place:
-            served = open_checkpoint(await place.read(CHECKPOINT), log_key).checkpoint
+            served = open_by_any(await place.read(CHECKPOINT), keys).checkpoint
             whole = Recomputing(place, signed, Frontier(), served.size, with_entries=True)
             async for bundle in whole.bundles():
                 for index, entry in enumerate(bundle.entries or (), bundle.first):

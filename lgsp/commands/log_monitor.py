@@ -13,10 +13,12 @@ from lgsp.commands.certificates import plain
 from lgsp.commands.client import HubClient, Identity, identity_options, open_client
 from lgsp.commands.common import Failed, json_option, print_json, quiet_log, run_until_stopped, say
 from lgsp.commands.log import log
+from lgsp.commands.log_key import LogKeys, together
 from lgsp.commands.log_verify import Unreadable
 
 if TYPE_CHECKING:
     from lgsp.core.audit.following import Gap
+    from lgsp.core.log.note import NoteVerifier
     from lgsp.core.log.policy import Policy
     from lgsp.core.log.record import Record
     from lgsp.monitor.monitor import Look, Monitor
@@ -33,7 +35,15 @@ class Wrong(Failed):
 @log.command()
 @json_option
 @click.argument("where", metavar="URL|DIR")
-@click.option("--log-key", "vkeys", multiple=True, required=True, metavar="VKEY", help="Key of the log, had from elsewhere.")
+@click.option(
+    "--log-key",
+    "log_keys",
+    type=LogKeys(),
+    multiple=True,
+    required=True,
+    metavar="VKEY",
+    help="Key of the log, or a file of them; had from elsewhere than the log.",
+)
 @click.option(
     "--dir",
     "folder",
@@ -55,7 +65,7 @@ class Wrong(Failed):
 def monitor(
     identity: Identity,
     where: str,
-    vkeys: tuple[str, ...],
+    log_keys: "tuple[tuple[NoteVerifier, ...], ...]",
     folder: Path,
     policy: Path | None,
     max_age_s: float | None,
@@ -84,10 +94,9 @@ def monitor(
     if max_age_s is not None and policy is None:
         raise click.UsageError("--max-age-s goes with --policy: cosignatures tell the time.")
     quiet_log()
-    from lgsp.commands.log_verify import keys_of
 
     watch = Watch(
-        keys=tuple(keys_of(vkeys)),
+        keys=together(log_keys),
         policy=None if policy is None else _policy(policy),
         max_age_s=max_age_s,
         with_entries=entries or party is not None,

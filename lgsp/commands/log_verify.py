@@ -13,6 +13,7 @@ import click
 from lgsp.commands.certificates import plain
 from lgsp.commands.common import Failed, Invocation, json_option, print_json, print_table, quiet_log, say
 from lgsp.commands.log import log
+from lgsp.commands.log_key import LogKeys, together
 
 if TYPE_CHECKING:
     from lgsp.core.audit.finding import Finding
@@ -49,7 +50,14 @@ class Result(NamedTuple):
 @log.command()
 @json_option
 @click.option("--tiles", metavar="DIR|URL", help="Read the published log there instead of the journal (C2SP tlog-tiles).")
-@click.option("--log-key", "vkeys", multiple=True, metavar="VKEY", help="Key of the log (GET /log/vkey); else those of this hub.")
+@click.option(
+    "--log-key",
+    "log_keys",
+    type=LogKeys(),
+    multiple=True,
+    metavar="VKEY",
+    help="Key of the log, or a file of them (GET /log/vkey); else those of this hub.",
+)
 @click.option(
     "--from", "since", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A signed checkpoint: only after it."
 )
@@ -61,7 +69,7 @@ class Result(NamedTuple):
 def verify(
     invocation: Invocation,
     tiles: str | None,
-    vkeys: tuple[str, ...],
+    log_keys: "tuple[tuple[NoteVerifier, ...], ...]",
     since: Path | None,
     until: Path | None,
     hashes_only: bool,
@@ -83,7 +91,7 @@ def verify(
     quiet_log()
     started = time.monotonic()
     with _unreadable_explained():
-        keys = keys_of(vkeys) if vkeys else _own_keys(invocation.settings())
+        keys = list(together(log_keys)) if log_keys else _own_keys(invocation.settings())
         bounds = _Bounds(_opened(since, keys), _opened(until, keys))
         if tiles is not None:
             result = _of_tiles(tiles, keys, bounds, not hashes_only)
@@ -172,15 +180,6 @@ def _signed_heads(settings: "Settings") -> "list[Signed]":
         raise Unreadable(
             f"The head that was signed last cannot be read: {error}.", "set log_dir, or put its files back"
         ) from None
-
-
-def keys_of(vkeys: tuple[str, ...]) -> "list[NoteVerifier]":
-    from lgsp.core.log.note import NoteInvalid, NoteVerifier
-
-    try:
-        return [NoteVerifier.of(vkey) for vkey in vkeys]
-    except NoteInvalid as error:
-        raise click.BadParameter(f"{error}; write it as GET /log/vkey of the hub answers it", param_hint="--log-key") from None
 
 
 def _own_keys(settings: "Settings") -> "list[NoteVerifier]":

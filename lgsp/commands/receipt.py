@@ -11,9 +11,11 @@ import msgspec
 from lgsp.commands.client import Answer, Identity, Profile, identity_options, open_client
 from lgsp.commands.common import Failed, json_option, print_json, run, say
 from lgsp.commands.labels import clock
+from lgsp.commands.log_key import LogKeys, together
 
 if TYPE_CHECKING:
     from lgsp.core.log.checkpoint import SignedCheckpoint
+    from lgsp.core.log.note import NoteVerifier
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -39,7 +41,11 @@ class _Stated(NamedTuple):
 )
 @click.option("--from", "kept", type=_FILE, help="Verify a kept receipt or refusal, with --keys or --log-key; asks no hub.")
 @click.option(
-    "--log-key", "log_keys", multiple=True, help="Key of the hub's log (vkey), or a file of them, as `GET /log/vkey` had it."
+    "--log-key",
+    "log_keys",
+    type=LogKeys(),
+    multiple=True,
+    help="Key of the hub's log (vkey), or a file of them, as `GET /log/vkey` had it.",
 )
 @identity_options
 def receipt(
@@ -50,7 +56,7 @@ def receipt(
     keys_file: Path | None,
     out: Path | None,
     kept: Path | None,
-    log_keys: tuple[str, ...],
+    log_keys: "tuple[tuple[NoteVerifier, ...], ...]",
     as_json: bool,
 ) -> None:
     """Biên nhận · Show the receipt of an envelope. Only its sender may ask.
@@ -63,9 +69,10 @@ def receipt(
       lgsp receipt H01.101/m-1 --xml --out m-1.xml
       lgsp signature check m-1.xml --anchor ca.pem
 
-    What is kept can be shown to anybody: it is verified by nothing but the hub's public keys. A refusal has the same form in its
-    member `signed`. With --log-key also its place in the hub's evidence log is verified. That proves by itself, without a
-    signature on the receipt, whose envelope with which digest was taken over (or refused) when; to whom, says the signature.
+    What is kept can be shown to anybody: it is verified by nothing but the hub's public keys. A refusal is kept as it came, as a
+    problem or a line of a batch; its member `signed` counts. With --log-key also its place in the hub's evidence log is verified.
+    That proves by itself, without a signature on the receipt, whose envelope with which digest was taken over (or refused) when;
+    to whom, says the signature, which --keys verifies (JWS).
     """
     keys = None if keys_file is None else keys_file.read_bytes()
     if kept is not None:
@@ -79,7 +86,7 @@ def receipt(
             raise click.UsageError("Give SENDER/MESSAGE_ID, or --from; --keys goes with --verify, --out with --verify or --xml.")
         found = run(_ask(identity.profile(), sender, message_id, "xml" if as_xml else "jws" if verify else "", keys))
     if log_keys:
-        found = _proved(found, log_keys)
+        found = _proved(found, together(log_keys))
     if out is not None:
         out.write_bytes(found.signed + b"\n")
     if as_json:
@@ -89,12 +96,35 @@ def receipt(
 
 
 def _of_kept(octets: bytes, keys: bytes | None) -> _Stated:
-    """Plain JSON and XML are proved by the log alone."""
+    """In whichever form it was kept. Plain JSON and XML are proved by the log alone: `keys` are no use for them."""
+    said: Any = None
     if octets.startswith(b"{"):
-        return _Stated(msgspec.json.decode(octets))
-    if octets.startswith(b"<"):
+        said = _json(octets)
+        if isinstance(signed := said.get("signed"), str):  # a problem, or a line of a batch, about a refusal
+            octets, said = signed.encode(), None
+    if said is None and not octets.startswith(b"<"):
+        return _unverified(octets) if keys is None else _verified(octets, keys, "")
+    if keys is not None:
+        raise _not_verified("it is kept without a signature that --keys verifies, which only the form JWS has")
+    if said is None:
         return _of_xml(octets)
-    return _unverified(octets) if keys is None else _verified(octets, keys, "")
+    receipt = said.get("receipt")  # in a line of a batch
+    return _Stated(receipt if isinstance(receipt, dict) else said)
+
+
+def _json(octets: bytes) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(octets, type=dict[str, Any])
+    except ValueError as error:
+        raise _unreadable(str(error)) from None
+
+
+def _unreadable(why: str) -> Failed:
+    return Failed(
+        f"The file cannot be read: {why}.",
+        "it has to be a receipt or refusal as the hub gave it: JSON, XML or JWS, not edited",
+        code="receipt.unreadable",
+    )
 
 
 def _findings(found: _Stated) -> dict[str, Any]:
@@ -170,17 +200,16 @@ def _unverified(token: bytes) -> _Stated:
 
     try:
         _, payload, _ = token.split(b".")
-        return _Stated(msgspec.json.decode(urlsafe_b64decode(payload + b"==")), token)
+        return _Stated(_json(urlsafe_b64decode(payload + b"==")), token)
     except ValueError:
-        raise _not_verified("it is no compact JWS") from None
+        raise _unreadable("it is no compact JWS") from None
 
 
-def _proved(found: _Stated, log_keys: Sequence[str]) -> _Stated:
+def _proved(found: _Stated, keys: "Sequence[NoteVerifier]") -> _Stated:
     """With its place in the log verified, by nothing but the keys given."""
     from contracts.receipt import Receipt, Refusal
     from lgsp.core.log.answers import NotProved, check_receipt, check_refusal
 
-    keys = [key for one in log_keys for key in _keys_in(one)]
     try:
         if "code" in found.said:
             proved = check_refusal(msgspec.convert(found.said, Refusal), keys)
@@ -193,14 +222,6 @@ def _proved(found: _Stated, log_keys: Sequence[str]) -> _Stated:
             code="receipt.not_proved",
         ) from None
     return found._replace(proved=proved)
-
-
-def _keys_in(text: str) -> list[str]:
-    """A key, or the lines of the file of this name."""
-    path = Path(text)
-    if not path.is_file():
-        return [text]
-    return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
 def _not_verified(why: str) -> Failed:
@@ -223,6 +244,8 @@ def _show(found: _Stated) -> None:
         say(f"  message_id  {said['message_id']}\n  digest      {said['digest']}")
         for one in said["deliveries"]:
             say(f"  delivery    {one['delivery_id']} -> {one['recipient']}")
+        if found.proved is not None and not found.kid:
+            say("  Nơi nhận: chỉ chữ ký mới chứng minh · To whom: only the signature proves it (JWS, --keys)", "yellow")
     if found.kid:
         say(f"Chữ ký đúng · Signature verified: kid {found.kid}", "green")
     if found.proved is not None:

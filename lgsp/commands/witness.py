@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import click
 
 from lgsp.commands.common import Failed, json_option, print_json
+from lgsp.commands.log_key import LogKeys, together
 
 if TYPE_CHECKING:
     from lgsp.core.log.note import NoteVerifier
@@ -56,9 +57,17 @@ def key(folder: Path, name: str | None, as_json: bool) -> None:
 
 @witness.command()
 @_place_options
-@click.option("--log", "vkeys", multiple=True, required=True, metavar="VKEY", help="Public key of a log to witness; repeatable.")
+@click.option(
+    "--log",
+    "log_keys",
+    type=LogKeys(),
+    multiple=True,
+    required=True,
+    metavar="VKEY",
+    help="Public key of a log to witness, or a file of them; repeatable.",
+)
 @click.option("--listen", default="127.0.0.1:8181", show_default=True, metavar="HOST:PORT", help="Where the log reaches it.")
-def run(folder: Path, name: str | None, vkeys: tuple[str, ...], listen: str) -> None:
+def run(folder: Path, name: str | None, log_keys: "tuple[tuple[NoteVerifier, ...], ...]", listen: str) -> None:
     """Chạy nhân chứng · Serve POST /add-checkpoint (C2SP tlog-witness) until SIGTERM; TLS is a proxy's business."""
     from lgsp import log
     from lgsp.assembly import utc_now
@@ -66,7 +75,7 @@ def run(folder: Path, name: str | None, vkeys: tuple[str, ...], listen: str) -> 
     from lgsp.witness.server import serve
     from lgsp.witness.witness import Witness
 
-    logs, where = _logs(vkeys), _address(listen)
+    logs, where = _logs(together(log_keys)), _address(listen)
     log.configure()
     place = WitnessFolder(folder)
     with _explained(), place.alone():
@@ -85,16 +94,10 @@ def _identity(folder: Path, name: str | None) -> "Identity":
         return place.identity(name)
 
 
-def _logs(vkeys: tuple[str, ...]) -> "dict[str, list[NoteVerifier]]":
+def _logs(keys: "tuple[NoteVerifier, ...]") -> "dict[str, list[NoteVerifier]]":
     """By origin, which is the name of the key; a log that changes its key over has two."""
-    from lgsp.core.log.note import NoteInvalid, NoteVerifier
-
     logs: dict[str, list[NoteVerifier]] = {}
-    for vkey in vkeys:
-        try:
-            verifier = NoteVerifier.of(vkey)
-        except NoteInvalid as error:
-            raise click.BadParameter(f"{vkey}: {error}", param_hint="--log") from None
+    for verifier in keys:
         logs.setdefault(verifier.name, []).append(verifier)
     return logs
 

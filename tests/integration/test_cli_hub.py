@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from msgspec.json import encode as json_encode
 
 from adapters.webhook.mapping import keys_of, signature_of
 from contracts import wire
+from lgsp.cli import cli
 from lgsp.http.overall import STATUS_TYPE
 from signing import jws
 from signing.jose import JwkSet
@@ -279,7 +281,20 @@ def test_what_readme_says_to_type_works(tmp_path: Path) -> None:
     operators = {"balance", "deadletter", "maintenance"}
     assert (
         said.keys()
-        == {"doctor", "contract", "send", "mailbox", "trace", "status", "signature", "trust", "demo-pki", "listen", "evidence"}
+        == {
+            "doctor",
+            "contract",
+            "send",
+            "mailbox",
+            "trace",
+            "status",
+            "signature",
+            "trust",
+            "demo-pki",
+            "listen",
+            "evidence",
+            "log",
+        }
         | operators
     )
     assert "case.file/1" in said["mailbox"]
@@ -420,6 +435,27 @@ def test_a_receipt_is_proved_by_the_log_alone(sandbox: Hub, tmp_path: Path, offi
     kept.write_text(json.dumps(sent))
     result = sandbox.run("receipt", "--from", kept, "--log-key", verifier("lgsp/HUB").vkey, "--json")
     assert (result.exit_code, json.loads(result.stdout)["code"]) == (1, "receipt.not_proved")
+    assert "chỉ chữ ký mới chứng minh" in sandbox.run("receipt", "--from", kept, "--log-key", key).stdout
+    assert sandbox.run("receipt", "--from", kept, "--log-key", tmp_path / "no.vkey").exit_code == 2
+    kept.write_text(json.dumps({"receipt": sent}))
+    assert told(sandbox, "receipt", "--from", kept, "--log-key", key)["message_id"] == sent["message_id"]
+
+
+def test_keys_of_signatures_do_not_vouch_for_a_receipt_without_one(sandbox: Hub, tmp_path: Path, office: str) -> None:
+    """Anybody can write plain JSON: with nothing but the hub's JWK set it is verified by nothing, and that is no success."""
+    kept = tmp_path / "receipt.json"
+    kept.write_text(json.dumps(told(sandbox, "send", "case.file", "--example", "--as", DESK, "--to", office)))
+    result = sandbox.run("receipt", "--from", kept, "--keys", published_keys(sandbox, tmp_path), "--json")
+    assert (result.exit_code, json.loads(result.stdout)["code"]) == (1, "receipt.not_verified")
+
+
+@pytest.mark.parametrize("octets", [b'{"log":', b"[1]", b"a.b.c", b"junk", b"<a/>", b'{"receipt":3}', b'{"code":"x"}', b"\xff"])
+def test_what_is_no_receipt_is_refused_in_words(tmp_path: Path, octets: bytes) -> None:
+    kept = tmp_path / "kept"
+    kept.write_bytes(octets)
+    result = CliRunner().invoke(cli, ["receipt", "--from", str(kept), "--log-key", verifier("lgsp/HUB").vkey, "--json"])
+    assert (result.exit_code, isinstance(result.exception, SystemExit)) == (1, True)
+    assert json.loads(result.stdout)["code"]
 
 
 def test_a_receipt_in_xml_once_the_hub_has_a_certificate(sandbox: Hub, tmp_path: Path, office: str) -> None:
@@ -452,6 +488,9 @@ def test_a_refusal_is_kept_and_verified_too(sandbox: Hub, tmp_path: Path) -> Non
     said = told(sandbox, "receipt", "--from", kept, "--keys", keys)
     assert (said["code"], said["sender"], said["message_id"]) == (problem["code"], DESK, problem["message_id"])
     assert "Bị từ chối" in sandbox.run("receipt", "--from", kept, "--keys", keys).stdout
+    as_it_came = tmp_path / "refusal.json"
+    as_it_came.write_text(result.stdout)
+    assert told(sandbox, "receipt", "--from", as_it_came, "--keys", keys) == said
     (vkey,) = told(sandbox, "log", "vkey")["vkeys"]
     assert told(sandbox, "receipt", "--from", kept, "--log-key", vkey)["proved"]["size"] > 0
 

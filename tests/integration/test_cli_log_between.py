@@ -96,7 +96,7 @@ def test_an_end_that_nothing_follows_has_a_status_of_its_own(folder: Path) -> No
         (["H01.15.20", "H01.77", *PERIOD, "-o", "x"], 1, "no agency H01.77"),
         (["H01.15.20", "H01.15", "--from", "2026-11-01", "--to", "2026-10-01", "-o", "x"], 2, "behind"),
         (["--check", __file__], 1, "lgsp log between -o"),
-        (["--check", __file__, "--log-key", "nonsense"], 1, "GET /log/vkey"),
+        (["--check", __file__, "--log-key", "nonsense"], 2, "GET /log/vkey"),
     ],
 )
 def test_what_cannot_be_done_says_why(folder: Path, arguments: list[str], status: int, words: str) -> None:

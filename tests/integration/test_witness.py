@@ -247,7 +247,7 @@ async def test_the_command_prints_its_key_serves_and_stops_in_order(tmp_path: Pa
     [
         (["key"], 1, "needs a name"),
         (["key", "--name", "has space"], 1, "spaces"),
-        (["run", "--log", "nonsense"], 2, "verifier key"),
+        (["run", "--log", "nonsense"], 2, "neither a key"),
         (["run", "--log", LOG.verifier.vkey, "--listen", "8181"], 2, "HOST:PORT"),
         (["run"], 2, "--log"),
     ],

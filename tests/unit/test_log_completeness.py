@@ -54,7 +54,7 @@ async def _of(store: MemoryStore, period: tuple[datetime, datetime] = OCTOBER) -
 
 
 def changed(statement: Statement, **changes: Any) -> Verdict:
-    return check(msgspec.structs.replace(statement, **changes), VKEY)
+    return check(msgspec.structs.replace(statement, **changes), [VKEY])
 
 
 def told(verdict: Verdict) -> list[tuple[str, int | None, int | None]]:
@@ -63,7 +63,7 @@ def told(verdict: Verdict) -> list[tuple[str, int | None, int | None]]:
 
 async def test_all_messages_of_a_period_are_named_with_their_neighbours() -> None:
     """Before it, in it, after it: complete, and nobody has to be believed but the key."""
-    verdict = check(await stated(log_of(-40, -1, 0, 5, 30, 31, 60)), VKEY)
+    verdict = check(await stated(log_of(-40, -1, 0, 5, 30, 31, 60)), [VKEY])
     assert [one.number for one in verdict.routed] == [3, 4, 5]
     assert (verdict.is_complete, verdict.open_end, verdict.findings) == (True, False, ())
 
@@ -71,17 +71,17 @@ async def test_all_messages_of_a_period_are_named_with_their_neighbours() -> Non
 async def test_a_numbering_that_begins_in_the_period_needs_nothing_before() -> None:
     """The first number is 1; and a log that ends with the period says that its end rests on the maker's word."""
     statement = await stated([*log_of(0, 5, 30), Moved(at=OCTOBER[1], name="delivered", sequence=1)])
-    verdict = check(statement, VKEY)
+    verdict = check(statement, [VKEY])
     assert (statement.before, statement.after) == (None, None)
     assert (verdict.is_complete, verdict.open_end, verdict.log_until) == (True, True, OCTOBER[1])
 
 
 async def test_no_messages_at_all_are_a_statement_too() -> None:
     """Between two neighbours whose numbers follow each other; before the first message; or of a pair that never wrote."""
-    between = check(await stated(log_of(-3, 40)), VKEY)
+    between = check(await stated(log_of(-3, 40)), [VKEY])
     assert (between.routed, between.is_complete, between.open_end) == ((), True, False)
-    assert check(await stated(log_of(40)), VKEY).is_complete
-    never = check(await stated(log_of(None, None, 40, others=2)[:5] + log_of(None, others=1)), VKEY)
+    assert check(await stated(log_of(40)), [VKEY]).is_complete
+    never = check(await stated(log_of(None, None, 40, others=2)[:5] + log_of(None, others=1)), [VKEY])
     assert never.routed == ()
 
 
@@ -116,7 +116,7 @@ async def test_another_period_than_was_asked_for_does_not_fit() -> None:
 async def test_a_period_that_was_not_over_is_told() -> None:
     """More may have come since; and whoever hides how far the log had got is told so too."""
     statement = await stated(log_of(-2, 3))
-    assert [code for code, _, _ in told(check(statement, VKEY))] == ["not_over"]
+    assert [code for code, _, _ in told(check(statement, [VKEY]))] == ["not_over"]
     over = await stated(log_of(-2, 3, 40))
     assert told(changed(over, last=None)) == [("not_over", None, None)]
     assert told(changed(over, last=over.before)) == [("not_over", None, None)]
@@ -151,7 +151,7 @@ async def test_any_changed_bit_of_what_is_proven_is_noticed() -> None:
         note = _flipped(statement.checkpoint.encode(), draw).decode(errors="replace")
         assert told(changed(statement, checkpoint=note))[0][0] == "checkpoint"
     other = vkey_of("lgsp/H01", Ed25519PrivateKey.generate().public_key().public_bytes_raw())
-    assert [one.code for one in check(statement, other).findings] == ["checkpoint"]
+    assert [one.code for one in check(statement, [other]).findings] == ["checkpoint"]
 
 
 def _flipped(octets: bytes, draw: random.Random) -> bytes:
@@ -196,10 +196,10 @@ async def test_whoever_reads_the_whole_log_needs_no_word_for_the_end() -> None:
     """And sees what was left out behind the last number that is shown."""
     records = [*log_of(-1, 3, 4), Moved(at=OCTOBER[1], name="delivered", sequence=1)]
     statement = await stated(records)
-    verdict = check(statement, VKEY)
+    verdict = check(statement, [VKEY])
     assert verdict.open_end
     by_log = against_log(statement, verdict, _read(records))
     assert (by_log.is_complete, by_log.open_end) == (True, False)
     shorter = msgspec.structs.replace(statement, records=statement.records[:1])
-    assert check(shorter, VKEY).is_complete
-    assert told(against_log(shorter, check(shorter, VKEY), _read(records)))[0][0] == "whole_log"
+    assert check(shorter, [VKEY]).is_complete
+    assert told(against_log(shorter, check(shorter, [VKEY]), _read(records)))[0][0] == "whole_log"

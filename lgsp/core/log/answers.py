@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import msgspec
 
 from contracts.receipt import LogEntry, Receipt, Refusal
-from lgsp.core.log.checkpoint import SignedCheckpoint, open_checkpoint
+from lgsp.core.log.checkpoint import SignedCheckpoint, open_by_any
 from lgsp.core.log.merkle import ProofInvalid, check_inclusion, leaf_hash
 from lgsp.core.log.note import NoteInvalid, NoteVerifier
-from lgsp.core.log.proof import LogProof, parse_proof
+from lgsp.core.log.proof import parse_proof
 from lgsp.core.log.record import SALT_BYTES, Accepted, Record, RecordInvalid, Refused, decode, encode, salted
 
 _MAX_FIELD_CHARS = 100
@@ -88,19 +88,8 @@ def _opened(entry: LogEntry) -> tuple[Record, bytes]:
 def _proved(entry: LogEntry, keys: Sequence[NoteVerifier | str], others: Sequence[NoteVerifier]) -> SignedCheckpoint:
     try:
         proof = parse_proof(entry.proof)
-        signed = _signed(proof, keys, others)
+        signed = open_by_any(proof.checkpoint, keys, others)
         check_inclusion(proof.index, signed.checkpoint.size, signed.checkpoint.root, leaf_hash(entry.leaf.encode()), proof.hashes)
     except (NoteInvalid, ProofInvalid) as error:
         raise NotProved(str(error)) from None
     return signed
-
-
-def _signed(proof: LogProof, keys: Sequence[NoteVerifier | str], others: Sequence[NoteVerifier]) -> SignedCheckpoint:
-    """A log that changed its key over has several: any one of them will do. Raises NoteInvalid."""
-    problem = NoteInvalid("no key of the log was given")
-    for key in keys:
-        try:
-            return open_checkpoint(proof.checkpoint, key, others)
-        except NoteInvalid as error:
-            problem = error
-    raise problem

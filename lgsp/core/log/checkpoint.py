@@ -88,6 +88,20 @@ def open_checkpoint(octets: bytes | str, log: NoteVerifier | str, others: Iterab
     return _of_log(octets, note, key)
 
 
+def open_by_any(
+    octets: bytes | str, keys: Iterable[NoteVerifier | str], others: Iterable[NoteVerifier | str] = ()
+) -> SignedCheckpoint:
+    """As `open_checkpoint`: a log that changed its key over has several keys, and one of them will do."""
+    problem = NoteInvalid("no key of the log was given")
+    others = tuple(others)
+    for key in keys:
+        try:
+            return open_checkpoint(octets, key, others)
+        except NoteInvalid as error:
+            problem = error
+    raise problem
+
+
 def _of_log(octets: bytes | str, note: Note, log: NoteVerifier) -> SignedCheckpoint:
     checkpoint = parse_checkpoint(note.text)
     if checkpoint.origin != log.name:

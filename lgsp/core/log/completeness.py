@@ -16,9 +16,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from lgsp.core.log.checkpoint import Checkpoint, open_checkpoint
+from lgsp.core.log.checkpoint import Checkpoint, open_by_any
 from lgsp.core.log.merkle import ProofInvalid, check_inclusion, leaf_hash
-from lgsp.core.log.note import NoteInvalid
+from lgsp.core.log.note import NoteInvalid, NoteVerifier
 from lgsp.core.log.record import RecordInvalid, Routed, decode
 
 MAX_RECORDS = 1_000_000
@@ -97,10 +97,10 @@ def read_statement(octets: bytes) -> Statement:
         raise StatementInvalid(str(error)) from None
 
 
-def check(statement: Statement, log_key: str) -> Verdict:
-    """`log_key`: the verifier key of the log (C2SP signed-note)."""
+def check(statement: Statement, keys: Sequence[NoteVerifier | str]) -> Verdict:
+    """`keys`: of the log (C2SP signed-note), one of which signed."""
     try:
-        signed = open_checkpoint(statement.checkpoint.encode(), log_key, ())
+        signed = open_by_any(statement.checkpoint, keys)
     except NoteInvalid as error:
         finding = Finding(code="checkpoint", detail=str(error))
         return Verdict(routed=(), findings=(finding,), open_end=True, log_until=None)
