@@ -29,6 +29,10 @@ _EVERY = 1000  # rows between two looks at the progress bar
 _NOTE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _COLUMNS = ("Mã · Code", "Bảng · Table", "Dòng · Row", "Cột · Column", "Phải là · Expected", "Thấy · Found")
 _REMEDY = "stop nothing and repair nothing by hand: keep a copy of the journal; deploy/RUNBOOK.md, chapter 13, says how to go on"
+_REMEDY_TILES = (
+    "see the address; entries are for the operator and `log_readers` alone: --hashes-only does without them, and"
+    " `lgsp log monitor URL --entries --from-start` reads them with the credentials of an agency"
+)
 
 Step = Callable[[str, int], None]
 
@@ -222,9 +226,7 @@ def _unreadable_explained() -> Iterator[None]:
             f"The journal cannot be read: {error}", "is it the right one? `lgsp doctor`", code="log.unreadable"
         ) from None
     except (PlaceUnreadable, KeysUnusable, OSError) as error:
-        raise Unreadable(
-            str(error), "see the address, and whether entries are for you (--hashes-only)", code="log.unreadable"
-        ) from None
+        raise Unreadable(str(error), _REMEDY_TILES, code="log.unreadable") from None
 
 
 @contextmanager

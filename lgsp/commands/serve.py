@@ -62,7 +62,9 @@ class WrongJournal(Failed):
     exit_code = 3
 
 
-_REWOUND = "deploy/RUNBOOK.md, “The evidence log”, says which backup is the right one; nothing was accepted meanwhile"
+_REWOUND = (
+    "deploy/RUNBOOK.md, chapter 5, “The log after a restore”, says which backup is the right one; nothing was accepted meanwhile"
+)
 
 
 def at_port(settings: "Settings", port: int | None) -> "Settings":
