@@ -235,6 +235,10 @@ def next_steps(result: DemoResult, sandbox: Sandbox, program: str) -> Renderable
             f"{program} trace {result.case_number} --as {commune}",
             "[dim]hồ sơ vừa theo dõi, từng bước / the case, step by step[/]",
         )
+        table.add_row(
+            f"{program} evidence export --case {result.case_number} --all -o ho-so.asice",
+            "[dim]gói chứng cứ của hồ sơ / all that proves it, in one file[/]",
+        )
     table.add_row(f"{program} mailbox --as {visitors_mailbox(sandbox)}", "[dim]hộp thư của một xã / the mailbox of a commune[/]")
     table.add_row(f"{sandbox.hub_url}/openapi.json", "[dim]mọi giao diện / every interface[/]")
     table.add_row(f"{sandbox.hub_url}/metrics", "[dim]số đo / figures for Prometheus[/]")
