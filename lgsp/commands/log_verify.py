@@ -123,6 +123,8 @@ def _of_journal(settings: "Settings", keys: "list[NoteVerifier]", bounds: _Bound
 
     signed = _signed_heads(settings)  # before the snapshot: a hub at work signs on
     with open_audit(settings) as source:
+        head = source.head()
+        signed = signed if head is None else _not_given_up(signed, head.origin, settings.log_name)
         if not bounds.is_whole:
             with _progress({"log_leaves": source.count("log_leaves")}) as step:
                 tree, found = between(source, bounds.begin, bounds.end, step)
@@ -130,7 +132,6 @@ def _of_journal(settings: "Settings", keys: "list[NoteVerifier]", bounds: _Bound
         judge = stamp_time(live_trust(settings).current, datetime.now(UTC))
         with _progress({stage: source.count(stage) for stage in STAGES}) as step:
             findings = _first(audit(source, signed, keys, judge, step))
-        head = source.head()
         try:
             root = "" if head is None else Frontier.decode(head.size, head.frontier).root.hex()
         except ValueError:  # a finding by itself
@@ -186,13 +187,28 @@ def _signed_heads(settings: "Settings") -> "list[Signed]":
         ) from None
 
 
+def _not_given_up(signed: "list[Signed]", origin: str, name: str) -> "list[Signed]":
+    """Without the heads of logs before this one, which `lgsp log restart` gave up: only if what lies outside knows of it, too."""
+    if origin not in {one.origin for one in signed}:
+        return signed
+    return [one for one in signed if _begun(one.origin, name) >= _begun(origin, name)]
+
+
+def _begun(origin: str, name: str) -> int:
+    """How many logs there were by then (`lgsp log restart`)."""
+    rest = origin.removeprefix(f"{name}/")
+    return int(rest) if rest != origin and rest.isdecimal() else 1
+
+
 def _own_keys(settings: "Settings") -> "list[NoteVerifier]":
+    """Under every name that the log had."""
     from lgsp.core.key_set import Purpose
     from lgsp.trust.key_files import KeyFiles
     from lgsp.trust.keys import log_verifier
 
     records = KeyFiles(settings.keys_path).read().keys
-    return [log_verifier(settings.log_name, one) for one in records if one.purpose is Purpose.LOG]
+    origins = {settings.log_name, *(one.origin for one in _signed_heads(settings))}
+    return [log_verifier(origin, one) for origin in sorted(origins) for one in records if one.purpose is Purpose.LOG]
 
 
 def _opened(path: Path | None, keys: "list[NoteVerifier]") -> "Checkpoint | None":

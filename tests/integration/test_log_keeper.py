@@ -309,8 +309,11 @@ def test_a_log_that_is_lost_is_begun_anew(tmp_path: Path) -> None:
     assert told.name == "log_restarted"
     assert told.subject.startswith("lgsp/HUB 6 ") and told.subject.endswith("bản sao lưu cuối là hôm qua")
     asyncio.run(goes_on())
+    verified = hub.run("log", "verify", "--json")
+    assert verified.exit_code == 0, verified.output
     put_back(tmp_path)
     assert hub.run("run").exit_code == 3
+    assert hub.run("log", "verify").exit_code == 1
 
 
 def test_a_log_that_is_in_order_is_not_begun_anew(tmp_path: Path) -> None:
