@@ -16,7 +16,8 @@ from lgsp.core.log.cosignature import cosign
 from lgsp.core.log.note import KeyType, NoteVerifier, open_note
 from lgsp.core.log.record import Moved, Refused, Routed, encode
 from tests.audit.logs import Log
-from tests.integration.cli_hub import Hub
+from tests.integration.cli_hub import Hub, answers
+from tests.servers.process import wait_until
 
 KEY, WITNESS_KEY = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
 WITNESS = NoteVerifier("w.example/1", WITNESS_KEY.public_key().public_bytes_raw(), KeyType.COSIGNATURE)
@@ -202,6 +203,7 @@ def test_it_follows_a_running_hub_over_http(tmp_path: Path) -> None:
     with hub.serving("run", "--sandbox"):
         key = hub.run("log", "vkey").stdout.split()[0]
         options = ("--log-key", key, "--once", "--json")
+        assert wait_until(lambda: answers(int(hub.url.rpartition(":")[2]), "/checkpoint"), 20)
         verified = hub.run("log", "verify", "--tiles", hub.url, "--log-key", key, "--hashes-only")
         assert verified.exit_code == 0, verified.output
         first = hub.run("log", "monitor", hub.url, *options, "--dir", tmp_path / "a")
