@@ -145,7 +145,7 @@ async def test_what_is_kept_was_verified(tmp_path: Path, mood: Mood) -> None:
     async with misbehaving(AGENCIES, now) as bad, misbehaving(AGENCIES, now) as good:
         bad.moods["/tsa"] = mood
         trust = TrustBase(time_stamps=Anchors((bad.pki.time_stamp_anchor, good.pki.time_stamp_anchor)))
-        async with Fetcher.open(None, timeout_s=0.3) as fetcher, stamping(tmp_path) as run:
+        async with Fetcher.open(None, timeout_s=2) as fetcher, stamping(tmp_path) as run:
             stamper = Stamper(fetcher, [f"{one.pki.base_url}/tsa?key=secret" for one in (bad, good)], lambda: trust, now, len)
             loops = LogStamping(run.store, stamper.authorities, lambda: run.at, every_s=EVERY_S)
             await run.publish(3)
