@@ -12,6 +12,7 @@ import click
 
 from lgsp.commands.common import Failed, json_option, print_json, say, with_settings
 from lgsp.commands.key_shown import form_of, show, show_all
+from lgsp.commands.recorded import record_action
 
 if TYPE_CHECKING:
     from lgsp.core.key_set import KeyRecord
@@ -249,6 +250,7 @@ def _told(settings: "Settings", name: str, as_json: bool) -> None:
         keys = _files(settings).read()
     form = form_of(keys, keys.named(name), datetime.now(UTC))
     audit_log().info("key.changed", key=name, kid=form["kid"], state=form["state"], operator=getuser())
+    record_action(settings, "key_changed", f"{name} {form['state']} {form['kid']}")
     if as_json:
         print_json(form)
         return

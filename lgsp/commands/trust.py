@@ -11,6 +11,7 @@ import click
 from lgsp.commands.certificates import certificate_form, certificate_lines, plain
 from lgsp.commands.common import Failed, json_option, print_json, print_table, quiet_log, say, with_settings
 from lgsp.commands.compose import read_file
+from lgsp.commands.recorded import record_action
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -59,7 +60,7 @@ def add(settings: "Settings", file: str, purpose: "Purpose", sha256: str | None,
         path = store.add(certificate, purpose, at=datetime.now(UTC), by=getuser(), note=note)
     except OSError as error:
         raise Failed(f"{error.filename}: {error.strerror}", "run it as a user who may write to trust_dir") from None
-    _note(certificate, purpose, "added", note)
+    _note(settings, certificate, purpose, "added", note)
     if as_json:
         print_json({"purpose": purpose, "file": str(path), **certificate_form(certificate)})
     else:
@@ -127,7 +128,7 @@ def remove(settings: "Settings", sha256: str, yes: bool, as_json: bool) -> None:
         _store(settings).remove(one)
     except OSError as error:
         raise Failed(f"{error.filename}: {error.strerror}", "run it as a user who may write to trust_dir") from None
-    _note(one.certificate, one.purpose, "removed", one.note)
+    _note(settings, one.certificate, one.purpose, "removed", one.note)
     if as_json:
         print_json(_form(one))
     else:
@@ -214,8 +215,8 @@ def audit_log() -> "FilteringBoundLogger":
     return log.get_logger()
 
 
-def _note(certificate: "Certificate", purpose: str, state: str, note: str) -> None:
-    """The line that audits look for."""
+def _note(settings: "Settings", certificate: "Certificate", purpose: str, state: str, note: str) -> None:
+    """The line that audits look for, and the entry of the evidence log."""
     from lgsp.trust.store import fingerprint
 
     audit_log().info(
@@ -227,6 +228,7 @@ def _note(certificate: "Certificate", purpose: str, state: str, note: str) -> No
         operator=getuser(),
         detail=note,
     )
+    record_action(settings, f"trust_{state}", f"{purpose} {fingerprint(certificate)}")
 
 
 def _form(one: "Kept") -> dict[str, Any]:

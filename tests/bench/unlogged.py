@@ -3,8 +3,10 @@
 Takes the command line of `lgsp`. Only for comparing: what it accepts nobody can prove.
 """
 
+import asyncio
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -54,7 +56,12 @@ async def _as_given(_: Any, events: Sequence[EventRow]) -> Sequence[EventRow]:
 
 
 async def _no_keeper(*_: Any) -> Any:
-    return SimpleNamespace(close=lambda: None)
+    return SimpleNamespace(close=lambda: None, fork="", origin="")
+
+
+@asynccontextmanager
+async def _nobody_publishes(*_: Any) -> AsyncIterator[Any]:
+    yield SimpleNamespace(run=asyncio.Event().wait)
 
 
 def forget_the_log() -> None:
@@ -74,6 +81,7 @@ def forget_the_log() -> None:
     ):
         setattr(module, name, instead)
     bootstrap.open_log = _no_keeper
+    bootstrap.open_publisher = _nobody_publishes
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """`lgsp key`: an operator makes, changes over and retires keys, and is told what would go wrong."""
 
+import asyncio
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from lgsp.cli import cli
+from lgsp.core.log.record import Action, Record, decode
+from lgsp.journal.sqlite import SqliteStore
+from lgsp.trust.demo_pki import DemoPki
+from lgsp.trust.store import fingerprint
 from signing.keys import Algorithm
 from signing.local_key import LocalKey
 from tests import signatures
@@ -97,3 +103,31 @@ def test_what_cannot_be_done_is_said_with_a_way_out(lgsp: Any, command: tuple[st
     """Exit status 1 for a job that failed, 2 for a command line that is wrong; never a traceback."""
     result = lgsp(*command)
     assert (result.exit_code, says in result.output) == (code, True), result.output
+
+
+def test_who_changes_keys_or_trust_leaves_a_trace_that_stays(lgsp: Any, tmp_path: Path) -> None:
+    """Where the hub has a journal it is an entry of the evidence log; where keys are only prepared there is none to write to."""
+    assert lgsp("new", "statements").exit_code == 0
+    assert not (tmp_path / "journal.db").exists()
+    SqliteStore.open(tmp_path / "journal.db", timeout_s=5)._close()
+    assert lgsp("activate", "statements-1").exit_code == 0
+    pki = DemoPki.make({"H01.101": "UBND xã"}, datetime.now(UTC))
+    pki.save(tmp_path / "pki", datetime.now(UTC))
+    anchor, digest = tmp_path / "pki/anchors/documents.pem", fingerprint(pki.document_anchor)
+    trust = ("trust", "add", str(anchor), "--purpose", "documents", "--sha256", digest)
+    added = CliRunner().invoke(cli, [*trust], env={"LGSP_DATA_DIR": str(tmp_path)})
+    assert added.exit_code == 0, added.output
+    told = [record for record in asyncio.run(entries(tmp_path / "journal.db")) if isinstance(record, Action)]
+    assert [(one.name, one.subject.split()[:2]) for one in told] == [
+        ("key_changed", ["statements-1", "current"]),
+        ("trust_added", ["documents", digest]),
+    ]
+    assert all(one.by for one in told)
+
+
+async def entries(path: Path) -> list[Record]:
+    store = SqliteStore.open(path, timeout_s=5)
+    try:
+        return [decode(leaf) for leaf in await store.log_leaves(0, 100)]
+    finally:
+        await store.close()
