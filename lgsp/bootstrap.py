@@ -1,12 +1,11 @@
 """Opens what the settings name: the only place that names concrete classes. Settings in, a hub out, opened and not yet moving."""
 
-import fcntl
 import functools
 import os
 import random
 import secrets
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from adapters.registry import REGISTRY
-from lgsp.archive.archiver import Archiver
+from lgsp.archive.archiver import LOCK, Archiver
 from lgsp.archive.hook import Hook
 from lgsp.assembly import Hub, Role, assemble, utc_now
 from lgsp.core.directory import Directory
@@ -25,6 +24,7 @@ from lgsp.core.log.policy import PolicyInvalid, parse_policy
 from lgsp.core.retention import Rule
 from lgsp.core.retention_file import RetentionInvalid, read_rules
 from lgsp.core.signatures.policy import Policy, policy, read_overrides
+from lgsp.durable import exclusive
 from lgsp.errors import SettingsError
 from lgsp.flow import log_proofs
 from lgsp.flow.evidence import EvidenceDesk, House
@@ -46,7 +46,6 @@ from lgsp.trust.keeper import Keeper, Rules
 from lgsp.trust.key_files import KeyFiles, KeysUnusable
 from lgsp.trust.keys import HubKeys
 from lgsp.trust.live import LiveTrust
-from lgsp.trust.memory import exclusive
 from lgsp.trust.places import SNAPSHOT, WANTED
 from lgsp.trust.stamping import Stamper, authority_name
 from lgsp.trust.store import TrustStore, TrustUnreadable
@@ -356,7 +355,7 @@ def signing_policy(settings: Settings) -> Policy:
 def retention(settings: Settings, store: Store, blobs: Blobs, clock: Callable[[], datetime]) -> Retention:
     """Who applies the rules; not yet at work. Raises SettingsError."""
     archives = archiver(settings, store, blobs, settings.archive_path, clock, share=_ARCHIVING_SHARE)
-    alone = functools.partial(exclusive, settings.archive_path)
+    alone = functools.partial(exclusive, settings.archive_path / LOCK)
     rules, grace_s = retention_rules(settings), max(GRACE_S, 2 * settings.journal_timeout_s)
     return Retention(store, store, blobs, rules, archives, alone, clock, interval_s=_RETENTION_EVERY_S, grace_s=grace_s)
 
@@ -413,16 +412,12 @@ def _alone(settings: Settings) -> Iterator[None]:
         raise SettingsError(
             ["amqp_url: with PostgreSQL the hub needs RabbitMQ; without RabbitMQ leave journal_url empty (SQLite)"]
         )
-    with named_by("journal_url" if settings.journal_url else "data_dir"):
-        descriptor = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise SettingsError([f"data_dir: another hub is running on {path}; stop it, or name another data_dir"]) from None
+    with ExitStack() as stack:
+        with named_by("journal_url" if settings.journal_url else "data_dir"):
+            alone = stack.enter_context(exclusive(path.with_name(f"{path.name}.lock")))
+        if not alone:
+            raise SettingsError([f"data_dir: another hub is running on {path}; stop it, or name another data_dir"])
         yield
-    finally:
-        os.close(descriptor)
 
 
 async def _open_broker(settings: Settings, roles: Collection[Role]) -> Broker:

@@ -29,6 +29,7 @@ from lgsp.ports import Archive, Blobs, Keepsake, Store
 
 log = get_logger()
 
+LOCK = "lock"  # in the folder, of who archives into it
 _AT_ONCE = 500
 
 

@@ -69,15 +69,15 @@ def export(
 
 
 async def _export(settings: "Settings", folder: Path, moment: datetime, max_files: int | None, quiet: bool) -> "list[Archive]":
-    from lgsp.archive.archiver import ArchiveUnusable
+    from lgsp.archive.archiver import LOCK, ArchiveUnusable
     from lgsp.archive.hook import HookFailed
     from lgsp.bootstrap import archiver, open_blobs, open_store
+    from lgsp.durable import exclusive
     from lgsp.errors import ArchiveUnderWay
-    from lgsp.trust.memory import exclusive
 
     written: list[Archive] = []
     async with AsyncExitStack() as stack:
-        if not stack.enter_context(exclusive(folder)):
+        if not stack.enter_context(exclusive(folder / LOCK)):
             raise Failed(
                 f"Another process is archiving into {folder}.", "wait for it, or export somewhere else", code="archive.busy"
             )

@@ -134,9 +134,10 @@ def _is_known(facts: "CrlFacts", snapshot: "RevocationSnapshot") -> bool:
 async def _kept_here(settings: "Settings", *, ask: bool = True) -> bool:
     """Does what a keeper does, once; False where a running hub does it."""
     from lgsp.bootstrap import open_keeper
-    from lgsp.trust.memory import exclusive
+    from lgsp.durable import exclusive
+    from lgsp.trust.places import LOCK
 
-    with exclusive(settings.revocation_path) as mine:
+    with exclusive(settings.revocation_path / LOCK) as mine:
         if not mine:
             return False
         async with open_keeper(settings) as keeper:

@@ -3,11 +3,11 @@
 import getpass
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -20,6 +20,8 @@ from lgsp.core.log.record import MAX_SUBJECT_BYTES, SALT_BYTES, Action, Held, Mo
 from lgsp.core.replay import Replay
 from lgsp.journal.codec import EventRow, OccurrenceRow, encode_agency, encode_replay, moment_of
 from lgsp.ports import Credential
+
+Row = TypeVar("Row", EventRow, OccurrenceRow)
 
 _encode = msgspec.json.Encoder().encode
 
@@ -60,16 +62,12 @@ def draw_salt() -> bytes:
     return secrets.token_bytes(SALT_BYTES)
 
 
-def salted_events(events: Sequence[EventRow], first: int) -> list[EventRow]:
-    """With the numbers of their leaves, from `first` on, and a salt for each detail."""
-    return [one._replace(leaf_index=first + place, salt=draw_salt() if one.detail else None) for place, one in enumerate(events)]
-
-
-def salted_occurrences(occurrences: Sequence[OccurrenceRow], first: int) -> list[OccurrenceRow]:
-    """As `salted_events`."""
-    return [
-        one._replace(leaf_index=first + place, salt=draw_salt() if one.detail else None) for place, one in enumerate(occurrences)
+def told(before: Frontier, rows: Sequence[Row], leaf_of: Callable[[Row], bytes]) -> tuple[list[Row], Grown]:
+    """Rows with the numbers of their leaves and a salt for each detail, and what tells of them. `leaf_of`: `moved` or `held`."""
+    numbered = [
+        one._replace(leaf_index=number, salt=draw_salt() if one.detail else None) for number, one in enumerate(rows, before.size)
     ]
+    return numbered, grow(before, [leaf_of(one) for one in numbered])
 
 
 def moved(one: EventRow) -> bytes:

@@ -1,8 +1,6 @@
 """What a monitor keeps: `state.json`, what it saw last; `forks/`, checkpoints that cannot both be true. Blocking."""
 
-import fcntl
 import hashlib
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from lgsp.core.audit.following import Seen
-from lgsp.durable import make_folder, replace_file
+from lgsp.durable import exclusive, make_folder, replace_file
 from lgsp.errors import LgspError
 
 _STATE, _FORKS, _LOCK = "state.json", "forks", "lock"
@@ -27,16 +25,10 @@ class MonitorFolder:
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Raises MonitorUnusable when another monitor works here; OSError."""
-        make_folder(self.path)
-        descriptor = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise MonitorUnusable(f"another monitor works in {self.path}") from None
+        with exclusive(self.path / _LOCK) as alone:
+            if not alone:
+                raise MonitorUnusable(f"another monitor works in {self.path}")
             yield
-        finally:
-            os.close(descriptor)
 
     def load(self) -> Seen | None:
         """None: nothing was seen yet. Raises MonitorUnusable, OSError."""

@@ -15,7 +15,7 @@ import msgspec
 from cryptography import x509
 
 from lgsp import metrics
-from lgsp.durable import make_folder
+from lgsp.durable import exclusive, make_folder
 from lgsp.log import get_logger
 from lgsp.trust import memory, timetable
 from lgsp.trust.asking import Asker, Came
@@ -23,6 +23,7 @@ from lgsp.trust.evidence import with_answer, with_list
 from lgsp.trust.expiry import endings
 from lgsp.trust.fetching import Fetcher, FetchFailed
 from lgsp.trust.inputs import Inputs, News
+from lgsp.trust.places import LOCK
 from lgsp.trust.sources import ListSource, Planner, Source, answer_sources, list_sources
 from lgsp.trust.store import TrustStore, TrustUnreadable
 from lgsp.trust.timetable import Progress
@@ -51,7 +52,7 @@ class Rules:
 
 
 class Keeper:
-    """Only one at a time on a folder: `memory.exclusive`. `step` begins what is to be done, `settled` waits for it."""
+    """Only one at a time on a folder: `durable.exclusive`. `step` begins what is to be done, `settled` waits for it."""
 
     def __init__(
         self,
@@ -96,7 +97,7 @@ class Keeper:
         """Keeps while no other process does, until cancelled; trouble with files is said and tried again."""
         while True:
             try:
-                with memory.exclusive(self._folder) as mine:
+                with exclusive(self._folder / LOCK) as mine:
                     if mine:
                         await self._keep(every_s)
             except (TrustUnreadable, OSError) as error:

@@ -1,16 +1,13 @@
 """The keeper's files: what is known, how fetching goes, and who may write them. Blocking."""
 
-import fcntl
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
-from lgsp.durable import make_folder, replace_file
-from lgsp.trust.places import LOCK, PROGRESS, SNAPSHOT
+from lgsp.durable import replace_file
+from lgsp.trust.places import PROGRESS, SNAPSHOT
 from lgsp.trust.timetable import Progress
 from signing.snapshot import NO_SNAPSHOT, RevocationSnapshot, decode, encode
 
@@ -21,22 +18,6 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime | None = None
     complete_at: datetime | None = None
     sources: dict[str, Progress] = {}
-
-
-@contextmanager
-def exclusive(folder: Path) -> Iterator[bool]:
-    """Whether this process may write; until the block ends, or the process does, nobody else may. Raises OSError."""
-    make_folder(folder.absolute())
-    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
-    finally:
-        os.close(descriptor)
 
 
 def read_snapshot(folder: Path) -> RevocationSnapshot:

@@ -9,9 +9,7 @@ A witness that forgets can be shown another tree. So the state is there before t
 whoever restores a folder from a back-up, or loses a file of it, must begin a new witness, with a new key.
 """
 
-import fcntl
 import hashlib
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +21,7 @@ from msgspec.structs import replace
 
 from lgsp.core.log.checkpoint import Checkpoint, parse_checkpoint
 from lgsp.core.log.note import KeyType, NoteInvalid, NoteVerifier, check_name, parse_note
-from lgsp.durable import make_folder, replace_file
+from lgsp.durable import exclusive, make_folder, replace_file
 from lgsp.errors import LgspError
 from signing.keys import Algorithm
 from signing.local_key import LocalKey
@@ -77,18 +75,12 @@ class WitnessFolder:
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Raises WitnessUnusable when another witness works here; OSError."""
-        make_folder(self.path)
-        descriptor = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise WitnessUnusable(f"another witness works in {self.path}") from None
+        with exclusive(self.path / _LOCK) as alone:
+            if not alone:
+                raise WitnessUnusable(f"another witness works in {self.path}")
             for left in self.path.glob(".*.json.*"):  # of one that was killed while it wrote
                 left.unlink()
             yield
-        finally:
-            os.close(descriptor)
 
     def identity(self, name: str | None) -> Identity:
         """Made on first use, which needs a name; inside `alone`. Raises WitnessUnusable, OSError."""

@@ -14,12 +14,13 @@ from pathlib import Path
 
 import pytest
 
+from lgsp.durable import exclusive
 from lgsp.trust import memory
 from lgsp.trust.demo_pki import Holder
 from lgsp.trust.fetching import Fetcher
 from lgsp.trust.hosts import Hosts
 from lgsp.trust.keeper import Keeper, Rules
-from lgsp.trust.places import INBOX, WANTED
+from lgsp.trust.places import INBOX, LOCK, WANTED
 from lgsp.trust.store import TrustStore
 from lgsp.trust.timetable import is_failing
 from lgsp.trust.wanted import Chain, WantedFolder
@@ -309,9 +310,9 @@ async def test_another_process_goes_on_where_one_ended(kit: Kit, clock: Clock) -
 
 async def test_only_one_process_fetches(kit: Kit) -> None:
     """The others go by what it writes."""
-    with memory.exclusive(kit.folder) as mine, memory.exclusive(kit.folder) as others:
+    with exclusive(kit.folder / LOCK) as mine, exclusive(kit.folder / LOCK) as others:
         assert (mine, others) == (True, False)
-    with memory.exclusive(kit.folder) as mine:
+    with exclusive(kit.folder / LOCK) as mine:
         assert mine
 
 

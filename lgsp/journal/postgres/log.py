@@ -9,7 +9,7 @@ from lgsp.core.log.placed import Logged
 from lgsp.core.log.record import Record, encode
 from lgsp.core.log.tiles import Span
 from lgsp.journal.codec import EventRow, OccurrenceRow, micros, moment_of
-from lgsp.journal.leaves import Grown, grow, held, moved, salted_events, salted_occurrences
+from lgsp.journal.leaves import Grown, grow, held, moved, told
 from lgsp.journal.postgres.database import Connection
 from lgsp.ports import Checkpoint, Stamp
 
@@ -68,18 +68,16 @@ async def tell(connection: Connection, events: Iterable[EventRow]) -> None:
 
 async def leaves_of(connection: Connection, events: Sequence[EventRow]) -> list[EventRow]:
     """Appends their leaves; the rows as they are to be written."""
-    before = await head(connection)
-    rows = salted_events(events, before.size)
-    await append(connection, grow(before, [moved(one) for one in rows]))
+    rows, grown = told(await head(connection), events, moved)
+    await append(connection, grown)
     return rows
 
 
 async def tell_occurrences(connection: Connection, occurrences: Sequence[OccurrenceRow]) -> None:
     """What happened to recipients, each with its leaf, in the order given."""
     if occurrences:
-        before = await head(connection)
-        rows = salted_occurrences(occurrences, before.size)
-        await append(connection, grow(before, [held(one) for one in rows]))
+        rows, grown = told(await head(connection), occurrences, held)
+        await append(connection, grown)
         await connection.copy_records_to_table("occurrences", records=rows, columns=OccurrenceRow._fields)
 
 

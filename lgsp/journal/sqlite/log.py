@@ -11,7 +11,7 @@ from lgsp.core.log.placed import Logged
 from lgsp.core.log.record import Record, encode
 from lgsp.core.log.tiles import Span
 from lgsp.journal.codec import EventRow, OccurrenceRow, micros, moment_of
-from lgsp.journal.leaves import Grown, grow, held, moved, salted_events, salted_occurrences
+from lgsp.journal.leaves import Grown, grow, held, moved, told
 from lgsp.journal.sqlite.connection import insert_into
 from lgsp.ports import Checkpoint, Stamp
 
@@ -57,18 +57,16 @@ def append(connection: sqlite3.Connection, grown: Grown) -> None:
 def tell(connection: sqlite3.Connection, events: Sequence[EventRow]) -> None:
     """Events of envelopes, each with its leaf, in the order given."""
     if events:
-        before = head(connection)
-        rows = salted_events(events, before.size)
-        append(connection, grow(before, [moved(one) for one in rows]))
+        rows, grown = told(head(connection), events, moved)
+        append(connection, grown)
         connection.executemany(_INSERT_EVENT, rows)
 
 
 def tell_occurrences(connection: sqlite3.Connection, occurrences: Sequence[OccurrenceRow]) -> None:
     """What happened to recipients, each with its leaf, in the order given."""
     if occurrences:
-        before = head(connection)
-        rows = salted_occurrences(occurrences, before.size)
-        append(connection, grow(before, [held(one) for one in rows]))
+        rows, grown = told(head(connection), occurrences, held)
+        append(connection, grown)
         connection.executemany(_INSERT_OCCURRENCE, rows)
 
 
