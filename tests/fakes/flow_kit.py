@@ -171,7 +171,7 @@ class Rig:
         record = await self.journal.envelope(sender, message_id)
         return [one.state.label for one in record.deliveries] if record else []
 
-    async def until(self, condition: Callable[[], Any], timeout_s: float = 30.0) -> None:
+    async def until(self, condition: Callable[[], Any], timeout_s: float = 10.0) -> None:
         """Waits until the condition (plain or async) holds; fails after `timeout_s`."""
         async with asyncio.timeout(timeout_s):
             while True:
