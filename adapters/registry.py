@@ -1,10 +1,20 @@
-"""Which adapters there are. The key is what an endpoint in the directory names (`Endpoint.adapter`)."""
+"""Which adapters there are, by their three roles. The key is what an endpoint or a feed in the directory, or the setting `facades`
+names."""
 
 from collections.abc import Callable, Mapping
 
 from adapters.webhook.delivery import WebhookDelivery
-from contracts.adapter import DeliveryAdapter
+from contracts.adapter import DeliveryAdapter, Files
+from contracts.facade import Facade
+from contracts.feed import Collector
 
-REGISTRY: Mapping[str, Callable[[], DeliveryAdapter]] = {
-    "webhook": WebhookDelivery,
+# They are pushed to: `Endpoint.adapter`.
+REGISTRY: Mapping[str, Callable[[Files], DeliveryAdapter]] = {
+    "webhook": lambda _files: WebhookDelivery(),
 }
+
+# They call us as the bus that they know: the setting `facades`.
+FACADES: Mapping[str, Callable[[], Facade]] = {}
+
+# We poll them: `Feed.adapter`.
+COLLECTORS: Mapping[str, Callable[[], Collector]] = {}

@@ -1,5 +1,6 @@
 """What an adapter of a connected system promises. The hub owns what listens, limits and certificates; the adapter its client."""
 
+from collections.abc import AsyncIterator
 from typing import Protocol
 
 import msgspec
@@ -22,6 +23,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     max_age_s: float | None = None  # how long one delivery is tried in all; None: the hub's
     enabled: bool = True
     replies: tuple[Reply, ...] = ()  # how to read its answers, before the adapter's own reading
+    options: dict[str, str] = {}  # what this adapter wants to know besides, as its README says
+    wsdl: str = ""  # of a SOAP service, with its schemas inside; stored, never fetched
 
     def __repr__(self) -> str:
         return f"Endpoint({self.adapter!r}, {self.url!r})"
@@ -44,6 +47,14 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True):
     order_key: str | None = None
     identifiers: tuple[Identifier, ...] = ()
     number: int | None = None
+
+
+class Files(Protocol):
+    """Attachments of what is on its way out."""
+
+    def read(self, digest: str) -> AsyncIterator[bytes]:
+        """In pieces. Raises ContractError "attachment.unknown" for one that is gone."""
+        ...
 
 
 class DeliveryAdapter(Protocol):

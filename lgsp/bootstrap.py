@@ -181,12 +181,12 @@ async def open_hub(
         store = await stack.enter_async_context(open_store(settings))
         broker = await _open_broker(settings, roles)
         stack.push_async_callback(broker.close)
-        adapters = {name: make() for name, make in REGISTRY.items()}
+        blobs = open_blobs(settings)
+        adapters = {name: make(blobs) for name, make in REGISTRY.items()}
         for adapter in adapters.values():
             stack.push_async_callback(adapter.close)
         if not broker.survives_restart:
             stack.enter_context(_alone(settings))
-        blobs = open_blobs(settings)
         trust = live_trust(settings)
         pdfs = PdfChecker()
         stack.push_async_callback(pdfs.close)

@@ -387,6 +387,13 @@ async def test_a_wrong_registration_is_told(adapter: WebhookDelivery, url: str, 
     assert "registered wrongly" in found.detail and "not-a-secret" not in found.detail
 
 
+class NoFiles:
+    """A webhook names files and carries none."""
+
+    def read(self, digest: str) -> AsyncIterator[bytes]:
+        raise AssertionError(digest)
+
+
 def test_the_registry_knows_it() -> None:
     """Endpoints name the adapter "webhook"."""
-    assert isinstance(REGISTRY["webhook"](), WebhookDelivery)
+    assert isinstance(REGISTRY["webhook"](NoFiles()), WebhookDelivery)
