@@ -1,4 +1,4 @@
-"""Which adapters there are, by their three roles. The key is what an endpoint or a feed in the directory, or the setting `facades`
+"""Which adapters there are, by their three roles. The key is what an endpoint, a feed in the directory or the setting `facades`
 names."""
 
 from collections.abc import Callable, Mapping

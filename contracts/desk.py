@@ -1,5 +1,5 @@
-"""What the hub does for one agency whose system speaks a foreign protocol: lent to facades and collectors, which know nothing else
-of the hub. Whatever is done here is decided, journaled and proved like what comes by the hub's own interface."""
+"""What the hub does for one agency whose system speaks a foreign protocol: lent to facades and collectors, which know nothing
+else of the hub. Whatever is done here is decided, journaled and proved like what comes by the hub's own interface."""
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import date, datetime
@@ -68,8 +68,8 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Desk(Protocol):
-    """Everything may raise what stands in the hub's way (the journal is away, the hub is stopping): let it pass, the hub answers for
-    it. ContractErrors are refusals."""
+    """Everything may raise what stands in the hub's way (the journal is away, the hub is stopping): let it pass, the hub answers
+    for it. ContractErrors are refusals."""
 
     @property
     def caller(self) -> AgencyCode:

@@ -41,8 +41,8 @@ class FeedTrouble(Exception):
 
 
 class Collector(Protocol):
-    """Polls one kind of system. In this order for each thing: fetch it, submit it to the desk, confirm it to the far side. Killed in
-    between, it comes again, and the desk answers with the same receipt."""
+    """Polls one kind of system. In this order for each thing: fetch it, submit it to the desk, confirm it to the far side. Killed
+    in between, it comes again, and the desk answers with the same receipt."""
 
     async def collect(self, feed: Feed, desk: Desk) -> Collected:
         """One bounded round on behalf of the feed's agency, which is the sender of whatever is brought in. Raises FeedTrouble;
