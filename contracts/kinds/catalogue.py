@@ -129,6 +129,18 @@ _ALL = (
         examples=examples.CASE_RESULT,
     ),
     Kind(
+        name="postal.registration",
+        model=postal.PostalRegistration,
+        title_vi="Đăng ký sử dụng dịch vụ bưu chính công ích",
+        title_en="Which public postal services the applicant chose",
+        source="postDocument of the NGSP interface of Vietnam Post; Decision 45/2016/QĐ-TTg",
+        senders="a desk or an agency with a postal contract",
+        sender_roles=frozenset({"desk", "agency"}),
+        identify=index.registration_identifiers,
+        order_key_of=index.postal_order_key,
+        examples=examples.POSTAL_REGISTRATION,
+    ),
+    Kind(
         name="postal.order",
         model=postal.PostalOrder,
         title_vi="Đơn thu gom hoặc chuyển phát",

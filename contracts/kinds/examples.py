@@ -36,7 +36,10 @@ from contracts.kinds.postal import (
     PostalCancel,
     PostalEvent,
     PostalOrder,
+    PostalProcedure,
+    PostalRegistration,
     PostalSettlement,
+    Registrant,
     SettlementLine,
 )
 from contracts.problems import CATALOGUE
@@ -272,6 +275,44 @@ _CITIZEN = Party(
     phone="0912000000",
     province=90000,
     district=90600,
+)
+_APPLICANT = Registrant(
+    name="Nguyễn Thị Hồng Đào",
+    phone="0912000000",
+    address="Ấp Vĩnh Thuận, xã Vĩnh Thạnh Trung, tỉnh An Giang",
+    province_code="90000",
+    province_name="An Giang",
+    email="hongdao@example.vn",
+)
+POSTAL_REGISTRATION = (
+    Example(
+        "both",
+        PostalRegistration(
+            customer_code=_CUSTOMER,
+            order_number=CASE,
+            choice="both",
+            procedure=PostalProcedure(
+                code="1.012783.000.00.00.H01",
+                name="Đăng ký biến động quyền sử dụng đất, quyền sở hữu tài sản gắn liền với đất do chuyển nhượng",
+                field="Đất đai",
+                papers=("Đơn đăng ký biến động đất đai theo mẫu", "Hợp đồng chuyển nhượng quyền sử dụng đất đã chứng thực"),
+            ),
+            file_sender=_APPLICANT,
+            result_receiver=_APPLICANT,
+            state_code=1,
+            registered_at=_at(17, 20, 5),
+        ),
+    ),
+    Example(
+        "result-only",
+        PostalRegistration(
+            customer_code=_CUSTOMER,
+            order_number="TG-000042",
+            case_number=CASE,
+            choice="receive_result",
+            result_receiver=_APPLICANT,
+        ),
+    ),
 )
 POSTAL_ORDER = (
     Example(

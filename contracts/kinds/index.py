@@ -11,7 +11,7 @@ from contracts.envelope import Identifier
 from contracts.kinds.case import Alias, CaseTransfer
 from contracts.kinds.delivery import DeliveryStatus
 from contracts.kinds.document import DocumentPacket, DocumentStatus
-from contracts.kinds.postal import PostalSettlement
+from contracts.kinds.postal import PostalRegistration, PostalSettlement
 from contracts.text import nfc
 
 
@@ -64,7 +64,12 @@ def postal_identifiers(body: OfParcel) -> tuple[Identifier, ...]:
     return tuple(found)
 
 
-def postal_order_key(body: OfParcel) -> str:
+def registration_identifiers(body: PostalRegistration) -> tuple[Identifier, ...]:
+    """As of a parcel, before there is one."""
+    return Identifier("postal_order", body.order_number), Identifier("case", body.case_number or body.order_number)
+
+
+def postal_order_key(body: OfParcel | PostalRegistration) -> str:
     """A leg is a child of its case: everything about one case to one recipient keeps its order."""
     return nfc(body.case_number or body.order_number)
 

@@ -1,7 +1,7 @@
-"""Kinds exchanged with the postal service: orders, tracking events, cancellations, the daily settlement.
+"""Kinds exchanged with the postal service: what the applicant chose, orders, tracking events, cancellations, the daily settlement.
 
-Sources: the NGSP interface of Vietnam Post (`postOrder`, `getOrderTracking`, `cancelOrder`) and Decision 45/2016/QĐ-TTg. A leg is
-a child of a case: (order number, direction, leg).
+Sources: the NGSP interface of Vietnam Post (`postDocument`, `postOrder`, `getOrderTracking`, `cancelOrder`) and Decision
+45/2016/QĐ-TTg. A leg is a child of a case: (order number, direction, leg).
 """
 
 from datetime import date
@@ -11,12 +11,14 @@ from msgspec import Meta
 
 from contracts.kinds.case import Part
 from contracts.kinds.fields import (
+    MAX_LIST,
     Code,
     CommuneCode,
     Count,
     Dong,
     Email,
     ItemCode,
+    LongName,
     Moment,
     Name,
     Number,
@@ -59,6 +61,57 @@ class Party(Part, frozen=True, kw_only=True):
     ) = None
     commune: Annotated[CommuneCode, about("Mã xã", "Statistical code of the commune", "Decision 19/2025/QĐ-TTg")] | None = None
     email: Annotated[Email, about("Thư điện tử", "E-mail", "SenderEmail, ReceiverEmail")] | None = None
+
+
+class Registrant(Part, frozen=True, kw_only=True):
+    """Where the file is fetched, or the result taken. Codes are those of the post; names stand beside them as they were chosen."""
+
+    name: Annotated[Name, about("Họ tên", "Name", "Name, DocumentSender and ResultReceiver of postDocument")]
+    phone: Annotated[Phone, about("Điện thoại", "Telephone", "Phone")]
+    address: Annotated[Text, Meta(min_length=1), about("Địa chỉ", "Address", "Address")]
+    province_code: Annotated[Code, about("Mã tỉnh", "Code of the province", "ProvinceCode")] | None = None
+    province_name: Annotated[Name, about("Tên tỉnh", "Name of the province", "ProvinceTitle")] | None = None
+    district_code: (
+        Annotated[Code, about("Mã huyện", "Code of the district; no districts since 2025-07-01", "DistrictCode")] | None
+    ) = None
+    district_name: Annotated[Name, about("Tên huyện", "Name of the district", "DistrictTitle")] | None = None
+    email: Annotated[Email, about("Thư điện tử", "E-mail", "Email")] | None = None
+
+
+class PostalProcedure(Part, frozen=True, kw_only=True):
+    """The procedure of the case, as the clerk at the post office sees it."""
+
+    code: Annotated[Code, about("Mã thủ tục", "Code of the procedure", "Procedure.Code")]
+    name: Annotated[LongName, about("Tên thủ tục", "Name of the procedure", "Procedure.Title")]
+    field: Annotated[LongName, about("Lĩnh vực", "Field", "Procedure.Category")] | None = None
+    papers: Annotated[
+        tuple[Annotated[LongName, about("Giấy tờ", "A paper")], ...],
+        Meta(max_length=MAX_LIST),
+        about("Thành phần hồ sơ", "Papers that the published list asks for", "Procedure.Elements"),
+    ] = ()
+
+
+class PostalRegistration(Part, frozen=True, kw_only=True):
+    """Which of the three services of Decision 45/2016/QĐ-TTg the applicant chose. The parcels themselves are orders."""
+
+    customer_code: CustomerCode
+    order_number: OrderNumber
+    case_number: CaseNumber | None = None
+    choice: Annotated[
+        Literal["send_file", "receive_result", "both"],
+        about(
+            "Dịch vụ đăng ký",
+            "send_file: the file is fetched from the citizen, receive_result: the result is brought, both",
+            "IsSendDocument, IsReceiveResult of postDocument; Decision 45/2016/QĐ-TTg",
+        ),
+    ]
+    procedure: Annotated[PostalProcedure | None, about("Thủ tục", "Procedure", "Procedure")] = None
+    file_sender: Annotated[Registrant | None, about("Người gửi hồ sơ", "Who hands the file over", "DocumentSender")] = None
+    result_receiver: Annotated[Registrant | None, about("Người nhận kết quả", "Who takes the result", "ResultReceiver")] = None
+    state_code: (
+        Annotated[int, Meta(ge=-9999, le=9999), about("Mã trạng thái", "State of the registration, as sent", "State")] | None
+    ) = None
+    registered_at: Annotated[Moment, about("Thời điểm đăng ký", "When")] | None = None
 
 
 class PostalOrder(Part, frozen=True, kw_only=True):

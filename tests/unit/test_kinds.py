@@ -40,8 +40,8 @@ def refusal_of(key: str, octets: bytes, media_type: str = JSON) -> ContractError
 
 def test_the_first_kinds_are_there() -> None:
     """What partners were promised in version 1 stays for ever."""
-    names = "case.file case.transfer case.progress case.supplement case.result postal.order postal.event postal.cancel "
-    names += "postal.settlement document.packet document.status receipt refusal delivery.status"
+    names = "case.file case.transfer case.progress case.supplement case.result postal.registration postal.order postal.event "
+    names += "postal.cancel postal.settlement document.packet document.status receipt refusal delivery.status"
     assert {f"{name}/1" for name in names.split()} <= set(KINDS)
 
 
@@ -159,7 +159,15 @@ def test_everything_about_one_case_takes_one_lane(key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "place"), [("postal.order/1", 0), ("postal.order/1", 1), ("postal.event/1", 0), ("postal.cancel/1", 0)]
+    ("key", "place"),
+    [
+        ("postal.registration/1", 0),
+        ("postal.registration/1", 1),
+        ("postal.order/1", 0),
+        ("postal.order/1", 1),
+        ("postal.event/1", 0),
+        ("postal.cancel/1", 0),
+    ],
 )
 def test_a_postal_leg_takes_the_lane_of_its_case(key: str, place: int) -> None:
     """Also where the order has a number of its own; it is found by both."""
