@@ -1,4 +1,4 @@
-"""Kinds exchanged with the postal service: what the applicant chose, orders, tracking events, cancellations, the daily settlement.
+"""Kinds exchanged with the postal service: the applicant's choice, orders, tracking events, cancellations, daily settlement.
 
 Sources: the NGSP interface of Vietnam Post (`postDocument`, `postOrder`, `getOrderTracking`, `cancelOrder`) and Decision
 45/2016/QĐ-TTg. A leg is a child of a case: (order number, direction, leg).
@@ -64,7 +64,7 @@ class Party(Part, frozen=True, kw_only=True):
 
 
 class Registrant(Part, frozen=True, kw_only=True):
-    """Where the file is fetched, or the result taken. Codes are those of the post; names stand beside them as they were chosen."""
+    """Where the file is fetched, or the result taken. Codes are those of the post, the names as they were chosen."""
 
     name: Annotated[Name, about("Họ tên", "Name", "Name, DocumentSender and ResultReceiver of postDocument")]
     phone: Annotated[Phone, about("Điện thoại", "Telephone", "Phone")]
