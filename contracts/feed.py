@@ -46,7 +46,8 @@ class Collector(Protocol):
 
     async def collect(self, feed: Feed, desk: Desk) -> Collected:
         """One bounded round on behalf of the feed's agency, which is the sender of whatever is brought in. Raises FeedTrouble;
-        what the desk raises passes, except that a ContractError of `submit` is told to the far side and counted."""
+        what the desk raises passes, except that a ContractError of `submit` is told to the far side and counted, unless its
+        problem is retryable ("not now"): that passes too, and the thing comes again."""
         ...
 
     async def close(self) -> None:
