@@ -27,7 +27,8 @@ class Operation:
     """One operation, as the router and the OpenAPI document want it. `path` stands below the facade's prefix, in aiohttp's form.
 
     `body` and the values of `answers`: media type -> type that msgspec can describe (None: any octets); an empty `body`: none.
-    `may_be_large`: a packet with files inside; others may have 1 MiB.
+    `may_be_large`: a packet with files inside; others may have 1 MiB. `credentials_in_body`: who calls is not known before the
+    body was read; elsewhere `Facade.credentials` is given a call without its body.
     """
 
     method: str
@@ -39,6 +40,7 @@ class Operation:
     body: Mapping[str, Any] = field(default_factory=dict)
     answers: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     may_be_large: bool = False
+    credentials_in_body: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +120,9 @@ class Facade(Protocol):
         ...
 
     def refuse(self, call: Call, refusal: Refusal, signed: str | None) -> Answer:
-        """The refusal in the protocol's own grammar, texts in both languages. `signed`: the same as the hub signed it, a compact
-        JWS; None where nothing is signed: strangers, "not now", or the key is away."""
+        """The refusal in the protocol's own grammar, texts in both languages; the call comes without its body.
+
+        `signed`: the same as the hub signed it, a compact JWS; None where nothing is signed: strangers, "not now", or the key is
+        away.
+        """
         ...

@@ -13,6 +13,7 @@ from typing import Any
 
 from aiohttp import web
 
+from adapters.registry import FACADES
 from lgsp import __version__
 from lgsp.assembly import Hub, Role, utc_now
 from lgsp.bootstrap import BOTH, evidence_desk, hub_keys, named_by, open_hub, token_key
@@ -38,6 +39,7 @@ def services_of(hub: Hub) -> Services:
         settings=hub.settings,
         journal=hub.store,
         records=hub.store,
+        marks=hub.store,
         directory_store=hub.store,
         directory=hub.directory,
         intake=hub.intake,
@@ -51,6 +53,7 @@ def services_of(hub: Hub) -> Services:
         log=hub.store,
         signed=Signed(keys, hub.settings.hub_code, utc_now, refusals),
         evidence=evidence_desk(hub.settings, hub.store, keys, hub.keeper, lambda: hub.directory.current),
+        facades=FACADES,
         clock=utc_now,
     )
 

@@ -60,6 +60,7 @@ class Settings:
     listen_port: Port = 8080
     metrics_port: Port = 0  # 0: off
     public_url: str = ""  # "": http(s)://listen_host:listen_port
+    facades: Names = ("*",)  # all
     tls_cert_file: Path | None = None
     tls_key_file: Path | None = None
     tls_client_ca_file: Path | None = None
@@ -92,6 +93,7 @@ class Settings:
     long_poll_max_s: Annotated[float, Meta(ge=0, le=300)] = 55.0
 
     max_body_bytes: Bytes = 10 * MIB
+    max_packet_bytes: Bytes = 80 * MIB
     max_batch_bytes: Bytes = 64 * MIB
     max_batch_envelopes: Annotated[int, Meta(ge=1, le=10_000)] = 1000
     max_attachment_bytes: Bytes = 2048 * MIB

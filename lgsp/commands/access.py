@@ -36,8 +36,10 @@ def credential(settings: "Settings", code: str, client_id: str | None, disable_i
         else:
             say(f"Đã khóa · Disabled: {disable_id}. Tokens already given end within token_life_s.", "green")
         return
-    secret = secrets.token_urlsafe(32)
-    used_id = in_store(settings, lambda store: _issue(store, code, client_id, secret))
+    from lgsp.bootstrap import token_key
+
+    key = token_key(settings)
+    used_id, secret = in_store(settings, lambda store: _issue(store, code, client_id, key))
     if as_json:
         print_json({"agency": code, "client_id": used_id, "client_secret": secret, "url": settings.base_url})
         return
@@ -45,8 +47,8 @@ def credential(settings: "Settings", code: str, client_id: str | None, disable_i
     say(f"LGSP_URL={settings.base_url}\nLGSP_SENDER={code}\nLGSP_CLIENT_ID={used_id}\nLGSP_CLIENT_SECRET={secret}")
 
 
-async def _issue(store: "Store", code: str, client_id: str | None, secret: str) -> str:
-    from lgsp.http.client_secret import hash_secret
+async def _issue(store: "Store", code: str, client_id: str | None, key: bytes) -> tuple[str, str]:
+    from lgsp.http.client_secret import new_secret
     from lgsp.ports import Credential
 
     owner = known(await store.directory(), code)
@@ -54,8 +56,9 @@ async def _issue(store: "Store", code: str, client_id: str | None, secret: str) 
     existing = await store.credential(used_id)
     if existing is not None and existing.agency != owner:
         raise Failed(f"{used_id} belongs to {existing.agency}.", "choose another --client-id")
-    await store.save_credentials([Credential(client_id=used_id, agency=owner, secret_hash=hash_secret(secret))])
-    return used_id
+    secret, hashed = new_secret(key, used_id)
+    await store.save_credentials([Credential(client_id=used_id, agency=owner, secret_hash=hashed)])
+    return used_id, secret
 
 
 async def _disable(store: "Store", code: str, client_id: str) -> None:

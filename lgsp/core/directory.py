@@ -11,6 +11,7 @@ import msgspec
 from contracts.adapter import Endpoint
 from contracts.agency import AgencyCode
 from contracts.errors import ContractError
+from contracts.feed import Feed
 from lgsp.core.quota import Quota
 from lgsp.core.signers import Signer
 
@@ -23,6 +24,7 @@ class Alias(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     code: AgencyCode
     valid_from: date | None = None
     valid_to: date | None = None
+    name: str = ""  # of the body that bears it, where it is not the agency itself but one that its system works for
 
 
 class Grant(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -71,6 +73,9 @@ class Agency(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     successors: tuple[AgencyCode, ...] = ()
     grants: tuple[Grant, ...] = ()
     endpoint: Endpoint | None = None  # None: deliveries wait in the mailbox
+    feed: Feed | None = None  # what its system has for others, the hub fetches there
+    carries: tuple[str, ...] = ()  # codes, or their beginnings ("G*"), of bodies that are reached through it: it is another bus
+    may_register: bool = False  # bodies that its system works for, as aliases of its own
     ordered: bool = True  # False: the recipient declares that it wants no order
     wants_status: Literal["none", "failures", "all"] = "failures"  # delivery.status envelopes from the hub
     subscriptions: tuple[Subscription, ...] = ()
@@ -88,6 +93,8 @@ class Directory:
         self.subscribers = tuple(agency for agency in self.agencies.values() if agency.subscriptions)
         self._by_alias: dict[str, list[tuple[Alias, Agency]]] = {}
         self._left_to: dict[str, list[Agency]] = {}  # by the only successor they name
+        self._carriers = [(pattern, agency) for agency in self.agencies.values() for pattern in agency.carries]
+        self._carriers.sort(key=lambda one: len(one[0]), reverse=True)
         for agency in self.agencies.values():
             for alias in agency.aliases:
                 self._by_alias.setdefault(alias.code, []).append((alias, agency))
@@ -105,6 +112,13 @@ class Directory:
                 return agency
         return bearers[0][1] if len(bearers) == 1 else None
 
+    def carrier(self, code: str) -> Agency | None:
+        """The other bus through which a body is reached that this directory does not know; the longest pattern wins."""
+        for pattern, agency in self._carriers:
+            if code == pattern or (pattern.endswith("*") and code.startswith(pattern[:-1])):
+                return agency
+        return None
+
     def predecessors(self, code: str, today: date) -> set[str]:
         """Agencies closed by `today` whose recipient this one is now, directly or through others. As in `resolve`, a split leads
         nowhere."""
@@ -118,11 +132,11 @@ class Directory:
         return found
 
     def resolve(self, code: str, on: date, today: date, field: str = "") -> Agency:
-        """The living agency behind a code: aliases by `on`, the day of the case; then successors as of `today`.
+        """The living agency behind a code: aliases by `on`, the day of the case; who carries it; then successors as of `today`.
 
         Raises ContractError "route.unknown_recipient", "route.recipient_closed" or "route.ambiguous_successor".
         """
-        agency = self.known_as(code, on)
+        agency = self.known_as(code, on) or self.carrier(code)
         if agency is None:
             raise ContractError("route.unknown_recipient", field, code)
         seen = {agency.code}

@@ -150,6 +150,16 @@ class Intake:
         self._entrance.give_back(caller, sum(isinstance(one, Unavailable) for one in outcomes))
         return outcomes if turned_away is None else [*outcomes, *[turned_away] * (len(envelopes) - count)]
 
+    async def foresee(self, envelope: Envelope, caller: Agency) -> None:
+        """Raises the ContractError with which `submit` would refuse this for anything but its files and signatures; nothing for
+        what was accepted before."""
+        try:
+            admit(envelope, caller, self._directory.current, self._limits, self._clock())
+        except ContractError as error:
+            if error.code.startswith("auth.") or await self._answer_of_earlier(envelope, caller) is None:
+                metrics.refused(error.code)
+                raise
+
     async def explain(self, envelope: Envelope, caller: Agency) -> Explanation:
         """What `submit` would decide now, and why; stores nothing."""
         directory = self._directory.current

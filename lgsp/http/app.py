@@ -10,16 +10,18 @@ from lgsp.http import problems
 from lgsp.http.access_token import AccessTokens
 from lgsp.http.answers import SERVER
 from lgsp.http.attachments import Attachments
-from lgsp.http.auth import AgencyAuthenticator, Authenticator
+from lgsp.http.auth import CALLER, AgencyAuthenticator, Authenticator
 from lgsp.http.balance import BalanceRoute
 from lgsp.http.batch import Batches
 from lgsp.http.cases import Cases
+from lgsp.http.clients import Clients
 from lgsp.http.contracts import Contracts
 from lgsp.http.dead_letters import DeadLetters
 from lgsp.http.directory import Agencies
 from lgsp.http.envelopes import Envelopes
 from lgsp.http.evidence import EvidenceRoutes
 from lgsp.http.explain import Explain
+from lgsp.http.facades import Facades
 from lgsp.http.health import HealthRoutes
 from lgsp.http.log import LogRoutes
 from lgsp.http.mailbox import Mailboxes
@@ -41,7 +43,6 @@ from lgsp.log import get_logger, trace_id
 
 log = get_logger()
 
-CALLER = web.RequestKey("caller", str)
 SIGNED = web.AppKey("signed", Signed)
 ROUTES = web.AppKey("routes", tuple[Route, ...])
 
@@ -52,11 +53,12 @@ def make_app(services: Services) -> web.Application:
     """Everything the hub answers over HTTP. Serve it by `lgsp.http.server.make_runner`, which carries the limits on heads."""
     tokens = AccessTokens(services.token_key, services.settings.hub_code, services.settings.token_life_s, services.clock)
     authenticator = AgencyAuthenticator(tokens, services.directory_store, services.directory, services.clock)
+    clients = Clients(services.directory_store, services.token_key, services.clock)
     mailboxes = Mailboxes(services)
-    routes = _routes(services, tokens, mailboxes)
+    routes = _routes(services, TokenEndpoint(services, tokens, clients), mailboxes)
     settings = services.settings
     routes = (*routes, openapi_route(routes, settings.hub_name, settings.base_url))
-    app = _application(routes, authenticator)
+    app = _application((*routes, *Facades(services, authenticator, clients).routes()), authenticator)
     app[SIGNED] = services.signed
     app.on_shutdown.append(mailboxes.close)
     return app
@@ -75,9 +77,9 @@ def _application(routes: tuple[Route, ...], authenticator: Authenticator | None)
     return app
 
 
-def _routes(services: Services, tokens: AccessTokens, mailboxes: Mailboxes) -> tuple[Route, ...]:
+def _routes(services: Services, token: TokenEndpoint, mailboxes: Mailboxes) -> tuple[Route, ...]:
     return (
-        *TokenEndpoint(services, tokens).routes(),
+        *token.routes(),
         *Envelopes(services).routes(),
         *Batches(services).routes(),
         *Statuses(services).routes(),

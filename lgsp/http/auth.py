@@ -15,6 +15,8 @@ from lgsp.flow.directory import DirectoryCache
 from lgsp.http.access_token import AccessTokens
 from lgsp.ports import DirectoryStore
 
+CALLER = web.RequestKey("caller", str)  # the key of the calling agency, once it is known
+
 _MAX_CACHED = 10_000
 
 
@@ -44,17 +46,25 @@ class AgencyAuthenticator:
 
     async def caller(self, request: web.Request) -> Agency:
         authorization = request.headers.get("Authorization")
+        return await self.agency(request, None if authorization is None else self.agency_of(_bearer(authorization)))
+
+    def agency_of(self, token: str) -> AgencyCode:
+        """Raises ContractError "auth.invalid"."""
+        return self._tokens.agency_of(token)
+
+    async def agency(self, request: web.Request, code: str | None) -> Agency:
+        """The agency whose code something in the request has proved (None: nothing has), if the connection's certificate does not
+        say otherwise. Raises as `caller`."""
         certificate = peer_certificate(request)
-        if authorization is None and certificate is None:
+        if code is None and certificate is None:
             raise ContractError("auth.missing", "Authorization")
-        code = None if authorization is None else self._tokens.agency_of(_bearer(authorization))
         if certificate is not None:
             owner = await self._owner(certificate)
             if owner is None or (code is not None and code != owner):
                 raise ContractError("auth.invalid", "Authorization", "the client certificate is not registered for this agency")
             code = owner
         assert code is not None
-        return self._living(code)
+        return self._living(AgencyCode(code))
 
     def _living(self, code: AgencyCode) -> Agency:
         agency = self._directory.current.agencies.get(code)

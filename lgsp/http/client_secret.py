@@ -1,4 +1,9 @@
-"""Secrets of clients: kept only as scrypt hashes (RFC 7914), in one line that carries its own parameters."""
+"""Secrets of clients: kept only as scrypt hashes (RFC 7914), in one line that carries its own parameters.
+
+A secret is not drawn but derived, from the hub's token key, the client id and the salt of its hash. So whoever has the database
+alone knows no secret, and yet a gateway can compute the one that a hash was made for: protocols in which a client does not send
+its secret but proves it by HMAC need that.
+"""
 
 import base64
 import binascii
@@ -8,11 +13,19 @@ import secrets
 
 _COST, _BLOCK, _PARALLEL = 2**14, 8, 1  # RFC 7914, section 2: interactive logins; about 40 ms and 16 MiB
 _MAX_MEMORY_BYTES = 64 * 2**20
+_SALT_BYTES = 16
 
 
-def hash_secret(secret: str, *, cost: int = _COST) -> str:
+def new_secret(token_key: bytes, client_id: str) -> tuple[str, str]:
+    """A secret of 43 characters, and its hash."""
+    salt = secrets.token_bytes(_SALT_BYTES)
+    secret = _derived(token_key, client_id, salt)
+    return secret, hash_secret(secret, salt=salt)
+
+
+def hash_secret(secret: str, *, cost: int = _COST, salt: bytes | None = None) -> str:
     """The form is `scrypt$N$r$p$salt$key`, salt and key in base64. `cost` is N, a power of two."""
-    salt = secrets.token_bytes(16)
+    salt = secrets.token_bytes(_SALT_BYTES) if salt is None else salt
     key = _scrypt(secret, salt, cost, _BLOCK, _PARALLEL)
     return f"scrypt${cost}${_BLOCK}${_PARALLEL}${_text(salt)}${_text(key)}"
 
@@ -26,6 +39,22 @@ def check_secret(secret: str, hashed: str) -> bool:
     except (ValueError, binascii.Error):
         return False
     return name == "scrypt" and hmac.compare_digest(found, expected)
+
+
+def check_mac(message: bytes, mac: bytes, hashed: str, token_key: bytes, client_id: str) -> bool:
+    """Whether `mac` is HMAC-SHA256 of `message` under the secret, in UTF-8, that `new_secret` made together with this hash. One
+    that was made otherwise, or under another token key, matches nothing."""
+    try:
+        salt = base64.b64decode(hashed.split("$")[4], validate=True)
+    except (IndexError, ValueError):
+        return False
+    key = _derived(token_key, client_id, salt).encode()
+    return hmac.compare_digest(hmac.digest(key, message, "sha256"), mac)
+
+
+def _derived(token_key: bytes, client_id: str, salt: bytes) -> str:
+    said = b"\0".join((b"lgsp client secret", client_id.encode(), salt))  # never the beginning of a JWT, which that key signs too
+    return base64.urlsafe_b64encode(hmac.digest(token_key, said, "sha256")).decode("ascii").rstrip("=")
 
 
 def _scrypt(secret: str, salt: bytes, cost: int, block: int, parallel: int) -> bytes:

@@ -1,9 +1,10 @@
 """What the HTTP surface needs of the rest of the hub; put together by `lgsp.serving`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from contracts.facade import Facade
 from lgsp.flow.directory import DirectoryCache
 from lgsp.flow.evidence import EvidenceDesk
 from lgsp.flow.health import Readiness
@@ -12,7 +13,7 @@ from lgsp.flow.log_keeper import LogKeeper
 from lgsp.flow.mailbox import Mailbox
 from lgsp.flow.recalls import Recalls
 from lgsp.http.signed import Signed
-from lgsp.ports import Blobs, DirectoryStore, Journal, LogStore, Records
+from lgsp.ports import Blobs, DirectoryStore, Journal, LogStore, Marks, Records
 from lgsp.settings import Settings
 from lgsp.trust.keys import HubKeys
 
@@ -24,6 +25,7 @@ class Services:
     settings: Settings
     journal: Journal
     records: Records
+    marks: Marks
     directory_store: DirectoryStore
     directory: DirectoryCache
     intake: Intake
@@ -37,4 +39,5 @@ class Services:
     log: LogStore
     signed: Signed
     evidence: EvidenceDesk
+    facades: Mapping[str, Callable[[], Facade]]
     clock: Callable[[], datetime]

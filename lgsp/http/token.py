@@ -1,11 +1,8 @@
 """POST /oauth/token: client credentials become a short-lived access token (RFC 6749, section 4.4)."""
 
-import asyncio
 import base64
 import binascii
-from collections import OrderedDict
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Annotated, Literal
 from urllib.parse import parse_qsl, unquote_plus
 
@@ -13,11 +10,10 @@ import msgspec
 from aiohttp import web
 from msgspec import UNSET, Meta, UnsetType
 
-from contracts.text import is_plain_token
 from lgsp.core.log.record import Action
 from lgsp.http.access_token import AccessTokens
 from lgsp.http.answers import json_response
-from lgsp.http.client_secret import DUMMY_HASH, check_secret
+from lgsp.http.clients import MAX_ID_CHARS, MAX_SECRET_CHARS, CheckerBusy, Clients, Throttled
 from lgsp.http.parties import is_operator
 from lgsp.http.reading import check_type, read_body
 from lgsp.http.routes import JSON, Answer, Body, Header, Route
@@ -27,21 +23,14 @@ from lgsp.ports import Credential
 FORM = "application/x-www-form-urlencoded"
 
 _MAX_FORM_BYTES = 8 * 1024
-_MAX_ID_CHARS = 128
-_MAX_SECRET_CHARS = 512
-_HASHES_AT_ONCE = 2  # each costs 16 MiB and a core for some 40 ms
-_HASHES_WAITING = 200
-_MAX_FAILURES = 10
-_FAILURE_WINDOW = timedelta(seconds=60)
-_MAX_REMEMBERED = 10_000
 
 
 class TokenRequest(msgspec.Struct, frozen=True, kw_only=True):
     """`client_id` and `client_secret` stand here or in the Authorization header (Basic), not in both."""
 
     grant_type: Literal["client_credentials"]
-    client_id: Annotated[str, Meta(max_length=_MAX_ID_CHARS)] | UnsetType = UNSET
-    client_secret: Annotated[str, Meta(max_length=_MAX_SECRET_CHARS)] | UnsetType = UNSET
+    client_id: Annotated[str, Meta(max_length=MAX_ID_CHARS)] | UnsetType = UNSET
+    client_secret: Annotated[str, Meta(max_length=MAX_SECRET_CHARS)] | UnsetType = UNSET
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,15 +66,12 @@ class _Client:
 
 
 class TokenEndpoint:
-    def __init__(self, services: Services, tokens: AccessTokens) -> None:
-        self._store = services.directory_store
+    def __init__(self, services: Services, tokens: AccessTokens, clients: Clients) -> None:
+        self._clients = clients
         self._directory = services.directory
         self._log = services.log
         self._tokens = tokens
-        self._failures = Failures()
         self._clock = services.clock
-        self._slots = asyncio.Semaphore(_HASHES_AT_ONCE)
-        self._waiting = 0
 
     def routes(self) -> tuple[Route, ...]:
         return (
@@ -135,16 +121,20 @@ class TokenEndpoint:
         if form.get("grant_type") != "client_credentials":
             raise _refused("unsupported_grant_type" if "grant_type" in form else "invalid_request")
         client = _client(request.headers.get("Authorization"), form)
-        culprit = (client.client_id, request.remote or "")
-        if (wait_s := self._failures.wait_s(culprit, self._clock())) > 0:
-            raise TokenRefused(_ERRORS["throttled"], 429, wait_s)
-        credential = await self._store.credential(client.client_id) if is_plain_token(client.client_id, _MAX_ID_CHARS) else None
-        if not await self._matches(credential, client.secret) or credential is None:
-            self._failures.count(culprit, self._clock())
-            raise _refused("invalid_client", 401)
-        self._failures.forget(culprit)
+        credential = await self._credential(client, request.remote or "")
         await self._note_operator(credential)
         return Token(access_token=self._tokens.issue(credential.agency, credential.client_id), expires_in=self._tokens.life_s)
+
+    async def _credential(self, client: _Client, address: str) -> Credential:
+        try:
+            credential = await self._clients.by_secret(client.client_id, client.secret, address)
+        except Throttled as throttled:
+            raise TokenRefused(_ERRORS["throttled"], 429, throttled.retry_after_s) from None
+        except CheckerBusy as busy:
+            raise TokenRefused(_ERRORS["busy"], 503, busy.retry_after_s) from None
+        if credential is None:
+            raise _refused("invalid_client", 401)
+        return credential
 
     async def _note_operator(self, credential: Credential) -> None:
         """Who may do everything does not come in unseen: it stands in the evidence log before the token leaves. Raises
@@ -152,42 +142,6 @@ class TokenEndpoint:
         agency = self._directory.current.agencies.get(credential.agency)
         if agency is not None and is_operator(agency):
             await self._log.note([Action(at=self._clock(), name="login", by=credential.client_id, subject=credential.agency)])
-
-    async def _matches(self, credential: Credential | None, secret: str) -> bool:
-        """Takes the same time for a client that does not exist or is disabled."""
-        usable = credential is not None and not credential.disabled
-        hashed = credential.secret_hash if credential is not None and usable else DUMMY_HASH
-        if self._waiting >= _HASHES_WAITING:
-            raise TokenRefused(_ERRORS["busy"], 503, 2)
-        self._waiting += 1
-        try:
-            async with self._slots:
-                matches = await asyncio.to_thread(check_secret, secret, hashed)
-        finally:
-            self._waiting -= 1
-        return matches and usable
-
-
-class Failures:
-    """Failed attempts per client and address: a stranger who guesses does not lock the real client out from elsewhere."""
-
-    def __init__(self) -> None:
-        self._counts: OrderedDict[tuple[str, str], tuple[datetime, int]] = OrderedDict()
-
-    def wait_s(self, culprit: tuple[str, str], now: datetime) -> int:
-        """Seconds until the next attempt is looked at; 0 for now."""
-        since, count = self._counts.get(culprit, (now, 0))
-        left_s = (since + _FAILURE_WINDOW - now).total_seconds()
-        return max(1, round(left_s)) if count >= _MAX_FAILURES and left_s > 0 else 0
-
-    def count(self, culprit: tuple[str, str], now: datetime) -> None:
-        since, count = self._counts.pop(culprit, (now, 0))
-        self._counts[culprit] = (now, 1) if now - since > _FAILURE_WINDOW else (since, count + 1)
-        while len(self._counts) > _MAX_REMEMBERED:
-            self._counts.popitem(last=False)
-
-    def forget(self, culprit: tuple[str, str]) -> None:
-        self._counts.pop(culprit, None)
 
 
 _ERRORS = {
@@ -243,7 +197,7 @@ def _client(authorization: str | None, form: dict[str, str]) -> _Client:
     client = _Client(form.get("client_id", ""), form["client_secret"]) if authorization is None else _from_basic(authorization)
     if "client_id" in form and form["client_id"] != client.client_id:
         raise _refused("invalid_request")
-    if len(client.client_id) > _MAX_ID_CHARS or len(client.secret) > _MAX_SECRET_CHARS:
+    if len(client.client_id) > MAX_ID_CHARS or len(client.secret) > MAX_SECRET_CHARS:
         raise _refused("invalid_client", 401)
     return client
 

@@ -15,7 +15,7 @@ from lgsp.core.hold import Cause, Hold
 from lgsp.core.lanes import Mode
 from lgsp.core.replay import Replay
 from lgsp.core.signatures.finding import Examination
-from lgsp.ports import DeadLetter, DeadLetterCount
+from lgsp.ports import DeadLetter, DeadLetterCount, EnvelopeRecord
 
 FIRST_ATTEMPT = 1
 MODES: tuple[Mode, ...] = ("push", "mailbox")  # the number stored is the place here
@@ -42,6 +42,11 @@ def span_us(span_s: float) -> int:
 
 def maybe_moment(moment_us: int | None) -> datetime | None:
     return None if moment_us is None else moment_of(moment_us)
+
+
+def with_body(record: EnvelopeRecord, body: bytes | None) -> EnvelopeRecord:
+    """`body` None: it was erased."""
+    return msgspec.structs.replace(record, envelope=msgspec.structs.replace(record.envelope, body=body or b""))
 
 
 class HoldRow(NamedTuple):

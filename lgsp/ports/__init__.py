@@ -8,6 +8,7 @@ from lgsp.ports.broker import Broker, Consignment, Subscription
 from lgsp.ports.journal import Journal
 from lgsp.ports.keeping import Archive, Erased, Erasure, Keeping, Keepsake
 from lgsp.ports.log import Checkpoint, LogStore, Stamp
+from lgsp.ports.marks import Marks
 from lgsp.ports.records import DirectoryStore, Records, Store
 from lgsp.ports.views import (
     Balance,
@@ -55,6 +56,7 @@ __all__ = [
     "LogStore",
     "Looked",
     "MailboxEntry",
+    "Marks",
     "Mismatch",
     "NotVouched",
     "Occurrence",

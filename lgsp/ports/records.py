@@ -12,6 +12,7 @@ from lgsp.core.signatures.finding import Examination, Exhibit
 from lgsp.ports.journal import Journal
 from lgsp.ports.keeping import Keeping
 from lgsp.ports.log import LogStore
+from lgsp.ports.marks import Marks
 from lgsp.ports.views import (
     Balance,
     Credential,
@@ -62,6 +63,14 @@ class Records(Protocol):
         """Envelopes of which the agency is the sender or a recipient and that bear this identifier (any scheme, compared by
         `contracts.text.identifier_key`): the newest `limit` of them, oldest first. `party` None: whoever they belong to; for
         operators and auditors at the hub, never for a request."""
+        ...
+
+    async def envelopes_of(
+        self, kinds: Sequence[str], since: datetime, until: datetime, after: int, limit: int, sender: AgencyCode | None = None
+    ) -> list[EnvelopeRecord]:
+        """Envelopes of these kinds ("postal.order/1"), of this sender or of all, accepted from `since` to before `until`: with
+        their bodies (empty where they were erased), in order of acceptance, those with a sequence above `after`. Reads the period
+        anew for each page."""
         ...
 
     async def attachment_open_to(self, digest: str, agency: AgencyCode) -> bool:
@@ -150,5 +159,5 @@ class DirectoryStore(Protocol):
         ...
 
 
-class Store(Journal, Records, DirectoryStore, LogStore, Keeping, Protocol):
+class Store(Journal, Records, DirectoryStore, LogStore, Keeping, Marks, Protocol):
     """One database that keeps all of them."""

@@ -46,6 +46,7 @@ async def fill(store: Store) -> None:
     await store.note(
         [Refused(at=NOW, sender=SENDER, code="body.malformed", received="x" * 44, message_id=str(n)) for n in range(600)]
     )
+    await store.set_mark(ALPHA, "tracking", "000000000000000000000007")
     await store.log_origin(ORIGIN)
     for size in (1, STAMPED):
         await publish(store, size)

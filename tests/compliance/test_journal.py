@@ -16,6 +16,7 @@ from tests.compliance.journal_suite import *  # noqa: F403  (the suite is what t
 from tests.compliance.keeping_suite import *  # noqa: F403
 from tests.compliance.lanes_suite import *  # noqa: F403
 from tests.compliance.log_suite import *  # noqa: F403
+from tests.compliance.marks_suite import *  # noqa: F403
 from tests.compliance.records_suite import *  # noqa: F403
 from tests.compliance.signatures_suite import *  # noqa: F403
 from tests.sim.memory import MemoryStore

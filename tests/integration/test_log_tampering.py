@@ -54,6 +54,11 @@ NO_EVIDENCE = {
     ("log_checkpoints", "published_at"): "when it was put on the web; time-stamps and cosignatures say when it was signed",
     ("log_stamps", "size"): "which checkpoint it is over its digest says, if that was not published again with more cosignatures",
     ("log_stamps", "authority"): "what the settings call it; the token names who stamped",
+    ("marks", "agency"): "where the reading of a foreign feed goes on: " + WORKING,
+    ("marks", "name"): WORKING,
+    ("marks", "value"): WORKING,
+    ("marks", "holder"): "which process polls a foreign feed",
+    ("marks", "held_until"): WORKING,
     ("schema_migrations", "number"): "compared with the program's own by every process that starts",
     ("schema_migrations", "name"): "compared with the program's own by every process that starts",
     ("schema_migrations", "sha256"): "compared with the program's own by every process that starts",
@@ -61,6 +66,7 @@ NO_EVIDENCE = {
 }
 NO_EVIDENCE_ROWS = {
     "pulse": "written to prove that writing works",
+    "marks": "what was read of a foreign feed; what came of it are envelopes, and their leaves",
     "schema_migrations": "compared with the program's own by every process that starts",
     "log_checkpoints": "signed: none can be made up; what was published others have, and the newest is told by log_dir",
     "log_stamps": "signed by others: none can be made up; one that is missing shows as lag",

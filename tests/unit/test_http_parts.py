@@ -15,7 +15,7 @@ from contracts.errors import ContractError
 from lgsp.http import addressing, tus
 from lgsp.http.access_token import AccessTokens
 from lgsp.http.client_secret import DUMMY_HASH, check_secret, hash_secret
-from lgsp.http.token import Failures
+from lgsp.http.clients import Failures
 from lgsp.http.trace import trace_of
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)

@@ -9,7 +9,7 @@ from lgsp.core.lifecycle import State
 from lgsp.core.log.placed import Place
 from lgsp.core.recall import Recall
 from lgsp.journal import moves
-from lgsp.journal.codec import decode_header, maybe_moment, moment_of
+from lgsp.journal.codec import decode_header, maybe_moment, moment_of, with_body
 from lgsp.journal.leaves import draw_salt, upload_action
 from lgsp.journal.postgres import files as closed
 from lgsp.journal.postgres import log
@@ -35,6 +35,14 @@ WHERE i.key = $1 AND ($2::text IS NULL OR e.sender = $2 OR EXISTS (
     SELECT 1 FROM deliveries d
     WHERE d.delivery_id >= e.first_delivery_id AND d.delivery_id < e.first_delivery_id + e.delivery_count AND d.recipient = $2))
 ORDER BY i.sequence DESC LIMIT $3"""
+
+OF_KINDS = """
+SELECT e.sequence, accepted_at, expires_at, digest, directory_version, body_bytes, header, first_delivery_id, delivery_count,
+    leaf_index, tree_size, salt, body_erased_at, files_erased_at, body
+FROM envelopes e LEFT JOIN keeping k ON k.sequence = e.sequence
+WHERE kind = ANY ($1::text[]) AND accepted_at >= $2 AND accepted_at < $3 AND e.sequence > $4
+    AND ($6::text IS NULL OR sender = $6)
+ORDER BY e.sequence LIMIT $5"""
 
 DELIVERIES = """
 SELECT d.sequence, d.delivery_id, d.recipient, d.addressed_as, d.state, d.attempt - d.postponed, d.due_at, d.ended_at,
@@ -101,6 +109,21 @@ async def find_case(connection: Connection, text: str, party: AgencyCode | None,
     """As `Records.find_case`."""
     newest_first = await connection.fetch(CASE, identifier_key(text), party, limit)
     return await _with_deliveries(connection, newest_first[::-1])
+
+
+async def envelopes_of(
+    connection: Connection,
+    kinds: Sequence[str],
+    since_us: int,
+    until_us: int,
+    after: int,
+    limit: int,
+    sender: AgencyCode | None,
+) -> list[EnvelopeRecord]:
+    """As `Records.envelopes_of`."""
+    rows = await connection.fetch(OF_KINDS, kinds, since_us, until_us, after, limit, sender)
+    found = await _with_deliveries(connection, rows)
+    return [with_body(one, row["body"]) for one, row in zip(found, rows, strict=True)]
 
 
 async def timeline(connection: Connection, sequences: Sequence[int]) -> list[Event]:

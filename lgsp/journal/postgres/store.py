@@ -16,7 +16,7 @@ from lgsp.core.replay import DeadLetterFilter, Replay
 from lgsp.core.retention import Kept
 from lgsp.core.signatures.finding import Examination, Exhibit
 from lgsp.journal.codec import micros, span_us
-from lgsp.journal.postgres import accept, dead, directory, files, holding, keeping, log, queue, records, settle, signatures
+from lgsp.journal.postgres import accept, dead, directory, files, holding, keeping, log, marks, queue, records, settle, signatures
 from lgsp.journal.postgres.database import Database
 from lgsp.journal.postgres.schema import migrate
 from lgsp.ports import (
@@ -234,6 +234,12 @@ class PostgresStore:
         async with self._database.connection() as connection:
             return await records.find_case(connection, identifier_key, party, limit)
 
+    async def envelopes_of(
+        self, kinds: Sequence[str], since: datetime, until: datetime, after: int, limit: int, sender: AgencyCode | None = None
+    ) -> list[EnvelopeRecord]:
+        async with self._database.connection() as connection:
+            return await records.envelopes_of(connection, kinds, micros(since), micros(until), after, limit, sender)
+
     async def attachment_open_to(self, digest: str, agency: AgencyCode) -> bool:
         return digest in await self.uploads((digest,), agency)
 
@@ -333,6 +339,18 @@ class PostgresStore:
             return await directory.remove_certificate(connection, fingerprint, agency, _now())
 
     # LogStore
+
+    async def mark(self, agency: AgencyCode, name: str) -> str:
+        async with self._database.connection() as connection:
+            return await marks.mark(connection, agency, name)
+
+    async def set_mark(self, agency: AgencyCode, name: str, value: str) -> None:
+        async with self._database.connection() as connection:
+            await marks.set_mark(connection, agency, name, value)
+
+    async def claim_mark(self, agency: AgencyCode, name: str, holder: str, now: datetime, until: datetime) -> bool:
+        async with self._database.connection() as connection:
+            return await marks.claim(connection, agency, name, holder, micros(now), micros(until))
 
     async def log_head(self) -> Frontier:
         async with self._database.connection() as connection:

@@ -12,7 +12,7 @@ from lgsp.core.lifecycle import State
 from lgsp.core.log.placed import Place
 from lgsp.core.recall import Recall
 from lgsp.journal import moves
-from lgsp.journal.codec import HoldRow, decode_header, maybe_moment, moment_of, span_us
+from lgsp.journal.codec import HoldRow, decode_header, maybe_moment, moment_of, span_us, with_body
 from lgsp.journal.sqlite.accepting import json_text
 from lgsp.ports import Balance, DeliveryRecord, EnvelopeRecord, Event, Looked, MailboxEntry, Ref, Work
 
@@ -61,6 +61,13 @@ WHERE key = ?1 AND (?2 IS NULL OR e.sender = ?2 OR EXISTS (
     SELECT 1 FROM deliveries d
     WHERE d.delivery_id >= e.first_delivery_id AND d.delivery_id < e.first_delivery_id + e.delivery_count AND d.recipient = ?2))
 ORDER BY i.sequence DESC LIMIT ?3"""
+OF_KINDS = """
+SELECT sequence, accepted_at, expires_at, digest, directory_version, body_bytes, header, first_delivery_id, delivery_count,
+    body_erased_at, files_erased_at, leaf_index, tree_size, salt, b.body
+FROM envelopes e LEFT JOIN keeping USING (sequence) LEFT JOIN bodies b USING (sequence)
+WHERE kind IN (SELECT value FROM json_each(?1)) AND accepted_at >= ?2 AND accepted_at < ?3 AND sequence > ?4
+    AND (?6 IS NULL OR sender = ?6)
+ORDER BY sequence LIMIT ?5"""
 DELIVERIES = """
 SELECT delivery_id, recipient, addressed_as, state, attempt - postponed, due_at, ended_at, fetched_at, reason, detail, copy,
     recall, number
@@ -146,6 +153,20 @@ def find_case(connection: sqlite3.Connection, text: str, party: AgencyCode | Non
     return [_envelope(connection, row) for row in reversed(newest_first)]
 
 
+def envelopes_of(
+    connection: sqlite3.Connection,
+    kinds: Sequence[str],
+    since_us: int,
+    until_us: int,
+    after: int,
+    limit: int,
+    sender: AgencyCode | None,
+) -> list[EnvelopeRecord]:
+    """As `Records.envelopes_of`."""
+    rows = connection.execute(OF_KINDS, (json_text(kinds), since_us, until_us, after, limit, sender)).fetchall()
+    return [with_body(_envelope(connection, row), body) for *row, body in rows]
+
+
 def timeline(connection: sqlite3.Connection, sequences: Sequence[int]) -> list[Event]:
     """As `Records.timeline`."""
     events = [
@@ -219,7 +240,7 @@ def _work(row: tuple[Any, ...]) -> Work:
     )
 
 
-def _envelope(connection: sqlite3.Connection, row: tuple[Any, ...]) -> EnvelopeRecord:
+def _envelope(connection: sqlite3.Connection, row: Sequence[Any]) -> EnvelopeRecord:
     sequence, accepted_at, expires_at, digest, directory_version, body_bytes, octets, first, count, *rest = row
     body_erased_at, files_erased_at, *place = rest
     header = decode_header(octets)

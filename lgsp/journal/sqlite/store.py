@@ -24,7 +24,20 @@ from lgsp.core.signatures.finding import Examination, Exhibit
 from lgsp.errors import JournalUnavailable
 from lgsp.journal.codec import micros
 from lgsp.journal.migrate import migrations
-from lgsp.journal.sqlite import accepting, dead, directory, due, files, holding, keeping, log, reading, settling, signatures
+from lgsp.journal.sqlite import (
+    accepting,
+    dead,
+    directory,
+    due,
+    files,
+    holding,
+    keeping,
+    log,
+    marks,
+    reading,
+    settling,
+    signatures,
+)
 from lgsp.journal.sqlite.connection import open_reader, open_writer, read_transaction, write_transaction
 from lgsp.journal.sqlite.schema import migrate
 from lgsp.ports import (
@@ -244,6 +257,11 @@ class SqliteStore:
     async def find_case(self, identifier_key: str, party: AgencyCode | None, limit: int) -> list[EnvelopeRecord]:
         return await self._readers.run(reading.find_case, identifier_key, party, limit)
 
+    async def envelopes_of(
+        self, kinds: Sequence[str], since: datetime, until: datetime, after: int, limit: int, sender: AgencyCode | None = None
+    ) -> list[EnvelopeRecord]:
+        return await self._readers.run(reading.envelopes_of, kinds, micros(since), micros(until), after, limit, sender)
+
     async def attachment_open_to(self, digest: str, agency: AgencyCode) -> bool:
         return bool(await self._readers.run(reading.sizes, (digest,), agency))
 
@@ -314,6 +332,15 @@ class SqliteStore:
 
     async def remove_certificate(self, fingerprint: str, agency: AgencyCode) -> bool:
         return await self._writer.run(directory.remove_certificate, fingerprint, agency, _now())
+
+    async def mark(self, agency: AgencyCode, name: str) -> str:
+        return await self._readers.run(marks.mark, agency, name)
+
+    async def set_mark(self, agency: AgencyCode, name: str, value: str) -> None:
+        await self._writer.run(marks.set_mark, agency, name, value)
+
+    async def claim_mark(self, agency: AgencyCode, name: str, holder: str, now: datetime, until: datetime) -> bool:
+        return await self._writer.run(marks.claim, agency, name, holder, micros(now), micros(until))
 
     async def log_head(self) -> Frontier:
         return await self._readers.run(log.head)

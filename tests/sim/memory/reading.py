@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 
 import msgspec
 
@@ -12,7 +13,7 @@ from lgsp.core.log.frontier import Frontier, append
 from lgsp.core.log.merkle import leaf_hash
 from lgsp.core.log.placed import Place
 from lgsp.core.log.tiles import Span
-from lgsp.journal.codec import EventRow, maybe_moment, moment_of, span_us
+from lgsp.journal.codec import EventRow, maybe_moment, moment_of, span_us, with_body
 from lgsp.journal.moves import ACCOUNTED, balanced
 from lgsp.journal.moves import mismatches as mismatched
 from lgsp.ports import Balance, DeliveryRecord, EnvelopeRecord, Event, Looked, MailboxEntry, Ref, Work
@@ -63,6 +64,17 @@ def find_case(tables: Tables, text: str, party: AgencyCode | None, limit: int) -
     found = [record_of(tables, one) for one in tables.envelopes if identifier_key(text) in one.keys]
     theirs = [one for one in found if party is None or party in (one.envelope.sender, *(d.recipient for d in one.deliveries))]
     return theirs[-limit:]
+
+
+def envelopes_of(
+    tables: Tables, kinds: Sequence[str], since: datetime, until: datetime, after: int, limit: int, sender: AgencyCode | None
+) -> list[EnvelopeRecord]:
+    found = [
+        one for one in tables.envelopes if one.row.kind in kinds and sender in (None, one.row.sender) and one.row.sequence > after
+    ]
+    records = [(record_of(tables, one), one) for one in found]
+    within = [(record, one) for record, one in records if since <= record.accepted_at < until]
+    return [with_body(record, None if record.body_erased_at else one.envelope.body) for record, one in within[:limit]]
 
 
 def balance(tables: Tables) -> Balance:

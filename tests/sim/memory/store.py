@@ -191,6 +191,11 @@ class MemoryStore:
     async def find_case(self, text: str, party: AgencyCode | None, limit: int) -> list[EnvelopeRecord]:
         return reading.find_case(self.tables, text, party, limit)
 
+    async def envelopes_of(
+        self, kinds: Sequence[str], since: datetime, until: datetime, after: int, limit: int, sender: AgencyCode | None = None
+    ) -> list[EnvelopeRecord]:
+        return reading.envelopes_of(self.tables, kinds, since, until, after, limit, sender)
+
     async def attachment_open_to(self, digest: str, agency: AgencyCode) -> bool:
         return keeping.accessible(self.tables, digest, agency)
 
@@ -235,6 +240,19 @@ class MemoryStore:
     async def occurrences(self, recipient: str | None, limit: int) -> list[Occurrence]:
         found = [one for one in self.tables.occurrences if recipient in (None, one.recipient)]
         return found[::-1][:limit]
+
+    async def mark(self, agency: AgencyCode, name: str) -> str:
+        return self.tables.marks.get((agency, name), "")
+
+    async def set_mark(self, agency: AgencyCode, name: str, value: str) -> None:
+        self.tables.marks[agency, name] = value
+
+    async def claim_mark(self, agency: AgencyCode, name: str, holder: str, now: datetime, until: datetime) -> bool:
+        has, held_until = self.tables.claims.get((agency, name), ("", now))
+        if has != holder and held_until > now:
+            return False
+        self.tables.claims[agency, name] = (holder, until)
+        return True
 
     async def directory_version(self) -> int:
         return self.tables.version

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -83,6 +84,8 @@ class Tables:
         self.archived: dict[int, int] = {}  # sequence -> number
         self.closed: dict[str, tuple[Stage, int]] = {}  # by digest: to which nothing refers
         self.shut: set[tuple[str, str]] = set()  # of `files`, what is open no more
+        self.marks: dict[tuple[str, str], str] = {}
+        self.claims: dict[tuple[str, str], tuple[str, datetime]] = {}
         self.leaves: list[bytes] = []
         self.tree = Frontier()
         self.pairs: dict[Pair, int] = {}
