@@ -149,7 +149,7 @@ class Facades:
     async def _refused(self, facade: Facade, head: Call, request: web.Request, error: Exception) -> web.Response:
         refusal = refusal_of(error)
         if refusal is None:
-            log.error("error.unexpected", component=f"facade {facade.name}", operation=head.operation, exc_info=error)
+            log.error("error.unexpected", component=f"facade {facade.name}", path=head.operation, exc_info=error)
             refusal = unforeseen()
         request[NOTES]["code"] = refusal.code
         signed, caller = None, request.get(CALLER)
