@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
+from adapters import answers
 from adapters.webhook import mapping
 from contracts import wire
 from contracts.adapter import Parcel
@@ -135,7 +136,7 @@ def test_a_wrong_secret_is_refused_without_being_told(secret: str) -> None:
 
 def outcome(status: int, body: bytes = b"", replies: Sequence[Reply] = (), *, whole: bool = True, **headers: str) -> Outcome:
     fields = CIMultiDict({name.replace("_", "-"): value for name, value in headers.items()})
-    return mapping.outcome_of(mapping.Answer(status, fields, body, whole), NOW, replies)
+    return answers.outcome_of(answers.Answer(status, fields, body, whole), NOW, replies)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
@@ -254,14 +255,14 @@ def test_a_success_whose_deciding_text_cannot_be_read_is_asked_for_again() -> No
 )
 def test_retry_after(value: str, seconds: float) -> None:
     """Seconds or an HTTP date, between now and a day; nonsense counts as nothing."""
-    assert mapping.retry_after_s(value, NOW) == seconds
+    assert answers.retry_after_s(value, NOW) == seconds
 
 
 @given(st.integers(-10, 1200), st.text(max_size=60), st.text(max_size=60), st.binary(max_size=600))
 def test_no_answer_makes_the_mapping_fail(status: int, retry_after: str, content_type: str, body: bytes) -> None:
     """Every answer has an outcome, on one printable line, whatever it holds."""
     headers = CIMultiDict({"Retry-After": retry_after, "Content-Type": content_type, "Lgsp-Remote-Ref": content_type})
-    found = mapping.outcome_of(mapping.Answer(status, headers, body), NOW, (HAVE_IT, FULL))
+    found = answers.outcome_of(answers.Answer(status, headers, body), NOW, (HAVE_IT, FULL))
     match found:
         case Delivered(remote_ref):
             assert remote_ref.isprintable()
