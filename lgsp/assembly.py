@@ -5,13 +5,17 @@ Names no store, broker or adapter: `lgsp.bootstrap` brings the real ones, the si
 
 import asyncio
 import contextlib
+import os
 import shutil
+import socket
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Literal
 
 from contracts.adapter import DeliveryAdapter
+from contracts.feed import Collector
 from lgsp import metrics
 from lgsp.blobs.files import in_thread
 from lgsp.core.admission import Limits
@@ -22,6 +26,8 @@ from lgsp.errors import JournalUnavailable, Unavailable
 from lgsp.flow.attempt import Attempts
 from lgsp.flow.bell import Bell
 from lgsp.flow.clock import loop_time
+from lgsp.flow.collecting import Collecting
+from lgsp.flow.desk import Desks
 from lgsp.flow.directory import DirectoryCache
 from lgsp.flow.dispatch import Dispatcher
 from lgsp.flow.examination import Examiner
@@ -72,6 +78,7 @@ class Hub:
     settler: Settler
     intake: Intake
     mailbox: Mailbox
+    desks: Desks
     recalls: Recalls
     maintenance: Maintenance
     sweeper: Sweeper
@@ -172,6 +179,7 @@ async def assemble(
     further: Sequence[Loop] = (),
     keys: HubKeys | None = None,
     keeper: LogKeeper | None = None,
+    collectors: Mapping[str, Collector] = MappingProxyType({}),
 ) -> Hub:
     """A process of the hub out of what it needs of the world, here and in the simulation. `further`: loops that run as long as it
     does. Raises JournalUnavailable."""
@@ -213,6 +221,46 @@ async def assemble(
         draw=draw,
         policy=Policy(settings.retry_schedule_s, settings.retry_max_age_s),
     )
+    intake = Intake(
+        hub=hub_code,
+        journal=store,
+        records=store,
+        directory=directory,
+        outbox=outbox,
+        bell=bell,
+        examiner=examiner,
+        recalls=recalls,
+        maintenance=maintenance,
+        keeper=keeper,
+        limits=limits,
+        clock=clock,
+        ready_lease_s=lease_s,
+        max_batch=settings.commit_batch,
+        capacity=settings.intake_capacity,
+        quota=Quota(per_s=settings.quota_per_s, burst=settings.quota_burst),
+        gateways=settings.quota_gateways,
+    )
+    mailbox = Mailbox(
+        store,
+        store,
+        settler,
+        notices,
+        bell,
+        clock,
+        look_again_s=_LOOK_AGAIN_S if broker.survives_restart else _LOOK_AGAIN_ALONE_S,
+    )
+    desks = Desks(
+        intake=intake,
+        mailbox=mailbox,
+        records=store,
+        marks=store,
+        directory_store=store,
+        directory=directory,
+        blobs=blobs,
+        clock=clock,
+    )
+    if "gateway" in roles and collectors:
+        further = (*further, Collecting(desks, store, collectors, clock, holder=f"{socket.gethostname()}:{os.getpid()}").run)
     return Hub(
         settings=settings,
         roles=roles,
@@ -222,34 +270,9 @@ async def assemble(
         directory=directory,
         outbox=outbox,
         settler=settler,
-        intake=Intake(
-            hub=hub_code,
-            journal=store,
-            records=store,
-            directory=directory,
-            outbox=outbox,
-            bell=bell,
-            examiner=examiner,
-            recalls=recalls,
-            maintenance=maintenance,
-            keeper=keeper,
-            limits=limits,
-            clock=clock,
-            ready_lease_s=lease_s,
-            max_batch=settings.commit_batch,
-            capacity=settings.intake_capacity,
-            quota=Quota(per_s=settings.quota_per_s, burst=settings.quota_burst),
-            gateways=settings.quota_gateways,
-        ),
-        mailbox=Mailbox(
-            store,
-            store,
-            settler,
-            notices,
-            bell,
-            clock,
-            look_again_s=_LOOK_AGAIN_S if broker.survives_restart else _LOOK_AGAIN_ALONE_S,
-        ),
+        intake=intake,
+        mailbox=mailbox,
+        desks=desks,
         recalls=recalls,
         maintenance=maintenance,
         sweeper=Sweeper(

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from adapters.registry import REGISTRY
+from adapters.registry import COLLECTORS, REGISTRY
 from lgsp.archive.archiver import LOCK, Archiver
 from lgsp.archive.hook import Hook
 from lgsp.assembly import Hub, Role, assemble, utc_now
@@ -183,8 +183,11 @@ async def open_hub(
         stack.push_async_callback(broker.close)
         blobs = open_blobs(settings)
         adapters = {name: make(blobs) for name, make in REGISTRY.items()}
+        collectors = {name: make() for name, make in COLLECTORS.items()}
         for adapter in adapters.values():
             stack.push_async_callback(adapter.close)
+        for collector in collectors.values():
+            stack.push_async_callback(collector.close)
         if not broker.survives_restart:
             stack.enter_context(_alone(settings))
         trust = live_trust(settings)
@@ -218,6 +221,7 @@ async def open_hub(
             further=tuple(further),
             keys=keys,
             keeper=keeper,
+            collectors=collectors,
         )
 
 

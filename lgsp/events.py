@@ -48,7 +48,7 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "agency": "directory code of an agency: the caller, the owner",
         "agencies": "agencies in the directory",
         "answers": "OCSP answers in use",
-        "attempt": "number of the attempt, the first is 1; of a witness, how many failed",
+        "attempt": "number of the attempt, the first is 1; of a witness or a feed, how many failed",
         "authority": "host and path of a time-stamp authority",
         "bodies": "bodies of envelopes",
         "certificate": "SHA-256 of a certificate, hexadecimal",
@@ -291,6 +291,16 @@ _TABLE: tuple[LogEvent, ...] = (
         "witness code",
         "detail",
     ),
+    # --- systems that are polled --------------------------------------------------------------------------------------------
+    _event("feed.collected", "info", "a round of polling brought something in", "agency envelopes refused"),
+    _event(
+        "feed.failed",
+        "warning",
+        "a feed could not be read; it is asked again, less and less often",
+        "agency reason",
+        "detail attempt",
+    ),
+    _event("feed.recovered", "info", "a feed can be read again, after so many failures", "agency attempt"),
     _event("witness.recovered", "info", "it cosigns again, after so many failures", "witness attempt"),
     _event(
         "checkpoint.stamped", "info", "a time-stamp authority stamped a checkpoint of the evidence log", "authority size took_ms"

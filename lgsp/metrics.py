@@ -5,6 +5,7 @@ from datetime import datetime
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from contracts.feed import Collected, FeedTrouble
 from contracts.problems import CATALOGUE
 from contracts.signed import PARTS
 from lgsp.core.hold import Cause
@@ -51,6 +52,9 @@ BALANCE_DIFFERENCE = Gauge(
     "lgsp_balance_difference",
     "Deliveries, and endings by state, that only one of delivery table and event stream knows; not 0 is an alarm",
 )
+
+FEED_ROUNDS = Counter("lgsp_feed_rounds_total", "Rounds of polling systems that push nothing, by outcome", ["outcome"])
+FEED_TAKEN = Counter("lgsp_feed_envelopes_total", "Envelopes that polling brought in, by outcome", ["outcome"])
 
 HOLDS = Gauge("lgsp_recipients_on_hold", "Recipients whose deliveries are parked, by cause", ["cause"])
 
@@ -118,6 +122,16 @@ def examined(took_s: float, findings: Iterable[Finding]) -> None:
 
 def refused(code: str) -> None:
     _refused[code].inc()
+
+
+def collected(round_: Collected | FeedTrouble) -> None:
+    """A round of polling has ended."""
+    if isinstance(round_, FeedTrouble):
+        FEED_ROUNDS.labels("failed").inc()
+        return
+    FEED_ROUNDS.labels("done").inc()
+    FEED_TAKEN.labels("taken").inc(round_.taken)
+    FEED_TAKEN.labels("refused").inc(round_.refused)
 
 
 def balanced(balance: Balance) -> None:

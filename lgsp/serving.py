@@ -39,7 +39,7 @@ def services_of(hub: Hub) -> Services:
         settings=hub.settings,
         journal=hub.store,
         records=hub.store,
-        marks=hub.store,
+        desks=hub.desks,
         directory_store=hub.store,
         directory=hub.directory,
         intake=hub.intake,

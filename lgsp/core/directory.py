@@ -84,13 +84,15 @@ class Agency(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Directory:
-    """A snapshot, found by any code. `version` goes into what is decided with it; `subscribers` have a standing wish for copies.
+    """A snapshot, found by any code. `version` goes into what is decided with it; `subscribers` have a standing wish for copies,
+    `feeding` ones are polled.
     Of many agencies making one takes a while, asking it does not."""
 
     def __init__(self, version: int, agencies: Iterable[Agency]) -> None:
         self.version = version
         self.agencies: Mapping[str, Agency] = MappingProxyType({agency.code: agency for agency in agencies})
         self.subscribers = tuple(agency for agency in self.agencies.values() if agency.subscriptions)
+        self.feeding = tuple(agency for agency in self.agencies.values() if agency.feed is not None and agency.feed.enabled)
         self._by_alias: dict[str, list[tuple[Alias, Agency]]] = {}
         self._left_to: dict[str, list[Agency]] = {}  # by the only successor they name
         self._carriers = [(pattern, agency) for agency in self.agencies.values() for pattern in agency.carries]

@@ -11,7 +11,6 @@ from contracts.errors import ContractError
 from contracts.facade import Answer, Bearer, Call, Certificate, Credentials, Facade, Keyed, Operation, Secret
 from lgsp.core.directory import Agency
 from lgsp.errors import Overloaded, SettingsError, Unavailable
-from lgsp.flow.desk import Desks
 from lgsp.http.auth import CALLER, AgencyAuthenticator
 from lgsp.http.clients import Clients
 from lgsp.http.facade_openapi import facade_document
@@ -37,16 +36,7 @@ class Facades:
         self._services = services
         self._authenticator = authenticator
         self._clients = clients
-        self._desks = Desks(
-            intake=services.intake,
-            mailbox=services.mailbox,
-            records=services.records,
-            marks=services.marks,
-            directory_store=services.directory_store,
-            directory=services.directory,
-            blobs=services.blobs,
-            clock=services.clock,
-        )
+        self._desks = services.desks
         self._room = asyncio.Semaphore(_LARGE_AT_ONCE)
         self._facades = _chosen(services)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from contracts.facade import Facade
+from lgsp.flow.desk import Desks
 from lgsp.flow.directory import DirectoryCache
 from lgsp.flow.evidence import EvidenceDesk
 from lgsp.flow.health import Readiness
@@ -13,7 +14,7 @@ from lgsp.flow.log_keeper import LogKeeper
 from lgsp.flow.mailbox import Mailbox
 from lgsp.flow.recalls import Recalls
 from lgsp.http.signed import Signed
-from lgsp.ports import Blobs, DirectoryStore, Journal, LogStore, Marks, Records
+from lgsp.ports import Blobs, DirectoryStore, Journal, LogStore, Records
 from lgsp.settings import Settings
 from lgsp.trust.keys import HubKeys
 
@@ -25,7 +26,7 @@ class Services:
     settings: Settings
     journal: Journal
     records: Records
-    marks: Marks
+    desks: Desks
     directory_store: DirectoryStore
     directory: DirectoryCache
     intake: Intake
