@@ -72,6 +72,11 @@ class Desk(Protocol):
     for it. ContractErrors are refusals."""
 
     @property
+    def hub(self) -> AgencyCode:
+        """Key of the hub itself: a hop that messages name."""
+        ...
+
+    @property
     def caller(self) -> AgencyCode:
         """The key of the calling agency in the directory."""
         ...

@@ -258,6 +258,7 @@ async def assemble(
         directory=directory,
         blobs=blobs,
         clock=clock,
+        hub=hub_code,
     )
     if "gateway" in roles and collectors:
         further = (*further, Collecting(desks, store, collectors, clock, holder=f"{socket.gethostname()}:{os.getpid()}").run)

@@ -40,6 +40,7 @@ class Desks:
     directory: DirectoryCache
     blobs: Blobs
     clock: Callable[[], datetime]
+    hub: AgencyCode
 
     def of(self, caller: Agency) -> "HubDesk":
         return HubDesk(self, caller)
@@ -53,6 +54,10 @@ class HubDesk:
         self._desks = desks
         self._agency = caller
         self._brought: dict[str, bytes] = {}
+
+    @property
+    def hub(self) -> AgencyCode:
+        return self._desks.hub
 
     @property
     def caller(self) -> AgencyCode:

@@ -95,6 +95,10 @@ class MemoryDesk:
         self._hub, self._code = hub, code
 
     @property
+    def hub(self) -> AgencyCode:
+        return HUB
+
+    @property
     def caller(self) -> AgencyCode:
         return self._code
 
