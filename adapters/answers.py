@@ -37,6 +37,12 @@ def outcome_of(answer: Answer, now: float, replies: Sequence[Reply] = ()) -> Out
     return by_status(answer, now) if found is None else found
 
 
+def at_first_sight(answer: Answer, now: float, replies: Sequence[Reply] = ()) -> Outcome | None:
+    """For protocols that say yes and no in the body of a 2xx: by the table, or by a status that is none; None: read its body."""
+    found = by_table(answer, now, replies)
+    return by_status(answer, now) if found is None and not 200 <= answer.status < 300 else found
+
+
 def by_table(answer: Answer, now: float, replies: Sequence[Reply]) -> Outcome | None:
     """None: no row says anything of it."""
     if not replies:

@@ -8,16 +8,20 @@ import asyncio
 import io
 from collections.abc import AsyncIterator, Callable, Mapping
 from functools import lru_cache
+from typing import TypeVar
 
 import aiohttp
+import msgspec
 from yarl import URL
 
-from adapters.answers import Answer
+from adapters.answers import Answer, detail_of
 from contracts.feed import FeedTrouble
 from contracts.outcome import Retry
 
+Model = TypeVar("Model")
 Body = bytes | Callable[[], AsyncIterator[bytes]]  # whole, or a new stream of it each time it is sent
 
+MAX_ANSWER_BYTES = 1 << 20
 _WARNED_ABOUT_BYTES = 1 << 20  # aiohttp warns when larger bodies are given as bytes
 _KEEP_ALIVE_S = 30.0
 _DNS_CACHE_S = 300  # partners whose name server is away must not hold up look-ups for the others
@@ -38,6 +42,16 @@ def deadline_in(timeout_s: float) -> float:
     return asyncio.get_running_loop().time() + timeout_s
 
 
+def json_of(answer: Answer, model: type[Model]) -> Model:
+    """Of a 2xx. Raises Unanswered "delivery.server_error" for any other status, "delivery.garbled_answer" for other JSON."""
+    if not 200 <= answer.status < 300:
+        raise Unanswered("delivery.server_error", detail_of(answer))
+    try:
+        return msgspec.json.decode(answer.body, type=model)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Unanswered("delivery.garbled_answer", f"HTTP {answer.status}: {str(error)[:_MAX_DETAIL_CHARS]}") from None
+
+
 class Caller:
     """One shared session. How many requests run at once is the caller's business; every one of them may have a connection."""
 
@@ -52,7 +66,7 @@ class Caller:
         headers: Mapping[str, str] | None = None,
         *,
         deadline: float,
-        max_answer_bytes: int,
+        max_answer_bytes: int = MAX_ANSWER_BYTES,
         body_patience_s: float | None = None,
     ) -> Answer:
         """The answer, with at most `max_answer_bytes` of its body; a longer one costs its connection.
