@@ -12,6 +12,7 @@ from lgsp import __version__
 from lgsp.commands import (  # noqa: F401 - they add their commands to others
     access,
     endpoint,
+    feed,
     log_between,
     log_keys,
     log_monitor,

@@ -10,6 +10,7 @@ import msgspec
 
 from contracts.agency import AgencyCode, agency_code
 from lgsp.commands.common import Failed, json_option, print_json, print_table, program, quiet_log, run, say, with_settings
+from lgsp.commands.connection import shown
 from lgsp.commands.directory_checks import NOT_THERE, check_kinds, check_references
 from lgsp.commands.replies import print_replies
 from lgsp.core.directory import Agency, Alias, Directory, Grant, Level, Subscription
@@ -60,11 +61,11 @@ def list_(settings: "Settings", search: str, as_json: bool) -> None:
     print_table(f"{len(found)} cơ quan · agencies, version {directory.version}", columns, (_row(one) for one in found))
 
 
-@agency.command()
+@agency.command("show")
 @json_option
 @code_argument
 @with_settings
-def show(settings: "Settings", code: str, as_json: bool) -> None:
+def show_(settings: "Settings", code: str, as_json: bool) -> None:
     """Xem một cơ quan · Show one agency, by any code it has or had."""
 
     async def work(store: "Store") -> Agency:
@@ -83,6 +84,9 @@ def show(settings: "Settings", code: str, as_json: bool) -> None:
     if replies:
         del found["endpoint"]["replies"]
     found.pop("subscriptions", None)
+    for connection in ("endpoint", "feed"):
+        if connection in found:
+            found[connection] = shown(found[connection])
     print_table("", ("", ""), ((name, _cell(value)) for name, value in found.items()))
     if replies:
         print_replies(replies)
@@ -147,7 +151,7 @@ def add(
 def import_(settings: "Settings", file: Path, dry_run: bool, as_json: bool) -> None:
     """Nhập từ tệp · Insert or replace agencies from a JSON list, as `agency list --json` prints it, all or none.
 
-    An endpoint keeps its secret when the list has none.
+    An endpoint or feed keeps its secret when the list has none.
     """
     try:
         agencies = msgspec.json.decode(file.read_bytes(), type=list[Agency])
@@ -229,17 +233,22 @@ def change(
 
 
 def public(one: Agency) -> dict[str, Any]:
-    """As JSON, without the endpoint's secret."""
-    shown: dict[str, Any] = msgspec.to_builtins(one)
-    if one.endpoint is not None:
-        shown["endpoint"].pop("secret", None)
-    return shown
+    """As JSON, without the secrets of endpoint and feed."""
+    found: dict[str, Any] = msgspec.to_builtins(one)
+    for name in ("endpoint", "feed"):
+        if name in found:
+            found[name].pop("secret", None)
+    return found
 
 
 def _with_secret_of(old: Agency | None, new: Agency) -> Agency:
-    if old is None or old.endpoint is None or new.endpoint is None or new.endpoint.secret:
+    if old is None:
         return new
-    return msgspec.structs.replace(new, endpoint=msgspec.structs.replace(new.endpoint, secret=old.endpoint.secret))
+    if old.endpoint is not None and new.endpoint is not None and not new.endpoint.secret:
+        new = msgspec.structs.replace(new, endpoint=msgspec.structs.replace(new.endpoint, secret=old.endpoint.secret))
+    if old.feed is not None and new.feed is not None and not new.feed.secret:
+        new = msgspec.structs.replace(new, feed=msgspec.structs.replace(new.feed, secret=old.feed.secret))
+    return new
 
 
 def _saved(as_json: bool, version: int, codes: Sequence[str], extra: dict[str, str] | None = None) -> None:

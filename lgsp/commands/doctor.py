@@ -307,14 +307,18 @@ def _is_late(last: "Stamp", published: "Checkpoint", now: datetime, longest: tim
 async def _recipients(settings: "Settings") -> AsyncIterator[Finding]:
     """Whom deliveries cannot reach at the moment, and what was given up."""
     from lgsp.bootstrap import open_store
+    from lgsp.core.feed import read_state
     from lgsp.core.hold import Cause
     from lgsp.core.replay import DeadLetterFilter
+    from lgsp.flow.collecting import STATE
 
     try:
         async with asyncio.timeout(_TIMEOUT_S), open_store(settings) as store:
             holds = [one for one in await store.holds(_HOLDS) if one.hold.cause is not Cause.RELEASING]
             dead = (await store.count_dead_letters(DeadLetterFilter(), datetime.now(UTC))).letters
-            agencies = (await store.directory()).agencies.values()
+            directory = await store.directory()
+            agencies = directory.agencies.values()
+            feeds = [(one.code, read_state(await store.mark(one.code, STATE))) for one in directory.feeding]
     except (LgspError, OSError, TimeoutError) as error:
         said = str(error) or type(error).__name__
         yield Finding(
@@ -331,6 +335,13 @@ async def _recipients(settings: "Settings") -> AsyncIterator[Finding]:
         yield Finding("recipients", "warning", f"endpoint switched off: {', '.join(off)}", remedy)
     if not holds and not off:
         yield Finding("recipients", "ok", "nobody is on hold")
+    failing = [f"{code} ({state.failures} times: {state.reason})" for code, state in feeds if state.failures]
+    if failing:
+        yield Finding(
+            "feeds", "warning", f"cannot be polled: {', '.join(failing)}", "`lgsp agency feed CODE` says since when and why"
+        )
+    elif feeds:
+        yield Finding("feeds", "ok", f"{len(feeds)} systems are polled")
     if dead:
         yield Finding(
             "dead", "warning", f"{dead} deliveries were given up", "`lgsp deadletter list`, then replay or resolve them"

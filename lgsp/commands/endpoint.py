@@ -2,8 +2,8 @@
 
 import secrets
 from base64 import b64encode
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import urlsplit
 
 import click
 import msgspec
@@ -13,6 +13,7 @@ from contracts.agency import AgencyCode
 from contracts.replies import Reply
 from lgsp.commands.agency import agency, change, code_argument, in_store
 from lgsp.commands.common import Failed, json_option, with_settings
+from lgsp.commands.connection import adapter_options, address, changed_options, chosen, read_secret, read_wsdl, secret_option
 from lgsp.commands.patience import OwnAge, OwnSchedule
 from lgsp.commands.replies import ReplyRow
 from lgsp.core.directory import Agency
@@ -27,7 +28,7 @@ _COUNTED = 1000
 @json_option
 @code_argument
 @click.argument("url", required=False)
-@click.option("--adapter", default="webhook", show_default=True, help="How its system speaks.")
+@click.option("--adapter", help="How its system speaks; default: webhook, or as before.")
 @click.option("--timeout-s", type=click.FloatRange(1, 300), default=30.0, show_default=True, help="For one attempt.")
 @click.option("--max-in-flight", type=click.IntRange(1, 1000), default=8, show_default=True, help="Attempts at once.")
 @click.option(
@@ -52,6 +53,14 @@ _COUNTED = 1000
     metavar="S|hub",
     help="How long one delivery is tried in all, and kept while its recipient is on hold. hub: as the hub's settings say.",
 )
+@adapter_options
+@secret_option
+@click.option(
+    "--wsdl",
+    "wsdl_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Description of its SOAP service, schemas inside; kept by the hub, never fetched.",
+)
 @click.option("--on", "act", flag_value="on", help="Switch the endpoint on again.")
 @click.option("--off", "act", flag_value="off", help="Switch it off: deliveries wait and are retried.")
 @click.option("--remove", "act", flag_value="remove", help="From now on deliveries wait in the mailbox.")
@@ -65,12 +74,15 @@ def endpoint(
     settings: "Settings",
     code: str,
     url: str | None,
-    adapter: str,
+    adapter: str | None,
     timeout_s: float,
     max_in_flight: int,
     replies: tuple[Reply, ...],
     retry_schedule_s: tuple[float, ...] | Literal["hub"] | None,
     max_age_s: float | Literal["hub"] | None,
+    options: tuple[str, ...],
+    secret_file: Path | None,
+    wsdl_file: Path | None,
     act: str | None,
     as_json: bool,
 ) -> None:
@@ -79,25 +91,36 @@ def endpoint(
     A first or new signing secret is printed, once. What waits in its mailbox already is not pushed: the agency takes it out of
     there, for instance with `lgsp listen`.
     """
+    from adapters.registry import REGISTRY
+
     wishes = _wishes(replies, retry_schedule_s, max_age_s)
-    if (url is not None) + (act is not None) + (url is None and bool(wishes)) != 1:
+    if secret_file is not None:
+        wishes["secret"] = read_secret(secret_file)
+    if wsdl_file is not None:
+        wishes["wsdl"] = read_wsdl(wsdl_file)
+    if (url is not None) + (act is not None) + (url is None and bool(wishes or options)) != 1:
         raise click.UsageError(
-            "Give a URL, or --reply, --retry-schedule, --max-age-s, or one of --on, --off, --remove, --rotate, --end-rotation,"
-            " --no-replies."
+            "Give a URL, or --reply, --retry-schedule, --max-age-s, --option, --secret-file, --wsdl, or one of --on, --off,"
+            " --remove, --rotate, --end-rotation, --no-replies."
         )
-    new = (
-        None
-        if url is None
-        else Endpoint(adapter=_adapter(adapter), url=_http(url), timeout_s=timeout_s, max_in_flight=max_in_flight)
-    )
+    if adapter is not None and url is None:
+        raise click.UsageError("Another adapter has another address: give the URL, too.")
     made: list[str] = []
 
     def changed(one: Agency) -> Agency:
-        after = _acted(one, act or "", made) if new is None else _with_old(new, one.endpoint, made)
-        return msgspec.structs.replace(one, endpoint=after if after is None else msgspec.structs.replace(after, **wishes))
+        if url is None:
+            after = _acted(one, act or "", made)
+        else:
+            name = chosen(adapter or (one.endpoint.adapter if one.endpoint else "webhook"), list(REGISTRY))
+            new = Endpoint(adapter=name, url=address(url), timeout_s=timeout_s, max_in_flight=max_in_flight)
+            after = _with_old(new, one.endpoint, made)
+        if after is None:
+            return msgspec.structs.replace(one, endpoint=None)
+        told = wishes | {"options": changed_options(after.options, options)}
+        return msgspec.structs.replace(one, endpoint=msgspec.structs.replace(after, **told))
 
     change(settings, code, changed, as_json, lambda: {"endpoint_secret": made[0]} if made else {})
-    if new is not None:
+    if url is not None:
         _warn_of_mailbox(settings, AgencyCode(code))
 
 
@@ -124,15 +147,21 @@ def _wishes(
 
 
 def _with_old(new: Endpoint, old: Endpoint | None, made: list[str]) -> Endpoint:
-    """A new address keeps the secret, schedule, greatest age and replies of the old one."""
+    """A new address keeps the schedule, greatest age and replies of the old one, and under the same adapter its secret, options
+    and WSDL. Webhooks are signed with a secret of ours, others with what the partner gave us."""
+    same = old is not None and old.adapter == new.adapter
+    kept = old.secret if old is not None and same else ""
+    secret = kept or (_new_secret(made) if new.adapter == "webhook" else "")
     if old is None:
-        return msgspec.structs.replace(new, secret=_new_secret(made))
+        return msgspec.structs.replace(new, secret=secret)
     return msgspec.structs.replace(
         new,
-        secret=old.secret or _new_secret(made),
+        secret=secret,
         retry_schedule_s=old.retry_schedule_s,
         max_age_s=old.max_age_s,
         replies=old.replies,
+        options=old.options if same else {},
+        wsdl=old.wsdl if same else "",
     )
 
 
@@ -140,6 +169,8 @@ def _acted(one: Agency, act: str, made: list[str]) -> Endpoint | None:
     old = one.endpoint
     if old is None:
         raise Failed(f"{one.code} has no endpoint.", "give its URL")
+    if act in ("rotate", "end_rotation") and old.adapter != "webhook":
+        raise Failed(f"The secret of {one.code} is its own, not ours.", "give the new one with --secret-file")
     match act:
         case "remove":
             return None
@@ -159,18 +190,3 @@ def _new_secret(made: list[str]) -> str:
     """As Standard Webhooks wants it: "whsec_" and base64."""
     made.append(f"whsec_{b64encode(secrets.token_bytes(32)).decode()}")
     return made[-1]
-
-
-def _adapter(name: str) -> str:
-    from adapters.registry import REGISTRY
-
-    if name not in REGISTRY:
-        raise Failed(f"There is no adapter {name}.", f"there are {', '.join(REGISTRY)}")
-    return name
-
-
-def _http(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise Failed(f"{url} is no address.", "give https://host/path")
-    return url
