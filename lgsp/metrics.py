@@ -103,6 +103,8 @@ RETENTION_LATE_S = Gauge(
 RETENTION_LOOKED = Gauge("lgsp_retention_looked_timestamp_seconds", "When rules of retention were last applied (Unix time)")
 
 _holds = {cause: HOLDS.labels(cause.label) for cause in Cause}
+_rounds = {outcome: FEED_ROUNDS.labels(outcome) for outcome in ("done", "failed")}
+_polled = {outcome: FEED_TAKEN.labels(outcome) for outcome in ("taken", "refused")}
 _settled = {state: SETTLED.labels(state.label) for state in State}
 _deliveries = {state: DELIVERIES.labels(state.label) for state in State}
 _signatures: dict[tuple[str, str], Counter] = {(part, one): SIGNATURES.labels(part, one) for part in PARTS for one in Verdict}
@@ -127,11 +129,11 @@ def refused(code: str) -> None:
 def collected(round_: Collected | FeedTrouble) -> None:
     """A round of polling has ended."""
     if isinstance(round_, FeedTrouble):
-        FEED_ROUNDS.labels("failed").inc()
+        _rounds["failed"].inc()
         return
-    FEED_ROUNDS.labels("done").inc()
-    FEED_TAKEN.labels("taken").inc(round_.taken)
-    FEED_TAKEN.labels("refused").inc(round_.refused)
+    _rounds["done"].inc()
+    _polled["taken"].inc(round_.taken)
+    _polled["refused"].inc(round_.refused)
 
 
 def balanced(balance: Balance) -> None:
