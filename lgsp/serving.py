@@ -16,7 +16,11 @@ from aiohttp import web
 from adapters.registry import FACADES
 from lgsp import __version__
 from lgsp.assembly import Hub, Role, utc_now
-from lgsp.bootstrap import BOTH, evidence_desk, hub_keys, named_by, open_hub, token_key
+from lgsp.bootstrap.hub import open_hub
+from lgsp.bootstrap.keys import hub_keys, token_key
+from lgsp.bootstrap.log import evidence_desk
+from lgsp.bootstrap.named import named_by
+from lgsp.bootstrap.stores import BOTH
 from lgsp.errors import CannotListen
 from lgsp.flow.refusals import RefusalLog
 from lgsp.http.app import make_app, make_health_app

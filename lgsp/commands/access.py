@@ -36,7 +36,7 @@ def credential(settings: "Settings", code: str, client_id: str | None, disable_i
         else:
             say(f"Đã khóa · Disabled: {disable_id}. Tokens already given end within token_life_s.", "green")
         return
-    from lgsp.bootstrap import token_key
+    from lgsp.bootstrap.keys import token_key
 
     key = token_key(settings)
     used_id, secret = in_store(settings, lambda store: _issue(store, code, client_id, key))

@@ -29,7 +29,7 @@ def in_store(settings: "Settings", work: Callable[["Store"], Awaitable[R]]) -> R
     """Opens the journal that the settings name, works, closes it."""
 
     async def opened() -> R:
-        from lgsp.bootstrap import open_store
+        from lgsp.bootstrap.stores import open_store
 
         async with open_store(settings) as store:
             return await work(store)

@@ -71,7 +71,8 @@ def export(
 async def _export(settings: "Settings", folder: Path, moment: datetime, max_files: int | None, quiet: bool) -> "list[Archive]":
     from lgsp.archive.archiver import LOCK, ArchiveUnusable
     from lgsp.archive.hook import HookFailed
-    from lgsp.bootstrap import archiver, open_blobs, open_store
+    from lgsp.bootstrap.keeping import archiver
+    from lgsp.bootstrap.stores import open_blobs, open_store
     from lgsp.durable import exclusive
     from lgsp.errors import ArchiveUnderWay
 

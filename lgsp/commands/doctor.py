@@ -186,7 +186,7 @@ def _keys(settings: "Settings") -> Finding:
     """That the key which signs can be used, and how long its certificate lasts."""
     from cryptography import x509
 
-    from lgsp.bootstrap import token
+    from lgsp.bootstrap.keys import token
     from lgsp.core.key_set import Purpose
     from lgsp.trust.key_files import KeyFiles
 
@@ -237,7 +237,7 @@ def _trust(settings: "Settings") -> Finding:
 
 
 async def _journal(settings: "Settings") -> Finding:
-    from lgsp.bootstrap import open_store
+    from lgsp.bootstrap.stores import open_store
 
     where = str(settings.sqlite_path or settings.redacted()["journal_url"])
     try:
@@ -263,7 +263,8 @@ async def _journal(settings: "Settings") -> Finding:
 
 async def _evidence_log(settings: "Settings") -> Finding:
     """That the journal's log continues what was signed, and that others are shown it."""
-    from lgsp.bootstrap import open_store, witness_policy
+    from lgsp.bootstrap.log import witness_policy
+    from lgsp.bootstrap.stores import open_store
     from lgsp.flow.head_file import HeadFileUnusable, heads_in
     from lgsp.flow.log_keeper import LogRewound, check_continued
     from lgsp.trust.stamping import authority_name
@@ -306,7 +307,7 @@ def _is_late(last: "Stamp", published: "Checkpoint", now: datetime, longest: tim
 
 async def _recipients(settings: "Settings") -> AsyncIterator[Finding]:
     """Whom deliveries cannot reach at the moment, and what was given up."""
-    from lgsp.bootstrap import open_store
+    from lgsp.bootstrap.stores import open_store
     from lgsp.core.feed import read_state
     from lgsp.core.hold import Cause
     from lgsp.core.replay import DeadLetterFilter

@@ -93,7 +93,9 @@ async def _fetched(profile: Profile, path: str, file: IO[bytes]) -> None:
 
 async def _from_journal(settings: "Settings", envelope: str | None, case: str | None, file: IO[bytes]) -> None:
     """As a gateway makes it, in this process."""
-    from lgsp.bootstrap import evidence_desk, hub_keys, open_log, open_store
+    from lgsp.bootstrap.keys import hub_keys
+    from lgsp.bootstrap.log import evidence_desk, open_log
+    from lgsp.bootstrap.stores import open_store
     from lgsp.flow.evidence import Asked
     from lgsp.flow.evidence_parts import Part
 

@@ -207,7 +207,7 @@ def _in_file(pem: Path | None) -> Maker:
 
 
 def _in_token(settings: "Settings", label: str | None) -> Maker:
-    from lgsp.bootstrap import token
+    from lgsp.bootstrap.keys import token
 
     def make(files: "KeyFiles", purpose: Any, algorithm: Any) -> "KeyRecord":
         found = token(settings)
@@ -226,7 +226,7 @@ def _in_token(settings: "Settings", label: str | None) -> Maker:
 
 @contextmanager
 def _signer(settings: "Settings", name: str) -> "Iterator[Signer]":
-    from lgsp.bootstrap import token
+    from lgsp.bootstrap.keys import token
 
     files = _files(settings)
     record = files.read().named(name)

@@ -107,7 +107,9 @@ def between(
 
 
 async def _made(settings: "Settings", pair: tuple[str, str], period: tuple[datetime, datetime], quiet: bool) -> "Statement":
-    from lgsp.bootstrap import hub_keys, open_log, open_store
+    from lgsp.bootstrap.keys import hub_keys
+    from lgsp.bootstrap.log import open_log
+    from lgsp.bootstrap.stores import open_store
     from lgsp.core.log.checkpoint import open_by_any
     from lgsp.flow.completeness import LogUnlike, state
 
@@ -141,7 +143,8 @@ def _progress(read: int, size: int) -> None:
 
 async def _own_keys(settings: "Settings") -> "tuple[NoteVerifier, ...]":
     """Of the log in this journal, which may have been begun anew under another name."""
-    from lgsp.bootstrap import hub_keys, open_store
+    from lgsp.bootstrap.keys import hub_keys
+    from lgsp.bootstrap.stores import open_store
 
     async with open_store(settings) as store:
         origin = await store.log_origin() or settings.log_name

@@ -22,7 +22,7 @@ def vkey(settings: "Settings", as_json: bool) -> None:
 
     Witnesses and auditors are given the first one; the same lines stand at GET /log/vkey.
     """
-    from lgsp.bootstrap import hub_keys
+    from lgsp.bootstrap.keys import hub_keys
 
     origin = run(_origin(settings))
     keys = hub_keys(settings)
@@ -59,14 +59,14 @@ def restart(settings: "Settings", because: str, as_json: bool) -> None:
 
 
 async def _origin(settings: "Settings") -> str:
-    from lgsp.bootstrap import open_store
+    from lgsp.bootstrap.stores import open_store
 
     async with open_store(settings) as store:
         return await store.log_origin() or settings.log_name
 
 
 async def _restarted(settings: "Settings", because: str) -> dict[str, Any]:
-    from lgsp.bootstrap import open_store
+    from lgsp.bootstrap.stores import open_store
     from lgsp.core.log.record import MAX_SUBJECT_BYTES, Action, short
     from lgsp.flow.head_file import close_log, heads_in, in_use
     from lgsp.flow.log_keeper import LogRewound, check_continued

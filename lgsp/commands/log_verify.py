@@ -116,7 +116,8 @@ class _Bounds(NamedTuple):
 def _of_journal(settings: "Settings", keys: "list[NoteVerifier]", bounds: _Bounds) -> Result:
     from datetime import UTC, datetime
 
-    from lgsp.bootstrap import live_trust, open_audit
+    from lgsp.bootstrap.stores import open_audit
+    from lgsp.bootstrap.trust import live_trust
     from lgsp.core.log.frontier import Frontier
     from lgsp.journal.audit.between import between
     from lgsp.journal.audit.run import STAGES, audit, stamp_time

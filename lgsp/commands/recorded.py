@@ -38,7 +38,7 @@ def record_action(settings: "Settings", name: str, subject: str, digest: str = "
 
 
 async def _note(settings: "Settings", action: "Action") -> None:
-    from lgsp.bootstrap import open_store
+    from lgsp.bootstrap.stores import open_store
 
     async with open_store(settings) as store:
         await store.note([action])

@@ -51,7 +51,7 @@ def retention() -> None:
 @with_settings
 def show(settings: "Settings", as_json: bool) -> None:
     """Xem · Show which rule applies to what, how much is due, and what comes due in the next 30 days. Reads the whole journal."""
-    from lgsp.bootstrap import retention_rules
+    from lgsp.bootstrap.keeping import retention_rules
     from lgsp.core.retention_tally import Tally
 
     rules = retention_rules(settings)

@@ -79,7 +79,7 @@ def check(
 
 
 def _of_hub(invocation: Invocation) -> "TrustBase":
-    from lgsp.bootstrap import live_trust
+    from lgsp.bootstrap.trust import live_trust
 
     quiet_log()
     return live_trust(invocation.settings()).current

@@ -98,7 +98,7 @@ def _certificates(file: str) -> "tuple[Certificate, tuple[Certificate, ...]]":
 def _standing(settings: "Settings", certificate: "Certificate", others: "tuple[Certificate, ...]") -> "Standing":
     from cryptography.hazmat.primitives.serialization import Encoding
 
-    from lgsp.bootstrap import live_trust
+    from lgsp.bootstrap.trust import live_trust
     from signing.certificates import signer_of
     from signing.rules import Refused
 
@@ -173,7 +173,7 @@ def _refusal_form(refusal: "Refusal | None") -> dict[str, str] | None:
 
 
 def _endings(settings: "Settings", now: datetime, within: timedelta) -> "list[Ending]":
-    from lgsp.bootstrap import own_certificates
+    from lgsp.bootstrap.keys import own_certificates
     from lgsp.trust.expiry import endings
     from lgsp.trust.inputs import met
     from lgsp.trust.memory import read_report

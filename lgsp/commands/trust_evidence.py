@@ -133,7 +133,7 @@ def _is_known(facts: "CrlFacts", snapshot: "RevocationSnapshot") -> bool:
 
 async def _kept_here(settings: "Settings", *, ask: bool = True) -> bool:
     """Does what a keeper does, once; False where a running hub does it."""
-    from lgsp.bootstrap import open_keeper
+    from lgsp.bootstrap.trust import open_keeper
     from lgsp.durable import exclusive
     from lgsp.trust.places import LOCK
 

@@ -44,7 +44,7 @@ def stamp(settings: "Settings", file: str, out: Path | None, as_json: bool) -> N
 
 
 async def _stamped(settings: "Settings", octets: bytes) -> "TimeStamp":
-    from lgsp.bootstrap import live_trust, open_stamper
+    from lgsp.bootstrap.trust import live_trust, open_stamper
     from lgsp.trust.stamping import NoStamp
 
     try:

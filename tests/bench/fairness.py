@@ -22,7 +22,7 @@ import uvloop
 from rich.console import Console
 
 from contracts.agency import AgencyCode
-from lgsp.bootstrap import open_store
+from lgsp.bootstrap.stores import open_store
 from lgsp.core.directory import Agency, Grant
 from lgsp.http.client_secret import hash_secret
 from lgsp.ports import Credential

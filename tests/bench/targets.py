@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from contracts.adapter import Endpoint
-from lgsp.bootstrap import open_store
+from lgsp.bootstrap.stores import open_store
 from lgsp.core.directory import Agency, Grant
 from lgsp.http.client_secret import hash_secret
 from lgsp.ports import Credential

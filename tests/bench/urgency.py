@@ -21,7 +21,7 @@ from contracts.adapter import Endpoint
 from contracts.envelope import Envelope
 from lgsp import log
 from lgsp.assembly import Hub
-from lgsp.bootstrap import open_hub
+from lgsp.bootstrap.hub import open_hub
 from lgsp.core.directory import Agency, Grant
 from lgsp.settings import Settings
 from tests.bench import report

@@ -5,7 +5,7 @@ from base64 import b64encode
 
 from contracts.adapter import Endpoint
 from contracts.agency import AgencyCode
-from lgsp.bootstrap import open_store
+from lgsp.bootstrap.stores import open_store
 from lgsp.core.directory import Agency, Grant
 from lgsp.http.client_secret import hash_secret
 from lgsp.ports import Credential

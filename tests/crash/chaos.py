@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from lgsp.bootstrap import open_audit, open_store
+from lgsp.bootstrap.stores import open_audit, open_store
 from lgsp.core.lifecycle import State
 from lgsp.flow.head_file import heads_in
 from lgsp.journal.audit.run import Signed, audit

@@ -20,7 +20,7 @@ from contracts.adapter import Endpoint
 from contracts.agency import AgencyCode
 from contracts.kinds import find
 from lgsp.assembly import Hub
-from lgsp.bootstrap import open_hub
+from lgsp.bootstrap.hub import open_hub
 from lgsp.core.directory import Agency, Alias, Grant
 from lgsp.http.access_token import AccessTokens
 from lgsp.http.app import make_app

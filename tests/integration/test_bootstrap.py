@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from lgsp.assembly import Role
-from lgsp.bootstrap import hub_keys, open_hub, token_key
+from lgsp.bootstrap.hub import open_hub
+from lgsp.bootstrap.keys import hub_keys, token_key
 from lgsp.broker.embedded import EmbeddedBroker
 from lgsp.errors import CannotListen, SettingsError
 from lgsp.flow import health
@@ -154,7 +155,7 @@ async def test_a_worker_without_broker_is_not_ready(
     async def embedded(*_: object) -> EmbeddedBroker:
         return EmbeddedBroker()
 
-    monkeypatch.setattr("lgsp.bootstrap._open_broker", embedded)
+    monkeypatch.setattr("lgsp.bootstrap.hub.open_broker", embedded)
     async with open_hub(settings(tmp_path), roles) as hub:
         monkeypatch.setattr(hub.broker, "is_up", lambda: False)
         (broker,) = [check for check in await hub.readiness.check() if check.name == "broker"]
@@ -178,7 +179,7 @@ async def test_postgresql_without_rabbitmq_is_refused(tmp_path: Path, monkeypatc
     async def some_store(_: Settings) -> AsyncIterator[None]:
         yield None
 
-    monkeypatch.setattr("lgsp.bootstrap.open_store", some_store)
+    monkeypatch.setattr("lgsp.bootstrap.hub.open_store", some_store)
     with pytest.raises(SettingsError, match="amqp_url"):
         async with open_hub(replace(settings(tmp_path), journal_url="postgresql://db/lgsp")):
             pass

@@ -16,7 +16,7 @@ import aiohttp
 import pytest
 from rich.console import Console
 
-from lgsp.bootstrap import open_store
+from lgsp.bootstrap.stores import open_store
 from lgsp.commands.demo_seed import seed_demo
 from lgsp.demo.hub_client import HubClient
 from lgsp.demo.result import DemoResult

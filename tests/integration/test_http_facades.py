@@ -16,7 +16,7 @@ from contracts.envelope import Attachment, Envelope, checked
 from contracts.errors import ContractError
 from contracts.facade import Answer, Bearer, Call, Credentials, Keyed, Operation, Secret
 from contracts.receipt import Refusal
-from lgsp.bootstrap import token_key
+from lgsp.bootstrap.keys import token_key
 from lgsp.core.directory import Agency, Alias, Grant
 from lgsp.errors import SettingsError
 from lgsp.http.client_secret import new_secret

@@ -13,7 +13,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from lgsp.bootstrap import hub_keys, open_hub, open_log, open_store
+from lgsp.bootstrap.hub import open_hub
+from lgsp.bootstrap.keys import hub_keys
+from lgsp.bootstrap.log import open_log
+from lgsp.bootstrap.stores import open_store
 from lgsp.core.log.checkpoint import open_checkpoint
 from lgsp.core.log.frontier import Frontier, append
 from lgsp.core.log.merkle import leaf_hash

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from lgsp.bootstrap import hub_keys, witness_policy
+from lgsp.bootstrap.keys import hub_keys
+from lgsp.bootstrap.log import witness_policy
 from lgsp.core.log.checkpoint import Checkpoint, SignedCheckpoint, open_checkpoint
 from lgsp.core.log.frontier import Frontier
 from lgsp.core.log.policy import Policy, parse_policy

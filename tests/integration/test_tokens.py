@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from lgsp.bootstrap import hub_keys, token
+from lgsp.bootstrap.keys import hub_keys, token
 from lgsp.cli import cli
 from lgsp.core.key_set import Purpose, activated
 from lgsp.http.signed import RECEIPT_TYPE
