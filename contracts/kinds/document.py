@@ -1,7 +1,7 @@
 """Official documents (văn bản) as QCVN 102:2016/BTTTT packets: the octets travel unchanged, only the header is looked into.
 
-What is read here is for addressing and the index, leniently (see `edxml`), dates as text. What a packet asks of earlier ones is
-read in `document_intents`; attachments, signature and the finer fields are the document adapter's business.
+What is said here is for addressing and the index, dates as text; all of a packet is read in `contracts.edxml`. What a packet asks
+of earlier ones is read in `document_intents`.
 """
 
 import re
@@ -11,29 +11,28 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from msgspec import Meta
 
+from contracts.edxml import read
+from contracts.edxml.model import Code, Packet
 from contracts.errors import ContractError
 from contracts.kinds.case import Part
-from contracts.kinds.edxml import Packet, child, children, open_packet, text
 from contracts.kinds.fields import AgencyCodeText, LongText, ShortText, about, exactly
 
 # Where a field of a summary stands, for the errors that name it.
 _PLACES = MappingProxyType(
     {
-        "from_organ": "From/OrganId",
-        "to_organs": "To/OrganId",
-        "to_organ": "ResponseFor/OrganId",
-        "document_id": "DocumentId",
-        "number": "Code/CodeNumber",
-        "notation": "Code/CodeNotation",
-        "promulgated": "PromulgationInfo/PromulgationDate",
-        "type_name": "DocumentType/TypeName",
-        "subject": "Subject",
-        "priority": "OtherInfo/Priority",
-        "business_type": "Bussiness/BussinessDocType",
-        "earlier": "ResponseFor/DocumentId",
-        "status_code": "StatusCode",
-        "description": "Description",
-        "at": "Timestamp",
+        "from_organ": f"{read.HEADER}/From/OrganId",
+        "to_organs": f"{read.HEADER}/To/OrganId",
+        "to_organ": f"{read.HEADER}/ResponseFor/OrganId",
+        "document_id": f"{read.HEADER}/DocumentId",
+        "number": f"{read.HEADER}/Code/CodeNumber",
+        "notation": f"{read.HEADER}/Code/CodeNotation",
+        "promulgated": f"{read.HEADER}/PromulgationInfo/PromulgationDate",
+        "type_name": f"{read.HEADER}/DocumentType/TypeName",
+        "subject": f"{read.HEADER}/Subject",
+        "earlier": f"{read.HEADER}/ResponseFor/DocumentId",
+        "status_code": f"{read.HEADER}/StatusCode",
+        "description": f"{read.HEADER}/Description",
+        "at": f"{read.HEADER}/Timestamp",
     }
 )
 
@@ -103,20 +102,21 @@ class DocumentStatus(Part, frozen=True, kw_only=True):
 
 
 def read_packet(octets: bytes) -> DocumentPacket:
-    """Raises ContractError "body.malformed" or "body.invalid"."""
-    packet = open_packet(octets)
+    """Raises ContractError "body.malformed", "body.invalid" or "edxml.too_many_files"."""
+    packet = read.read_packet(octets)
     header = packet.header
+    code, info, kind = header.code or Code(), header.promulgation_info, header.document_type
     found = {
-        "from_organ": text(header, "From", "OrganId"),
-        "to_organs": [organ for to in children(header, "To") if (organ := text(to, "OrganId"))],
-        "document_id": text(header, "DocumentId"),
-        "number": text(header, "Code", "CodeNumber"),
-        "notation": text(header, "Code", "CodeNotation"),
-        "promulgated": text(header, "PromulgationInfo", "PromulgationDate"),
-        "type_name": text(header, "DocumentType", "TypeName"),
-        "subject": text(header, "Subject"),
-        "priority": text(header, "OtherInfo", "Priority"),
-        "business_type": text(packet.business, "BussinessDocType"),
+        "from_organ": header.from_.organ_id,
+        "to_organs": packet.recipients,
+        "document_id": header.document_id,
+        "number": code.code_number,
+        "notation": code.code_notation,
+        "promulgated": info and info.promulgation_date and info.promulgation_date.text,
+        "type_name": kind and kind.type_name,
+        "subject": header.subject,
+        "priority": header.other_info.priority,
+        "business_type": packet.business_type,
         "earlier": _earlier(packet),
     }
     return _summary(found, DocumentPacket)
@@ -124,17 +124,16 @@ def read_packet(octets: bytes) -> DocumentPacket:
 
 def read_status(octets: bytes) -> DocumentStatus:
     """Raises ContractError "body.malformed" or "body.invalid"."""
-    header = open_packet(octets).header
-    about_document = child(header, "ResponseFor")
-    organ, notation = _put_right(text(about_document, "OrganId"), text(about_document, "Code"))
+    header = read.read_status(octets).header
+    about_document = header.response_for
     found = {
-        "from_organ": text(header, "From", "OrganId"),
-        "to_organ": organ,
-        "document_id": text(about_document, "DocumentId"),
-        "notation": notation,
-        "status_code": text(header, "StatusCode"),
-        "description": text(header, "Description"),
-        "at": text(header, "Timestamp"),
+        "from_organ": header.from_.organ_id,
+        "to_organ": about_document.organ_id,
+        "document_id": about_document.document_id,
+        "notation": about_document.code,
+        "status_code": header.status_code,
+        "description": header.description,
+        "at": header.timestamp and header.timestamp.text,
     }
     return _summary(found, DocumentStatus)
 
@@ -143,23 +142,21 @@ Summary = TypeVar("Summary", bound=Part)
 
 
 def _earlier(packet: Packet) -> list[str]:
-    business = packet.business
-    infos = children(child(business, "ReplacementInfoList"), "ReplacementInfo")
-    places = (*children(packet.header, "ResponseFor"), *((business,) if business is not None else ()), *infos)
-    return list(dict.fromkeys(document for place in places if (document := text(place, "DocumentId"))))
-
-
-def _put_right(organ: str | None, notation: str | None) -> tuple[str | None, str | None]:
-    """A client in service exchanges the two in status 13. No code of an agency has a stroke, and every notation has one."""
-    exchanged = organ is not None and "/" in organ and notation is not None and "/" not in notation
-    return (notation, organ) if exchanged else (organ, notation)
+    bussiness = packet.trace.bussiness
+    replaced = bussiness.replacement_info_list
+    named = (
+        *(answered.document_id for answered in packet.header.response_for),
+        bussiness.document_id,
+        *(one.document_id for one in (replaced.replacement_info if replaced else ())),
+    )
+    return list(dict.fromkeys(document for document in named if document is not None))
 
 
 def _summary(found: dict[str, Any], model: type[Summary]) -> Summary:
     try:
-        return msgspec.convert({name: value for name, value in found.items() if value is not None}, model, strict=False)
+        return msgspec.convert({name: value for name, value in found.items() if value is not None}, model)
     except msgspec.ValidationError as error:
         detail, _, path = str(error).partition(" - at `$")
         named = re.search(r"[a-z_]+", path) or re.search(r"(?<=`)[a-z_]+(?=`$)", detail)
-        place = _PLACES.get(named[0], "") if named else ""
-        raise ContractError("body.invalid", f"/edXML/edXMLEnvelope/edXMLHeader/MessageHeader/{place}", detail) from None
+        place = _PLACES.get(named[0], read.HEADER) if named else read.HEADER
+        raise ContractError("body.invalid", place, detail) from None

@@ -7,11 +7,10 @@ names the documents that this one answers, which stay in force.
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from lxml import etree
-
+from contracts.edxml.model import Bussiness, ReplacementInfo
+from contracts.edxml.read import read_packet
 from contracts.intents import MAX_REASON_CHARS, Action, Intent
 from contracts.kinds.document import DocumentPacket, DocumentStatus
-from contracts.kinds.edxml import child, children, files_inside, open_packet, references, text
 
 _OF_PACKET: Mapping[int, Action] = MappingProxyType({1: "recall", 2: "update", 3: "replace"})
 _OF_STATUS: Mapping[str, Action] = MappingProxyType({"13": "recall", "15": "recall_agreed", "16": "recall_refused"})
@@ -26,16 +25,17 @@ def packet_intent(body: DocumentPacket, octets: bytes) -> Intent | None:
     action = _OF_PACKET.get(body.business_type)
     if action is None:
         return None
-    packet = open_packet(octets)
-    replaced = _replacements(packet.business) if action == "replace" else ()
-    documents = _everywhere(replaced, body) if replaced else (text(packet.business, "DocumentId") or body.document_id,)
+    packet = read_packet(octets)
+    bussiness = packet.trace.bussiness
+    replaced = _replacements(bussiness) if action == "replace" else ()
+    documents = _everywhere(replaced, body) if replaced else (bussiness.document_id or body.document_id,)
     if not documents:
         return None
     return Intent(
         action=action,
         documents=documents,
-        reason=(text(packet.business, "BussinessDocReason") or "")[:MAX_REASON_CHARS],
-        complete=action != "recall" and files_inside(packet) >= max(1, references(packet)),
+        reason=(bussiness.bussiness_doc_reason or "")[:MAX_REASON_CHARS],
+        complete=action != "recall" and packet.complete,
     )
 
 
@@ -47,15 +47,14 @@ def status_intent(body: DocumentStatus, _octets: bytes) -> Intent | None:
     return Intent(action=action, documents=(body.document_id,), reason=(body.description or "")[:MAX_REASON_CHARS])
 
 
-def _replacements(business: etree._Element | None) -> tuple[tuple[str, frozenset[str]], ...]:
+def _replacements(bussiness: Bussiness) -> tuple[tuple[str, frozenset[str]], ...]:
     """Documents replaced, each with the bodies at which it is; no bodies: at all."""
-    infos = children(child(business, "ReplacementInfoList"), "ReplacementInfo")
-    return tuple((document, _bodies(info)) for info in infos if (document := text(info, "DocumentId")))
+    infos = bussiness.replacement_info_list.replacement_info if bussiness.replacement_info_list else ()
+    return tuple((info.document_id, _bodies(info)) for info in infos if info.document_id)
 
 
-def _bodies(info: etree._Element) -> frozenset[str]:
-    organs = children(child(info, "OrganIdList"), "OrganId")
-    return frozenset(code for organ in organs if (code := (organ.text or "").strip()))
+def _bodies(info: ReplacementInfo) -> frozenset[str]:
+    return frozenset(info.organ_id_list.organ_id if info.organ_id_list else ())
 
 
 def _everywhere(replaced: tuple[tuple[str, frozenset[str]], ...], body: DocumentPacket) -> tuple[str, ...]:

@@ -18,8 +18,8 @@ from lxml import etree
 
 from contracts.errors import ContractError
 from contracts.kinds.catalogue import Kind
-from contracts.kinds.safe_xml import local_name, parse
 from contracts.kinds.xsd import namespace, plain, write_xsd
+from contracts.safe_xml import local_name, parse
 
 # What the validator found, by its name for the rule. Its own messages quote values; ours must not.
 _REASONS = MappingProxyType(

@@ -14,7 +14,7 @@ import msgspec
 from lxml import etree
 
 from contracts.errors import ContractError
-from contracts.kinds.safe_xml import local_name, parse
+from contracts.safe_xml import local_name, parse
 from contracts.soap.mime import XOP, Related, is_related, media_type_of, parameters_of, read_related
 
 XOP_INCLUDE = "{http://www.w3.org/2004/08/xop/include}Include"

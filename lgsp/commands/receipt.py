@@ -161,8 +161,8 @@ def _of_xml(octets: bytes) -> _Stated:
     from lxml import etree
 
     from contracts.kinds import find
-    from contracts.kinds.safe_xml import parse
     from contracts.kinds.xml import from_xml
+    from contracts.safe_xml import parse
     from signing.profiles import DSIG
 
     document = parse(octets)

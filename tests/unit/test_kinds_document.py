@@ -12,6 +12,7 @@ TEXT = PACKET.decode()
 PACKET_KIND, STATUS_KIND = KINDS["document.packet/1"], KINDS["document.status/1"]
 SUMMARY = read_packet(PACKET)
 HEADER = "/edXML/edXMLEnvelope/edXMLHeader/MessageHeader"
+TRACE = "/edXML/edXMLEnvelope/edXMLHeader/TraceHeaderList"
 
 
 def without(name: str, text: str = TEXT) -> bytes:
@@ -147,7 +148,7 @@ def test_codes_of_status_that_nobody_has_seen_are_carried() -> None:
         (without("To", without("To").decode()), f"{HEADER}/To/OrganId"),
         (without("MessageHeader"), HEADER),
         (TEXT.replace("<edXML:Priority>1", "<edXML:Priority>7").encode(), f"{HEADER}/OtherInfo/Priority"),
-        (TEXT.replace("DocType>0", "DocType>mới").encode(), f"{HEADER}/Bussiness/BussinessDocType"),
+        (TEXT.replace("DocType>0", "DocType>mới").encode(), f"{TRACE}/Bussiness/BussinessDocType"),
         (TEXT.replace(">H01.134<", ">xã Vĩnh Thạnh Trung<").encode(), f"{HEADER}/To/OrganId"),
         (TEXT.replace("2217/SNNMT-VP<", "1" * 201 + "<", 1).encode(), f"{HEADER}/DocumentId"),
         (b"<x/>", "/"),

@@ -16,9 +16,9 @@ from contracts.errors import ContractError
 from contracts.kinds import KINDS, Kind, read_body
 from contracts.kinds.catalogue import JSON, XML
 from contracts.kinds.json_schema import write_json_schema
-from contracts.kinds.safe_xml import MAX_DEPTH, MAX_MARKUP, parse
 from contracts.kinds.xml import to_xml
 from contracts.kinds.xsd import namespace, plain, write_xsd
+from contracts.safe_xml import MAX_DEPTH, MAX_MARKUP, parse
 
 TWINS = [kind for kind in KINDS.values() if kind.read_xml is None]
 PARSERS = {kind.key: etree.XMLSchema(etree.fromstring(write_xsd(kind))) for kind in KINDS.values()}

@@ -8,6 +8,15 @@ MAX_MARKUP = 200_000  # "<" in the octets: a tree takes about 200 bytes of memor
 MAX_DEPTH = 64  # edXML with a signature nests 12 deep, our own kinds 6
 
 
+class NotWellFormed(ContractError):
+    """As libxml2 found it; `unbound`: a prefix is used that nothing declares, which some readers can mend."""
+
+    def __init__(self, error: etree.XMLSyntaxError) -> None:
+        line, column = error.position
+        self.unbound = getattr(error, "code", None) == etree.ErrorTypes.NS_ERR_UNDEFINED_NAMESPACE
+        super().__init__("body.malformed", "/", f"not well-formed UTF-8 XML at line {line}, column {column}")
+
+
 def _parser(*, huge_texts: bool) -> etree.XMLParser:
     # UTF-8 whatever the declaration says: some systems declare UTF-16 and send UTF-8, and only so DOCTYPE is found as octets.
     return etree.XMLParser(
@@ -26,7 +35,7 @@ _STRICT = _parser(huge_texts=False)
 _HUGE_TEXTS = _parser(huge_texts=True)
 
 
-def parse(octets: bytes, *, huge_texts: bool = False) -> etree._Element:
+def parse(octets: bytes, *, huge_texts: bool = False, max_markup: int = MAX_MARKUP) -> etree._Element:
     """The root element, without comments and processing instructions.
 
     `huge_texts` lifts the library's limit of 10 MB for one text: attachments stand in edXML as base64. The limits it lifts
@@ -35,13 +44,12 @@ def parse(octets: bytes, *, huge_texts: bool = False) -> etree._Element:
     """
     if b"<!DOCTYPE" in octets or b"<!ENTITY" in octets:
         raise ContractError("body.malformed", "/", "a document type declaration is not allowed")
-    if octets.count(b"<") > MAX_MARKUP:
-        raise ContractError("body.malformed", "/", f"more than {MAX_MARKUP} tags")
+    if octets.count(b"<") > max_markup:
+        raise ContractError("body.malformed", "/", f"more than {max_markup} tags")
     try:
         root = etree.fromstring(octets, _HUGE_TEXTS if huge_texts else _STRICT)
     except etree.XMLSyntaxError as error:
-        line, column = error.position
-        raise ContractError("body.malformed", "/", f"not well-formed UTF-8 XML at line {line}, column {column}") from None
+        raise NotWellFormed(error) from None
     if root.getroottree().docinfo.internalDTD is not None:
         raise ContractError("body.malformed", "/", "a document type declaration is not allowed")
     _check_depth(root)

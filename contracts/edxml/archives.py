@@ -1,0 +1,79 @@
+"""Archives with one file inside: the national bus's library wraps every attachment in one, named after a UUID."""
+
+import io
+import struct
+import zipfile
+import zlib
+from typing import NamedTuple
+
+from contracts.errors import ContractError
+
+_END, _END_64, _LOCATOR_64 = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
+_COMMENT = 65_535  # bytes that may follow the end record
+_DIRECTORY = 8 * 1024  # bytes of a directory with one entry
+_METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+_SMALL = 1024 * 1024  # what grows to less is no danger however much it grows
+_BROKEN = (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, OSError, ValueError, struct.error, OverflowError)
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that the format knows; a clock would make the same file differ
+
+
+class Only(NamedTuple):
+    """The one file of an archive."""
+
+    name: str
+    octets: bytes
+
+
+def only_file(octets: bytes, place: str, *, most_bytes: int, most_ratio: int) -> Only | None:
+    """None: not an archive of just one plain file; an archive that is encrypted, broken or packed by a rare method stays packed.
+
+    Nothing is unpacked before the directory has said how large it will be. Raises ContractError "attachment.too_large" or
+    "edxml.archive_expands".
+    """
+    if not octets.startswith(b"PK\x03\x04") or not _one_entry(octets):
+        return None
+    try:
+        with zipfile.ZipFile(io.BytesIO(octets)) as archive:
+            entries = archive.infolist()
+            if len(entries) != 1 or not _plain(entries[0]):
+                return None
+            _check(entries[0], place, most_bytes, most_ratio)
+            return Only(entries[0].filename, archive.read(entries[0]))
+    except ContractError:
+        raise
+    except _BROKEN:
+        return None
+
+
+def archive_of(name: str, octets: bytes) -> bytes:
+    """An archive with this one file inside; the same octets for the same file."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(zipfile.ZipInfo(name, _EPOCH), octets, zipfile.ZIP_DEFLATED)
+    return packed.getvalue()
+
+
+def _one_entry(octets: bytes) -> bool:
+    """By the end records, so that no directory of 100,000 entries is read to find that out."""
+    end = octets.rfind(_END, max(0, len(octets) - 22 - _COMMENT))
+    if end < 0 or len(octets) - end < 22:
+        return False
+    entries, directory = struct.unpack_from("<H", octets, end + 10)[0], struct.unpack_from("<L", octets, end + 12)[0]
+    if octets[max(0, end - 20) : end].startswith(_LOCATOR_64):
+        at = octets.rfind(_END_64, max(0, end - 20 - 4096), end)
+        if at < 0:
+            return False
+        entries, directory = struct.unpack_from("<QQ", octets, at + 32)
+    return bool(entries == 1 and directory <= _DIRECTORY)
+
+
+def _plain(entry: zipfile.ZipInfo) -> bool:
+    encrypted = entry.flag_bits & 0x1
+    return not encrypted and not entry.is_dir() and entry.compress_type in _METHODS
+
+
+def _check(entry: zipfile.ZipInfo, place: str, most_bytes: int, most_ratio: int) -> None:
+    if entry.file_size > most_bytes:
+        raise ContractError("attachment.too_large", place, f"unpacks to more than {most_bytes} bytes")
+    if entry.file_size > _SMALL and entry.file_size > most_ratio * max(1, entry.compress_size):
+        raise ContractError("edxml.archive_expands", place, f"unpacks to more than {most_ratio} times its size")

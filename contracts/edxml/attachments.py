@@ -1,0 +1,237 @@
+"""Files of a packet, both ways: base64, archives of one file, true types, and which entry of the manifest each belongs to
+(QCVN 102:2016/BTTTT, manifest and AttachmentEncoded)."""
+
+import binascii
+import hashlib
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from contracts.edxml.archives import archive_of, only_file
+from contracts.edxml.media import BY_EXTENSION, ZIP, extension, media_type
+from contracts.edxml.model import Attachment, Packet, Reference
+from contracts.edxml.read import FILES
+from contracts.errors import ContractError
+
+_WHITE = b" \t\r\n\x0b\x0c"
+_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f]")
+# Their own container is an archive: one of these with one file inside is what was meant, unless that file is named like it.
+_ARCHIVES = frozenset({"zip", "docx", "xlsx", "pptx", "odt", "ods", "odp", "jar", "epub"})
+MAX_NAME_CHARS = 200
+
+
+class Caps(msgspec.Struct, frozen=True, kw_only=True):
+    """How much is unpacked. `ratio`: how many times larger than its archive a file may be; text of one letter gets to 1,000."""
+
+    file_bytes: int = 100 * 1024 * 1024
+    total_bytes: int = 400 * 1024 * 1024
+    ratio: int = 200
+
+
+CAPS = Caps()
+
+
+class File(msgspec.Struct, frozen=True, kw_only=True):
+    """A file as people know it: its own name, its true type, unpacked. `zipped`: it travels in an archive of its own."""
+
+    name: str
+    media_type: str
+    octets: bytes
+    zipped: bool = False
+    content_id: str = ""
+    description: str | None = None
+
+    @property
+    def digest(self) -> str:
+        return "sha256:" + hashlib.sha256(self.octets).hexdigest()
+
+    def __repr__(self) -> str:
+        return f"File({self.name!r}, {self.media_type!r}, {len(self.octets)} bytes)"
+
+
+def files_in(packet: Packet, caps: Caps = CAPS) -> tuple[File | None, ...]:
+    """Of every attachment its file; None for one that carries none.
+
+    Raises ContractError "edxml.file_encoding", "edxml.archive_expands" or "attachment.too_large", naming the attachment.
+    """
+    found: list[File | None] = []
+    left = caps.total_bytes
+    for number, (attachment, at) in enumerate(zip(packet.attachments, matched(packet), strict=True), 1):
+        place = f"{FILES}[{number}]/ContentTransferEncoded"
+        reference = Reference() if at is None else packet.references[at]
+        file = None if attachment.encoded is None else _file(attachment, reference, number, place, caps)
+        left -= 0 if file is None else len(file.octets)
+        if left < 0:
+            raise ContractError("attachment.too_large", place, f"all files together unpack to more than {caps.total_bytes} bytes")
+        found.append(file)
+    return tuple(found)
+
+
+def matched(packet: Packet) -> tuple[int | None, ...]:
+    """Of every attachment its place in the manifest: by ContentId, with or without "cid:", then by name, then by position."""
+    left = dict(enumerate(packet.references))
+    pairs: dict[int, int] = {}
+    for key in (_by_id, _by_name):
+        names = {name: at for at, reference in reversed(left.items()) if (name := key(reference))}
+        for number, attachment in enumerate(packet.attachments):
+            at = names.get(key(attachment))
+            if number not in pairs and at in left:
+                pairs[number] = at
+                del left[at]
+    for number in range(len(packet.attachments)):
+        if number not in pairs and number in left:
+            pairs[number] = number
+    return tuple(pairs.get(number) for number in range(len(packet.attachments)))
+
+
+class Placed(NamedTuple):
+    """A packet whose manifest and attachments agree, entry by entry, and of every attachment its file."""
+
+    packet: Packet
+    files: tuple[File | None, ...]
+
+
+def placed(packet: Packet, files: Sequence[File]) -> Placed:
+    """Each of these files where its mark is, else where the manifest names it, else at the end. Ids have "cid:" on both sides,
+    the type is that of the octets that are sent.
+
+    Raises ContractError "attachment.unknown" for a mark whose file is missing, or "edxml.file_encoding".
+    """
+    by_digest = {file.digest: file for file in files}
+    marked = {one.kept.digest for one in packet.attachments if one.kept is not None}
+    pairs = [
+        (attachment, at, _content(attachment, by_digest, number))
+        for number, (attachment, at) in enumerate(zip(packet.attachments, matched(packet), strict=True), 1)
+    ]
+    named = _named_only(packet)
+    pairs += [
+        (Attachment(), named.pop(one.name.casefold(), None), one) for digest, one in by_digest.items() if digest not in marked
+    ]
+    references, attachments = list(packet.references), []
+    for number, (attachment, at, file) in enumerate(pairs, 1):
+        if at is None:
+            at, references = len(references), [*references, Reference()]
+        references[at], attached = _paired(references[at], attachment, file, number)
+        attachments.append(attached)
+    packet = msgspec.structs.replace(packet, references=tuple(references), attachments=tuple(attachments))
+    return Placed(packet, tuple(file for _, _, file in pairs))
+
+
+def with_files(packet: Packet, files: Sequence[File]) -> Packet:
+    """The packet with these files inside, as `placed`, each packed the way its sender had packed it."""
+    whole, contents = placed(packet, files)
+    attachments = tuple(
+        msgspec.structs.replace(attachment, encoded=None if file is None else _encoded(file, attachment.attachment_name or ""))
+        for attachment, file in zip(whole.attachments, contents, strict=True)
+    )
+    return msgspec.structs.replace(whole, attachments=attachments)
+
+
+def plain_id(content_id: str | None) -> str:
+    """Without the "cid:" that some write and some do not, and without angle brackets."""
+    return re.sub(r"^cid:", "", (content_id or "").strip(), flags=re.IGNORECASE).strip("<> ")
+
+
+def decoded(encoded: str, place: str) -> bytes:
+    """Base64 in lines or not, with or without its padding. Raises ContractError "edxml.file_encoding"."""
+    compact = encoded.encode("utf-8").translate(None, _WHITE).rstrip(b"=")
+    if compact.translate(None, _ALPHABET) or len(compact) % 4 == 1:
+        raise ContractError("edxml.file_encoding", place, "not base64 (RFC 4648, section 4)")
+    return binascii.a2b_base64(compact + b"=" * (-len(compact) % 4))
+
+
+def _file(attachment: Attachment, reference: Reference, number: int, place: str, caps: Caps) -> File:
+    encoded = attachment.encoded or ""
+    if len(encoded) * 3 // 4 > caps.file_bytes * 2:
+        raise ContractError("attachment.too_large", place, f"more than {caps.file_bytes} bytes")
+    octets = decoded(encoded, place)
+    name = _name(attachment, reference)
+    only = only_file(octets, place, most_bytes=caps.file_bytes, most_ratio=caps.ratio)
+    unpacked = only is not None and (extension(name) not in _ARCHIVES or extension(only.name) == extension(name))
+    if only is not None and unpacked:
+        octets, name = only.octets, name or _plain_name(only.name)
+    if len(octets) > caps.file_bytes:
+        raise ContractError("attachment.too_large", place, f"more than {caps.file_bytes} bytes")
+    stated = reference.content_type or attachment.content_type or attachment.mime_type
+    kind = media_type(octets, name, None if stated == ZIP else stated)
+    return File(
+        name=name or _made_up(number, kind),
+        media_type=kind,
+        octets=octets,
+        zipped=unpacked,
+        content_id=plain_id(attachment.content_id or reference.content_id),
+        description=attachment.description or reference.description,
+    )
+
+
+def _name(attachment: Attachment, reference: Reference) -> str:
+    return _plain_name(attachment.attachment_name or reference.attachment_name or "")
+
+
+def _plain_name(name: str) -> str:
+    """Without folders and control characters, of at most 200 characters, its ending kept."""
+    plain = _NOT_IN_NAMES.sub("", re.split(r"[/\\]", name)[-1]).strip()
+    plain = "".join(char for char in plain if char.isprintable())
+    if plain in {".", ".."}:
+        return ""
+    stem, dot, ending = plain.rpartition(".")
+    return plain if len(plain) <= MAX_NAME_CHARS else f"{(stem or ending)[: MAX_NAME_CHARS - 20]}{dot}{ending[:19]}"
+
+
+def _made_up(number: int, kind: str) -> str:
+    ending = next((ending for ending, of in BY_EXTENSION.items() if of == kind), "bin")
+    return f"tep-{number}.{ending}"
+
+
+def _by_id(one: Reference | Attachment) -> str:
+    return plain_id(one.content_id)
+
+
+def _by_name(one: Reference | Attachment) -> str:
+    return (one.attachment_name or "").casefold()
+
+
+def _content(attachment: Attachment, by_digest: dict[str, File], number: int) -> File | None:
+    """What this attachment carries: a file that was kept, or what stands in it already, packed as it is."""
+    place = f"{FILES}[{number}]"
+    if attachment.kept is not None:
+        file = by_digest.get(attachment.kept.digest)
+        if file is None:
+            raise ContractError("attachment.unknown", place, "the file that the hub kept is not among those of the envelope")
+        return msgspec.structs.replace(file, zipped=attachment.kept.zipped)
+    if attachment.encoded is None:
+        return None
+    octets, name = decoded(attachment.encoded, f"{place}/ContentTransferEncoded"), attachment.attachment_name or ""
+    return File(name=name, media_type=media_type(octets, name, attachment.content_type), octets=octets)
+
+
+def _paired(reference: Reference, attachment: Attachment, file: File | None, number: int) -> tuple[Reference, Attachment]:
+    """Entry of the manifest and attachment for one file, saying the same."""
+    name = attachment.attachment_name or reference.attachment_name or (file.name if file else None)
+    said: dict[str, Any] = {
+        "content_id": "cid:" + (plain_id(attachment.content_id) or plain_id(reference.content_id) or f"file-{number}"),
+        "content_type": (ZIP if file.zipped else file.media_type) if file else attachment.content_type or reference.content_type,
+        "attachment_name": name,
+        "description": attachment.description or reference.description,
+    }
+    new = msgspec.structs.replace(attachment, **said, encoded=None, kept=None)
+    return msgspec.structs.replace(reference, **said), new
+
+
+def _encoded(file: File, name: str) -> str:
+    octets = archive_of(_entry_name(file, name), file.octets) if file.zipped else file.octets
+    return binascii.b2a_base64(octets, newline=False).decode()
+
+
+def _named_only(packet: Packet) -> dict[str, int]:
+    """Entries of the manifest that no attachment belongs to, by name."""
+    taken = set(matched(packet))
+    return {_by_name(one): at for at, one in enumerate(packet.references) if at not in taken and one.attachment_name}
+
+
+def _entry_name(file: File, name: str) -> str:
+    ending = extension(name)
+    return f"{file.digest[7:39]}.{ending}" if ending else file.digest[7:39]

@@ -1,0 +1,100 @@
+"""From octets to the tree of a packet: caps before work, and what senders in service get wrong about XML is put right.
+
+For reading only. Where a packet is signed its octets stay what they are.
+"""
+
+import codecs
+import re
+
+from lxml import etree
+
+from contracts.edxml.names import QCVN, SOAP_11, SOAP_12, XLINK, XMLDSIG
+from contracts.errors import ContractError
+from contracts.safe_xml import NotWellFormed, parse
+
+MAX_MARKUP = 40_000  # "<" of a packet to 500 bodies with 64 files and a signature: about 12,000
+MAX_ATTRIBUTES = 20_000  # "=" of the same: 500; more than that stands in what is wrapped badly as base64
+_STRAY_BYTES = 64  # a vendor's sample starts with "1212<?xml"
+_UTF_16 = (
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+    (b"<\0?\0", "utf-16-le"),
+    (b"\0<\0?", "utf-16-be"),
+)
+_ROOT_NAME = re.compile(rb"<[A-Za-z_][^\s/>]*")
+_TAG = re.compile(rb"<[^!?][^<>]*")
+_PREFIX = re.compile(rb"[<\s/]([A-Za-z_][\w.-]*):[A-Za-z_]")
+_DECLARED = re.compile(rb"""xmlns:([A-Za-z_][\w.-]*)\s*=\s*["']([^"'<]*)["']""")
+_ENCODING = re.compile(rb"""^<\?xml[^>]*?encoding\s*=\s*["']([^"']{1,40})["']""")
+_KNOWN = {
+    b"edXML": QCVN,
+    b"xlink": XLINK,
+    b"ds": XMLDSIG,
+    b"xsi": "http://www.w3.org/2001/XMLSchema-instance",
+    b"xsd": "http://www.w3.org/2001/XMLSchema",
+}
+ENVELOPES = frozenset({f"{{{SOAP_11}}}Envelope", f"{{{SOAP_12}}}Envelope"})
+
+
+def open_tree(octets: bytes) -> tuple[etree._Element, tuple[str, ...]]:
+    """The root, and what was put right (names as in `Packet.repairs`).
+
+    Raises ContractError "body.malformed".
+    """
+    repairs: list[str] = []
+    octets = _without_strays(_as_utf8(octets, repairs), repairs)
+    if octets.count(b"=") > MAX_ATTRIBUTES:
+        raise ContractError("body.malformed", "/", f"more than {MAX_ATTRIBUTES} attributes")
+    try:
+        return parse(octets, huge_texts=True, max_markup=MAX_MARKUP), tuple(repairs)
+    except NotWellFormed as error:
+        if not error.unbound:
+            raise
+        mended = _declared(octets, repairs)
+        return parse(mended, huge_texts=True, max_markup=MAX_MARKUP), tuple(repairs)
+
+
+def _as_utf8(octets: bytes, repairs: list[str]) -> bytes:
+    for mark, encoding in _UTF_16:
+        if octets.startswith(mark):
+            repairs.append("utf_16")
+            try:
+                return octets.decode(encoding).removeprefix("\ufeff").encode()
+            except UnicodeError:
+                raise ContractError("body.malformed", "/", "begins as UTF-16 and does not go on so") from None
+    return octets
+
+
+def _without_strays(octets: bytes, repairs: list[str]) -> bytes:
+    """A byte order mark, stray bytes before the markup, and NUL bytes after it."""
+    start = octets.find(b"<", 0, _STRAY_BYTES)
+    if start > 0:
+        before, octets = octets[:start].strip(), octets[start:]
+        if before:
+            repairs.append("byte_order_mark" if before == codecs.BOM_UTF8 else "stray_bytes")
+    encoding = _ENCODING.match(octets[:200])
+    if encoding and encoding[1].lower() not in {b"utf-8", b"utf8"}:
+        repairs.append("encoding_declared")
+    if octets.endswith((b"\0", b"\x1a")):
+        repairs.append("stray_bytes_after")
+        octets = octets.rstrip(b"\0\x1a")
+    return octets
+
+
+def _declared(octets: bytes, repairs: list[str]) -> bytes:
+    """Every prefix that the root does not declare is declared there: as elsewhere in the packet, else as everybody does."""
+    used = {prefix for tag in _TAG.findall(octets) for prefix in _PREFIX.findall(tag)} - {b"xmlns", b"xml"}
+    root = _ROOT_NAME.search(octets)
+    if root is None:
+        return octets
+    at_root = {name for name, _ in _DECLARED.findall(octets[root.start() : octets.find(b">", root.start())])}
+    elsewhere = dict(_DECLARED.findall(octets))
+    missing = sorted(used - at_root)
+    repairs.extend(f"unbound_prefix:{prefix.decode(errors='replace')[:32]}" for prefix in missing if prefix not in elsewhere)
+    if not any(prefix not in elsewhere for prefix in missing):
+        repairs.append("unbound_prefix")
+    declarations = b"".join(
+        b' xmlns:%b="%b"' % (prefix, elsewhere.get(prefix) or _KNOWN.get(prefix, f"urn:unbound:{prefix.decode()}").encode())
+        for prefix in missing
+    )
+    return octets[: root.end()] + declarations + octets[root.end() :]

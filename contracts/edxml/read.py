@@ -1,0 +1,259 @@
+"""Reading leniently (QCVN 102:2016/BTTTT as it is practised): any order of elements, any prefix, three namespaces, the header
+under the envelope, the root or a SOAP envelope, unknown elements kept, empty ones absent, dates as they are written.
+
+What cannot be guessed is refused: a value outside its list, an element that says two things, a packet that names no document.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+from lxml import etree
+
+from contracts.edxml.model import (
+    Attachment,
+    Group,
+    Kept,
+    MessageHeader,
+    Packet,
+    Reference,
+    Status,
+    StatusHeader,
+    TraceHeaderList,
+)
+from contracts.edxml.names import ROOTS, SPACES, STORED, XLINK, XMLDSIG
+from contracts.edxml.opening import ENVELOPES, open_tree
+from contracts.edxml.shape import Element, by_name
+from contracts.edxml.tree import child, children, name_of, text, verbatim
+from contracts.edxml.when import When
+from contracts.errors import ContractError
+
+MAX_TEXT = 10_000  # characters of one text; the longest that the standard knows is 500
+MAX_FILES = 64  # of an envelope
+HEADER = "/edXML/edXMLEnvelope/edXMLHeader/MessageHeader"
+TRACE = "/edXML/edXMLEnvelope/edXMLHeader/TraceHeaderList"
+MANIFEST = "/edXML/edXMLEnvelope/edXMLBody/edXMLManifest/Reference"
+FILES = "/edXML/AttachmentEncoded/Attachment"
+
+# Elements that say who, to whom and which: two of them that differ would be read differently by different systems.
+_SINGLE = frozenset(
+    {"OrganId", "From", "DocumentId", "StatusCode", "BussinessDocType", "Bussiness", "CodeNumber", "CodeNotation"}
+)
+
+AnyGroup = TypeVar("AnyGroup", bound=Group)
+
+
+class Places(NamedTuple):
+    """Where things stand in the tree of a packet."""
+
+    header: etree._Element  # MessageHeader
+    trace: etree._Element | None = None
+    signature: etree._Element | None = None
+    manifest: etree._Element | None = None
+    files: tuple[etree._Element, ...] = ()  # Attachment
+    others: tuple[etree._Element, ...] = ()
+
+
+def read(octets: bytes) -> Packet | Status:
+    """Whichever it is: a packet with a StatusCode is a status.
+
+    Raises ContractError "body.malformed", "body.invalid" or "edxml.too_many_files".
+    """
+    root, repairs = open_tree(octets)
+    places = locate(root)
+    return status_in(places, repairs) if child(places.header, "StatusCode") is not None else packet_in(places, repairs)
+
+
+def read_packet(octets: bytes) -> Packet:
+    """As `read`; a status is refused too."""
+    found = read(octets)
+    if isinstance(found, Status):
+        raise ContractError("body.invalid", f"{HEADER}/StatusCode", "a status where a document is expected")
+    return found
+
+
+def read_status(octets: bytes) -> Status:
+    """As `read`; a document is refused too."""
+    found = read(octets)
+    if isinstance(found, Packet):
+        raise ContractError("body.invalid", f"{HEADER}/StatusCode", "a document where a status is expected")
+    return found
+
+
+def locate(root: etree._Element) -> Places:
+    """Raises ContractError "body.invalid"."""
+    soap = root.tag in ENVELOPES
+    if not soap and (etree.QName(root).localname not in ROOTS or etree.QName(root).namespace not in SPACES):
+        raise ContractError("body.invalid", "/", "the root must be edXML")
+    tops = (root, *(one for one in root if soap or name_of(one) == "edXMLEnvelope"))
+    holders = [holder for top in tops for holder in (top, *children(top, "edXMLHeader"))]
+    headers = [header for holder in holders for header in children(holder, "MessageHeader")]
+    if not headers:
+        raise ContractError("body.invalid", HEADER, "missing")
+    if len(headers) > 1:
+        raise ContractError("body.invalid", HEADER, "stands twice")
+    bodies = [body for top in tops for body in (top, *children(top, "edXMLBody"))]
+    manifests = (one for body in bodies for one in children(body, "edXMLManifest", "Manifest"))
+    files = tuple(
+        file for body in bodies for kept in children(body, "AttachmentEncoded") for file in children(kept, "Attachment")
+    )
+    traces = (one for holder in holders for one in children(holder, "TraceHeaderList"))
+    signatures = [one for holder in holders for one in holder if _is_signature(one)]
+    ours = ("edXMLHeader", "edXMLBody", "edXMLEnvelope", "MessageHeader", "TraceHeaderList", "edXMLManifest", "Manifest",
+            "AttachmentEncoded", "DigitalSignature")  # fmt: skip
+    places = () if soap else dict.fromkeys((*holders, *bodies))
+    others = tuple(one for place in places for one in place if name_of(one) not in ours and not _is_signature(one))
+    return Places(headers[0], next(traces, None), next(iter(signatures), None), next(manifests, None), files, others)
+
+
+def packet_in(places: Places, repairs: tuple[str, ...] = ()) -> Packet:
+    """The model of a packet whose places were found. Raises ContractError as `read`."""
+    reading = _Reading(list(repairs))
+    references = tuple(children(places.manifest, "Reference"))
+    if max(len(references), len(places.files)) > MAX_FILES:
+        raise ContractError("edxml.too_many_files", FILES, f"at most {MAX_FILES}")
+    packet = Packet(
+        header=_each_once(reading.group(places.header, MessageHeader, HEADER), reading.repairs),
+        trace=TraceHeaderList() if places.trace is None else reading.group(places.trace, TraceHeaderList, TRACE),
+        references=tuple(reading.reference(one, f"{MANIFEST}[{n}]") for n, one in enumerate(references, 1)),
+        attachments=tuple(reading.attachment(one, f"{FILES}[{n}]") for n, one in enumerate(places.files, 1)),
+        signed=is_signed(places),
+        others=tuple(map(verbatim, places.others)),
+        repairs=tuple(reading.repairs),
+    )
+    _require(packet.header.from_.organ_id, f"{HEADER}/From/OrganId")
+    _require(packet.recipients, f"{HEADER}/To/OrganId")
+    _require(packet.header.document_id, f"{HEADER}/DocumentId")
+    return packet
+
+
+def is_signed(places: Places) -> bool:
+    """A signature that says something, in either namespace: the Java library writes it in that of QCVN 102, where nobody who
+    verifies XML signatures looks for it; the .NET library leaves an empty DigitalSignature behind."""
+    return places.signature is not None and len(places.signature) > 0
+
+
+def status_in(places: Places, repairs: tuple[str, ...] = ()) -> Status:
+    """The model of a status whose places were found. Raises ContractError as `read`."""
+    reading = _Reading(list(repairs))
+    header = reading.group(places.header, StatusHeader, HEADER)
+    header = _put_right(header, reading.repairs)
+    _require(header.from_.organ_id, f"{HEADER}/From/OrganId")
+    _require(header.response_for.organ_id, f"{HEADER}/ResponseFor/OrganId")
+    _require(header.response_for.document_id, f"{HEADER}/ResponseFor/DocumentId")
+    _require(header.status_code, f"{HEADER}/StatusCode")
+    return Status(
+        header=header, signed=is_signed(places), others=tuple(map(verbatim, places.others)), repairs=tuple(reading.repairs)
+    )
+
+
+class _Reading:
+    """One reading; it notes what it puts right."""
+
+    def __init__(self, repairs: list[str]) -> None:
+        self.repairs = repairs
+
+    def group(self, parent: etree._Element, model: type[AnyGroup], place: str) -> AnyGroup:
+        known = by_name(model)
+        found: dict[str, Any] = {}
+        others: list[str] = []
+        for one in parent:
+            name = name_of(one)
+            element = known.get(name or "")
+            if element is None or (element.group is not None and len(one) == 0 and text(one)):
+                others.extend(_kept_verbatim(one))
+                continue
+            value = self._value(one, element, f"{place}/{element.name}{_number(found, element)}")
+            if value is None:
+                continue
+            if element.many:
+                found.setdefault(element.field, []).append(value)
+            elif found.setdefault(element.field, value) != value:
+                others.extend(_second(one, element, place))
+        lists = {name: tuple(value) for name, value in found.items() if isinstance(value, list)}
+        return model(**found | lists, others=tuple(others))
+
+    def reference(self, element: etree._Element, place: str) -> Reference:
+        """Some name the file in the attribute xlink:href only."""
+        found = self.group(element, Reference, place)
+        href = (element.get(f"{{{XLINK}}}href") or "").strip()
+        return found if found.content_id or not href else msgspec.structs.replace(found, content_id=href)
+
+    def attachment(self, element: etree._Element, place: str) -> Attachment:
+        encoded = text(child(element, "ContentTransferEncoded"))
+        mark = element.find(f"{{{STORED}}}Kept")
+        kept = None if mark is None else Kept(digest=mark.get("digest", ""), zipped=mark.get("zipped") == "true")
+        return msgspec.structs.replace(self.group(element, Attachment, place), encoded=encoded, kept=kept)
+
+    def _value(self, one: etree._Element, element: Element, place: str) -> Any:
+        if element.group is not None:
+            inner = self.group(one, element.group, place)
+            return None if inner == element.group() else inner
+        written = text(one)
+        if written is None:
+            return None
+        if len(written) > MAX_TEXT:
+            raise ContractError("body.invalid", place, f"longer than {MAX_TEXT} characters; clause {element.rule.clause}")
+        if element.kind == "number":
+            return _number_in(written, element, place)
+        if element.kind == "when":
+            return self._when(written, element)
+        return written
+
+    def _when(self, written: str, element: Element) -> When:
+        when = When(written)
+        if when.at is None:
+            self.repairs.append(f"no_date:{element.name}")
+        return when
+
+
+def _number(found: dict[str, Any], element: Element) -> str:
+    return f"[{len(found.get(element.field, ())) + 1}]" if element.many and element.kind == "group" else ""
+
+
+def _number_in(written: str, element: Element, place: str) -> int:
+    if re.fullmatch("[0-9]{1,9}", written) and element.low <= int(written) <= element.high:
+        return int(written)
+    raise ContractError("body.invalid", place, f"a number from {element.low} to {element.high}; clause {element.rule.clause}")
+
+
+def _second(one: etree._Element, element: Element, place: str) -> Iterator[str]:
+    if element.name in _SINGLE:
+        raise ContractError("body.invalid", f"{place}/{element.name}", f"stands twice and differs; clause {element.rule.clause}")
+    yield verbatim(one)
+
+
+def _kept_verbatim(one: etree._Element) -> Iterator[str]:
+    if name_of(one) != "ContentTransferEncoded" and etree.QName(one).namespace != STORED:
+        yield verbatim(one)
+
+
+def _is_signature(one: etree._Element) -> bool:
+    qualified = etree.QName(one)
+    return qualified.localname == "Signature" and (qualified.namespace == XMLDSIG or qualified.namespace in SPACES)
+
+
+def _each_once(header: MessageHeader, repairs: list[str]) -> MessageHeader:
+    """Addressees that have a code, each once (clause 1.2)."""
+    coded = {to.organ_id: to for to in reversed(header.to) if to.organ_id}
+    once = tuple(reversed(coded.values()))
+    if len(once) == len(header.to):
+        return header
+    repairs.append("recipient_twice" if len(once) < sum(1 for to in header.to if to.organ_id) else "recipient_without_code")
+    return msgspec.structs.replace(header, to=once)
+
+
+def _put_right(header: StatusHeader, repairs: list[str]) -> StatusHeader:
+    """A client in service exchanges the two in status 13. No code of an agency has a stroke, and every notation has one."""
+    about = header.response_for
+    organ, notation = about.organ_id or "", about.code or ""
+    if "/" not in organ or "/" in notation or not notation:
+        return header
+    repairs.append("code_and_organ_exchanged")
+    return msgspec.structs.replace(header, response_for=msgspec.structs.replace(about, organ_id=notation, code=organ))
+
+
+def _require(value: object, place: str) -> None:
+    if not value:
+        raise ContractError("body.invalid", place, "missing")
