@@ -8,7 +8,7 @@ from contracts.receipt import Refusal
 from lgsp.errors import Unavailable
 from lgsp.http import problems
 from lgsp.http.access_token import AccessTokens
-from lgsp.http.answers import SERVER
+from lgsp.http.answers import finish
 from lgsp.http.attachments import Attachments
 from lgsp.http.auth import CALLER, AgencyAuthenticator, Authenticator
 from lgsp.http.balance import BalanceRoute
@@ -132,8 +132,7 @@ async def handled(request: web.Request, handler: Handler) -> web.StreamResponse:
     except Exception as error:  # noqa: BLE001 - the one place that must answer whatever happens; bugs are logged there
         response, code = await _answer_to(error, request, trace.trace_id)
     if not response.prepared:
-        response.headers["traceresponse"] = trace.traceparent
-        response.headers["Server"] = SERVER
+        finish(request, response)
     _report(request, response.status, code, time.perf_counter() - started, response.content_length)
     return response
 
