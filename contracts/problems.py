@@ -127,6 +127,10 @@ _TABLE: tuple[tuple[str, int, bool, str, str, str, str], ...] = (
      "Thông điệp dẫn đến một tệp không được gửi kèm", "The message refers to a file that is not beside it",
      "Gửi tệp trong cùng thông điệp, có Content-ID đúng như tham chiếu cid: (MTOM hoặc SwA).",
      "Send the file in the same message, under the Content-ID that its cid: reference names (MTOM or SwA)."),
+    ("soap.answer_too_large", 422, _MEND,
+     "Câu trả lời quá lớn cho một thông điệp SOAP", "The answer is too large for one SOAP message",
+     "Lấy tệp từng phần (phần tử range) hoặc qua GET /v1/attachments; danh sách thì giảm limit.",
+     "Fetch the file in ranges (element range) or at GET /v1/attachments; of a list ask for less (limit)."),
     # --- the envelope ---------------------------------------------------------------------------------------------------
     ("envelope.malformed", 400, _MEND,
      "Phong bì thông điệp không đọc được", "The envelope cannot be read",

@@ -35,6 +35,7 @@ from lgsp.http.routes import XML, AgencyHandler, Handler, Route
 from lgsp.http.services import Services
 from lgsp.http.signatures import SignatureReports
 from lgsp.http.signed import Signed
+from lgsp.http.soap.endpoint import Soap
 from lgsp.http.status import Statuses
 from lgsp.http.token import TokenEndpoint
 from lgsp.http.trace import NOTES, TRACE, trace_of
@@ -58,7 +59,8 @@ def make_app(services: Services) -> web.Application:
     routes = _routes(services, TokenEndpoint(services, tokens, clients), mailboxes)
     settings = services.settings
     routes = (*routes, openapi_route(routes, settings.hub_name, settings.base_url))
-    app = _application((*routes, *Facades(services, authenticator, clients).routes()), authenticator)
+    others = (*Soap(services, authenticator, routes).routes(), *Facades(services, authenticator, clients).routes())
+    app = _application((*routes, *others), authenticator)
     app[SIGNED] = services.signed
     app.on_shutdown.append(mailboxes.close)
     return app
