@@ -12,7 +12,7 @@ from xml.sax.saxutils import quoteattr
 from lxml import etree
 
 from contracts.errors import ContractError
-from contracts.kinds.safe_xml import parse
+from contracts.safe_xml import parse
 
 
 def octets_of_element(document: bytes, place: int, element: etree._Element) -> bytes:

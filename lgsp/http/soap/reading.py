@@ -11,7 +11,7 @@ from lxml import etree
 from msgspec import inspect
 
 from contracts.errors import ContractError
-from contracts.kinds.safe_xml import local_name
+from contracts.safe_xml import local_name
 from contracts.soap.message import octets_of
 from contracts.soap.mime import Related
 from lgsp.http.answers import encode
