@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from email.message import Message
 from email.utils import collapse_rfc2231_value
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from urllib.parse import unquote
 
 import msgspec
@@ -23,6 +23,7 @@ MAX_PARTS = 130  # the message, twice as many files as an envelope may have, and
 MAX_HEAD_BYTES = 8 * 1024  # of one part
 MAX_TYPE_CHARS = 2048  # of the Content-Type of the whole
 
+Encoding = Literal["binary", "base64"]
 RELATED, XOP = "multipart/related", "application/xop+xml"
 
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
@@ -106,17 +107,21 @@ def read_related(content_type: str, octets: bytes) -> Related:
     )
 
 
-def write_related(root: bytes, root_type: str, parts: Sequence[Part], *, start_info: str = "") -> tuple[str, bytes]:
+def write_related(
+    root: bytes, root_type: str, parts: Sequence[Part], *, start_info: str = "", encoding: Encoding = "binary"
+) -> tuple[str, bytes]:
     """The Content-Type of the whole and its octets: the same for the same parts.
 
     `root_type`: the Content-Type of the message; MTOM writes `application/xop+xml; charset=UTF-8; type="text/xml"` and repeats
-    the inner type as `start_info`.
+    the inner type as `start_info`. `encoding`: of the parts, for readers that expect base64 lines (RFC 2045, 6.8).
     """
     boundary = _fresh_boundary(root, parts)
     message = Part(content_id="message@lgsp", media_type=root_type, octets=root)
     pieces: list[bytes] = []
     for one in (message, *parts):
-        pieces += [f"--{boundary}\r\n".encode(), _written_head(one), b"\r\n", one.octets, b"\r\n"]
+        how: Encoding = "binary" if one is message else encoding
+        octets = one.octets if how == "binary" else base64.encodebytes(one.octets).replace(b"\n", b"\r\n")
+        pieces += [f"--{boundary}\r\n".encode(), _written_head(one, how), b"\r\n", octets, b"\r\n"]
     pieces.append(f"--{boundary}--\r\n".encode())
     info = f'; start-info="{start_info}"' if start_info else ""
     whole = f'{RELATED}; type="{media_type_of(root_type)}"; start="<{message.content_id}>"{info}; boundary="{boundary}"'
@@ -214,11 +219,11 @@ def _fresh_boundary(root: bytes, parts: Sequence[Part]) -> str:
     return f"lgsp-{running.hexdigest()[:40]}"
 
 
-def _written_head(part: Part) -> bytes:
+def _written_head(part: Part, encoding: Encoding) -> bytes:
     """Raises ValueError for an id or a type that no header can carry: who writes, chose them."""
     if not _SAFE_ID.fullmatch(part.content_id) or not part.media_type.isprintable():
         raise ValueError(f"not for a header: {part.content_id!r}, {part.media_type!r}")
-    lines = [f"Content-Type: {part.media_type}", "Content-Transfer-Encoding: binary", f"Content-ID: <{part.content_id}>"]
+    lines = [f"Content-Type: {part.media_type}", f"Content-Transfer-Encoding: {encoding}", f"Content-ID: <{part.content_id}>"]
     if part.name:
         disposition = Message()
         disposition.add_header("Content-Disposition", "attachment", filename=("utf-8", "", part.name))
