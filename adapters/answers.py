@@ -126,6 +126,6 @@ def _problem_text(body: bytes) -> str:
     """`title` and `detail` of a problem document (RFC 9457), if it is one."""
     try:
         problem = msgspec.json.decode(body, type=dict[str, object])
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
     return ": ".join(text for text in (problem.get("title"), problem.get("detail")) if isinstance(text, str))
