@@ -3,9 +3,9 @@ names."""
 
 from collections.abc import Callable, Mapping
 
-from adapters.vnpost.collector import VnpostTracking
-from adapters.vnpost.delivery import VnpostDelivery
-from adapters.vnpost.facade import NGSP, WRAPPER, PostalFacade
+from adapters.edoc_soap.collector import EdocCollector
+from adapters.edoc_soap.delivery import EdocDelivery
+from adapters.edoc_soap.facade import EdocFacade
 from adapters.webhook.delivery import WebhookDelivery
 from contracts.adapter import DeliveryAdapter, Files
 from contracts.facade import Facade
@@ -13,17 +13,16 @@ from contracts.feed import Collector
 
 # They are pushed to: `Endpoint.adapter`.
 REGISTRY: Mapping[str, Callable[[Files], DeliveryAdapter]] = {
-    "vnpost": lambda _files: VnpostDelivery(),
+    "edoc_soap": EdocDelivery,
     "webhook": lambda _files: WebhookDelivery(),
 }
 
 # They call us as the bus that they know: the setting `facades`.
 FACADES: Mapping[str, Callable[[], Facade]] = {
-    NGSP.name: lambda: PostalFacade(NGSP),
-    WRAPPER.name: lambda: PostalFacade(WRAPPER),
+    "edoc": EdocFacade,
 }
 
 # We poll them: `Feed.adapter`.
 COLLECTORS: Mapping[str, Callable[[], Collector]] = {
-    "vnpost": VnpostTracking,
+    "edoc_soap": EdocCollector,
 }

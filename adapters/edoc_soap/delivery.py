@@ -1,0 +1,82 @@
+"""Handing documents and their statuses to a bus of the e-doc generation: SendDocument and UpdateTraces, SOAP with Attachments."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from adapters.calling import Caller, Unanswered, deadline_in
+from adapters.edoc_soap import calls, mapping
+from adapters.edoc_soap.calls import Call, Partner, partner_of
+from adapters.edoc_soap.mapping import MAX_FILES_BYTES
+from adapters.edoc_soap.names import ACTIONS
+from adapters.edoc_soap.outcomes import outcome_of
+from contracts.adapter import Endpoint, Files, Parcel
+from contracts.edxml.envelopes import DOCUMENT_KIND, STATUS_KIND
+from contracts.errors import ContractError
+from contracts.outcome import Outcome, Refused, Retry
+
+__all__ = ["MAX_FILES_BYTES", "EdocDelivery"]
+
+_MAX_ANSWER_BYTES = 256 * 1024
+_ENCODINGS = ("base64", "binary")
+
+
+class EdocDelivery:
+    """`clock`: Unix time in seconds."""
+
+    def __init__(self, files: Files, clock: Callable[[], float] = time.time) -> None:
+        self._files, self._clock = files, clock
+        self._caller = Caller()
+
+    async def deliver(self, parcel: Parcel, endpoint: Endpoint) -> Outcome:
+        deadline = deadline_in(endpoint.timeout_s)
+        try:
+            partner, action = partner_of(endpoint.options, endpoint.secret), _action(endpoint)
+        except ValueError as error:
+            return Retry("delivery.internal", f"the endpoint is registered wrongly: {error}")
+        try:
+            async with asyncio.timeout_at(deadline):
+                call = await self._call(parcel, endpoint, partner, action)
+            answer = await self._caller.ask(
+                "POST", endpoint.url, call.body, call.headers, deadline=deadline, max_answer_bytes=_MAX_ANSWER_BYTES
+            )
+        except TimeoutError:
+            return Retry("delivery.timeout", "files could not be read in time")
+        except ContractError as error:
+            return Refused("delivery.refused_by_recipient", f"this bus cannot carry it: {error}"[:500])
+        except Unanswered as trouble:
+            return trouble.outcome
+        return outcome_of(answer, self._clock(), endpoint.replies)
+
+    async def close(self) -> None:
+        await self._caller.close()
+
+    async def _call(self, parcel: Parcel, endpoint: Endpoint, partner: Partner, action: str) -> Call:
+        """Raises ContractError for what cannot be carried, or a file that is gone."""
+        envelope = parcel.envelope
+        if envelope.kind == STATUS_KIND:
+            return calls.reporting(partner, mapping.record_of(envelope.body))
+        if envelope.kind != DOCUMENT_KIND:
+            raise ContractError("kind.unknown", "kind", f"documents and their statuses are carried, not {envelope.kind}")
+        files = await mapping.files_of(envelope.attachments, self._files.read)
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        as_binary = endpoint.options.get("attachments") == "binary"
+
+        def make() -> Call:
+            document = mapping.document_for(parcel, files, partner.organ_id, now)
+            if "to" in endpoint.options:
+                mapping.only_to(document.headers, endpoint.options["to"].split(","))
+            return calls.sending(action, partner, document, "binary" if as_binary else "base64")
+
+        return await asyncio.to_thread(make)
+
+
+def _action(endpoint: Endpoint) -> str:
+    """Raises ValueError for options that cannot be right."""
+    action = endpoint.options.get("action", "SendDocument")
+    if ACTIONS.get(action) != "SendDocument":
+        raise ValueError("the option action is SendDocument or SendMessage")
+    if endpoint.options.get("attachments", "base64") not in _ENCODINGS:
+        raise ValueError("the option attachments is base64 or binary")
+    return action

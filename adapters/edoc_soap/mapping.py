@@ -1,0 +1,193 @@
+"""Between messages of this bus and envelopes of the hub. Pure, but for `files_of`, which gathers pieces that others read."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import date, datetime
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+import msgspec
+from lxml import etree
+
+from adapters.edoc_soap.armour import unarmoured
+from adapters.edoc_soap.checks import check_document
+from adapters.edoc_soap.codes import mismatch, missing
+from adapters.edoc_soap.names import SCHEMA
+from contracts.adapter import Parcel
+from contracts.agency import AgencyCode
+from contracts.edxml.attachments import File, plain_id
+from contracts.edxml.edoc import Message as Document
+from contracts.edxml.edoc import element_of, message_of, packet_from, status_from
+from contracts.edxml.envelopes import envelope_of
+from contracts.edxml.ids import sent_doc_id
+from contracts.edxml.model import Organization, Packet, ResponseFor, Status, StatusHeader
+from contracts.edxml.names import MEDIA_TYPE
+from contracts.edxml.read import read_packet, read_status
+from contracts.edxml.slim import with_hop
+from contracts.edxml.when import VIETNAM, moment
+from contracts.edxml.write import write_packet, write_status
+from contracts.envelope import Attachment, Envelope
+from contracts.errors import ContractError
+from contracts.receipt import Refusal
+from contracts.safe_xml import local_name
+from contracts.soap.message import Message
+from contracts.soap.mime import Part
+
+XLINK_HREF = "{http://www.w3.org/1999/xlink}href"
+MAX_FILES_BYTES = 100 * 2**20  # of one document, in one answer or call
+_REFUSED = "02"
+_SPACES = frozenset({SCHEMA, None})
+
+
+class Sent(NamedTuple):
+    """A document as the hub takes it: files first, then the envelope."""
+
+    packet: Packet
+    envelope: Envelope
+    files: tuple[File, ...]
+
+
+def day_of(now: datetime) -> date:
+    """In Vietnam."""
+    return now.astimezone(VIETNAM).date()
+
+
+def document_sent(message: Message, caller: AgencyCode, today: date) -> Sent:
+    """What SendDocument hands over, checked in the order of this bus. Raises ContractError."""
+    packet = _packet(message)
+    check_document(packet, today)
+    incoming = envelope_of(write_packet(packet, carried=True), sender=caller, received_on=today)
+    return Sent(packet, incoming.envelope, incoming.files)
+
+
+def document_collected(message: Message, organ_id: str, caller: AgencyCode, today: date) -> Sent:
+    """What GetDocument answered to `organ_id`, for that body alone: the others of `To` have copies of their own there. So its
+    message id is of the document and of that body. Raises ContractError for what cannot be read."""
+    packet = _packet(message)
+    incoming = envelope_of(write_packet(packet, carried=True), sender=caller, received_on=today, recipients=(organ_id,))
+    message_id = sent_doc_id(incoming.envelope.message_id, organ_id)
+    return Sent(packet, msgspec.structs.replace(incoming.envelope, message_id=message_id), incoming.files)
+
+
+def status_sent(record: etree._Element, caller: AgencyCode, today: date) -> Envelope:
+    """What UpdateTraces hands over, and GetTraces answers. Raises ContractError."""
+    return envelope_of(write_status(status_from(record), carried=True), sender=caller, received_on=today).envelope
+
+
+def document_for(parcel: Parcel, files: Sequence[File], hop: str, now: datetime) -> Document:
+    """A document as this bus carries it, with one more hop in its trace: the hub, by the code it has on that bus.
+
+    A signed one goes along as it was signed, as one more file: what is said here in its place is another text. Raises
+    ContractError for a body that is no document."""
+    body = parcel.envelope.body
+    packet = read_packet(body)
+    if packet.signed:
+        files = (*files, _original(packet, body))
+        packet = msgspec.structs.replace(packet, signed=False)
+    return message_of(with_hop(packet, hop, now), files)
+
+
+def only_to(packet_headers: Sequence[etree._Element], patterns: Sequence[str]) -> None:
+    """Takes out of `To` whoever this bus does not serve; at least one stays. Changes the elements."""
+    for header in packet_headers:
+        receivers = [one for one in header if local_name(one) == "To"]
+        others = [one for one in receivers if not _matches(_organ(one), patterns)]
+        for one in others if len(others) < len(receivers) else ():
+            header.remove(one)
+
+
+def record_of(body: bytes) -> etree._Element:
+    """A status as this bus writes it: element Status, unqualified all through. Raises ContractError."""
+    return _unqualified(element_of(read_status(body)))
+
+
+def refusal_record(packet: Packet, organ_id: str, refusal: Refusal, now: datetime) -> etree._Element:
+    """Status 02 of a document that the hub will not have."""
+    header, code = packet.header, packet.header.code
+    number = "/".join(one for one in (code and code.code_number, code and code.code_notation) if one)
+    info = header.promulgation_info
+    status = StatusHeader(
+        from_=Organization(organ_id=organ_id),
+        response_for=ResponseFor(
+            organ_id=header.from_.organ_id,
+            code=number or None,
+            document_id=header.document_id,
+            promulgation_date=info.promulgation_date if info else None,
+        ),
+        status_code=_REFUSED,
+        description=f"[{refusal.code}] {refusal.title_vi}. {refusal.remedy_vi} | {refusal.title_en}. {refusal.remedy_en}"[:1000],
+        timestamp=moment(now),
+    )
+    return _unqualified(element_of(Status(header=status)))
+
+
+async def files_of(attachments: Sequence[Attachment], read: Callable[[str], AsyncIterator[bytes]]) -> tuple[File, ...]:
+    """Raises ContractError "attachment.too_large" before more is read than may be, "attachment.size_mismatch", and what `read`
+    raises."""
+    if sum(one.size_bytes for one in attachments) > MAX_FILES_BYTES:
+        raise ContractError("attachment.too_large", "/attachments", f"more than {MAX_FILES_BYTES} bytes in one message")
+    return tuple([await _file(one, place, read) for place, one in enumerate(attachments)])
+
+
+async def _file(attachment: Attachment, place: int, read: Callable[[str], AsyncIterator[bytes]]) -> File:
+    octets = bytearray()
+    async for piece in read(attachment.digest):
+        octets += piece
+        if len(octets) > attachment.size_bytes:
+            break
+    if len(octets) != attachment.size_bytes:
+        raise ContractError("attachment.size_mismatch", f"/attachments/{place}", f"{attachment.size_bytes} bytes were announced")
+    return File(name=attachment.name, media_type=attachment.media_type, octets=bytes(octets))
+
+
+def _packet(message: Message) -> Packet:
+    """Tags, then what stands in them, then the files."""
+    blocks = {local_name(one): one for one in message.headers if etree.QName(one).namespace in _SPACES}
+    for name in ("MessageHeader", "TraceHeaderList"):
+        if name not in blocks:
+            raise missing(name)
+    manifest = next((one for one in message.body if local_name(one) in ("Manifest", "edXMLManifest")), None)
+    if manifest is None:
+        raise missing("Manifest")
+    headers = (blocks["MessageHeader"], blocks["TraceHeaderList"])
+    parts = [msgspec.structs.replace(part, octets=unarmoured(part.octets)) for part in message.related.parts]
+    _check_files(manifest, parts)
+    return packet_from(headers, manifest, parts)
+
+
+def _check_files(manifest: etree._Element, parts: Sequence[Part]) -> None:
+    """Declared and present, each once: nothing is missing, nothing is dropped."""
+    declared = [plain_id(_href(one)) for one in manifest if local_name(one) == "Reference"]
+    present = {part.content_id for part in parts}
+    for content_id in declared:
+        if content_id not in present:
+            raise ContractError(
+                "soap.attachment_missing", "/Manifest/Reference", f"no part has the Content-ID {content_id[:100]!r}"
+            )
+    for part in parts:
+        if part.content_id not in declared:
+            raise mismatch("Manifest/Reference", f"does not name the part with the Content-ID {part.content_id[:100]!r}")
+
+
+def _href(reference: etree._Element) -> str:
+    """With its prefix or without; some write an element instead."""
+    found = reference.get(XLINK_HREF) or reference.get("href")
+    return found or next((one.text or "" for one in reference if local_name(one) == "ContentId"), "")
+
+
+def _original(packet: Packet, body: bytes) -> File:
+    return File(name=f"{sent_doc_id(packet.header.document_id or '')}.edxml", media_type=MEDIA_TYPE, octets=body)
+
+
+def _organ(organization: etree._Element) -> str:
+    return next(((one.text or "").strip() for one in organization if local_name(one) == "OrganId"), "")
+
+
+def _matches(code: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(code, pattern) for pattern in patterns)
+
+
+def _unqualified(root: etree._Element) -> etree._Element:
+    for one in root.iter("*"):
+        one.tag = local_name(one)
+    etree.cleanup_namespaces(root)
+    return root

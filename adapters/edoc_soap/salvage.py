@@ -1,0 +1,51 @@
+"""GetTraces hands each record out once and forgets it. So an answer is kept as it came before anything is made of it, and of half
+an answer the half that came. Pure.
+"""
+
+import base64
+import re
+import zlib
+
+from adapters.answers import Answer
+
+_TAG = re.compile(rb"<(/?)([A-Za-z_][\w.:-]*)(?:\s[^<>]*?)?(/?)>")
+_RECORD_END = re.compile(rb"</(?:[A-Za-z_][\w.-]*:)?Status\s*>")
+_ENVELOPE = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?Envelope[\s>]")
+_MAX_BYTES = 64 * 2**20
+
+
+def kept(answer: Answer) -> str:
+    """The answer as a text for a mark; "" where there is no record in it that could be lost."""
+    content_type, octets = answer.headers.get("Content-Type", ""), answer.body
+    if not _RECORD_END.search(octets):
+        return ""
+    if not answer.whole:
+        content_type, octets = "text/xml", completed(octets)
+    return base64.b64encode(zlib.compress(content_type.encode() + b"\0" + octets)).decode("ascii")
+
+
+def opened(text: str) -> tuple[str, bytes]:
+    """Content type and octets. Raises ValueError for what `kept` did not make."""
+    try:
+        unpacker = zlib.decompressobj()
+        whole = unpacker.decompress(base64.b64decode(text, validate=True), _MAX_BYTES)
+    except zlib.error as error:
+        raise ValueError(str(error)) from None
+    content_type, _, octets = whole.partition(b"\0")
+    return content_type.decode(), octets
+
+
+def completed(octets: bytes) -> bytes:
+    """The envelope up to its last whole record, what is open there closed."""
+    begin = _ENVELOPE.search(octets)
+    ends = list(_RECORD_END.finditer(octets))
+    beginning = octets[begin.start() if begin else 0 : ends[-1].end()]
+    unclosed: list[bytes] = []
+    for tag in _TAG.finditer(beginning):
+        closing, name, empty = tag.groups()
+        if closing:
+            while unclosed and unclosed.pop() != name:
+                pass
+        elif not empty:
+            unclosed.append(name)
+    return beginning + b"".join(b"</%s>" % name for name in reversed(unclosed))
