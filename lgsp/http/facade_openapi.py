@@ -1,7 +1,8 @@
 """The OpenAPI document of one facade: what existing clients of the protocol send, and what they get."""
 
 import re
-from typing import Any
+from types import UnionType
+from typing import Any, get_args
 
 import msgspec
 
@@ -16,6 +17,8 @@ def facade_document(facade: Facade, base_url: str) -> bytes:
     unique = list({repr(kind): kind for kind in kinds}.values())
     schemas, components = msgspec.json.schema_components(unique, ref_template="#/components/schemas/{name}")
     described = {repr(kind): schema for kind, schema in zip(unique, schemas, strict=True)}
+    for union in (kind for operation in facade.operations for kind in _answers(operation) if isinstance(kind, UnionType)):
+        described[repr(union)] = {"anyOf": [described[repr(kind)] for kind in get_args(union)]}
     paths: dict[str, dict[str, Any]] = {}
     for operation in facade.operations:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, described)
@@ -31,8 +34,13 @@ def facade_document(facade: Facade, base_url: str) -> bytes:
 
 
 def _kinds(operation: Operation) -> list[Any]:
-    answers = [kind for media in operation.answers.values() for kind in media.values()]
+    """Where an answer may be one of several, each of them: msgspec describes no union of structs."""
+    answers = [one for kind in _answers(operation) for one in (get_args(kind) if isinstance(kind, UnionType) else (kind,))]
     return [*(one.schema for one in (*operation.headers, *operation.query)), *operation.body.values(), *answers]
+
+
+def _answers(operation: Operation) -> list[Any]:
+    return [kind for media in operation.answers.values() for kind in media.values()]
 
 
 def _operation(operation: Operation, described: dict[str, Any]) -> dict[str, Any]:
