@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping
 from adapters.edoc_soap.collector import EdocCollector
 from adapters.edoc_soap.delivery import EdocDelivery
 from adapters.edoc_soap.facade import EdocFacade
+from adapters.vnpost.collector import VnpostTracking
+from adapters.vnpost.delivery import VnpostDelivery
+from adapters.vnpost.facade import NGSP, WRAPPER, PostalFacade
 from adapters.webhook.delivery import WebhookDelivery
 from contracts.adapter import DeliveryAdapter, Files
 from contracts.facade import Facade
@@ -14,15 +17,19 @@ from contracts.feed import Collector
 # They are pushed to: `Endpoint.adapter`.
 REGISTRY: Mapping[str, Callable[[Files], DeliveryAdapter]] = {
     "edoc_soap": EdocDelivery,
+    "vnpost": lambda _files: VnpostDelivery(),
     "webhook": lambda _files: WebhookDelivery(),
 }
 
 # They call us as the bus that they know: the setting `facades`.
 FACADES: Mapping[str, Callable[[], Facade]] = {
     "edoc": EdocFacade,
+    NGSP.name: lambda: PostalFacade(NGSP),
+    WRAPPER.name: lambda: PostalFacade(WRAPPER),
 }
 
 # We poll them: `Feed.adapter`.
 COLLECTORS: Mapping[str, Callable[[], Collector]] = {
     "edoc_soap": EdocCollector,
+    "vnpost": VnpostTracking,
 }

@@ -127,6 +127,10 @@ _TABLE: tuple[tuple[str, int, bool, str, str, str, str], ...] = (
      "Thông điệp dẫn đến một tệp không được gửi kèm", "The message refers to a file that is not beside it",
      "Gửi tệp trong cùng thông điệp, có Content-ID đúng như tham chiếu cid: (MTOM hoặc SwA).",
      "Send the file in the same message, under the Content-ID that its cid: reference names (MTOM or SwA)."),
+    ("soap.answer_too_large", 422, _MEND,
+     "Câu trả lời quá lớn cho một thông điệp SOAP", "The answer is too large for one SOAP message",
+     "Lấy tệp từng phần (phần tử range) hoặc qua GET /v1/attachments; danh sách thì giảm limit.",
+     "Fetch the file in ranges (element range) or at GET /v1/attachments; of a list ask for less (limit)."),
     # --- the envelope ---------------------------------------------------------------------------------------------------
     ("envelope.malformed", 400, _MEND,
      "Phong bì thông điệp không đọc được", "The envelope cannot be read",
@@ -386,6 +390,18 @@ _TABLE: tuple[tuple[str, int, bool, str, str, str, str], ...] = (
     ("delivery.internal", 500, _LATER,
      "Lỗi bên trong trục khi giao", "An error inside the hub while delivering",
      "Báo đơn vị vận hành kèm mã lần giao.", "Tell the operator the delivery id."),
+    # --- parcels ----------------------------------------------------------------------------------------------------------
+    ("postal.direction_unclear", 422, _MEND,
+     "Không rõ đơn là thu gom hay chuyển phát", "Whether the order collects or delivers cannot be told",
+     "Thêm ?direction=collect hoặc ?direction=deliver vào địa chỉ gọi, hoặc ghi đúng tên cơ quan như trong danh mục.",
+     "Add ?direction=collect or ?direction=deliver to the address called, or name your agency as the directory does."),
+    ("postal.order_number_used", 409, _MEND,
+     "Số đơn này đã đặt với nội dung khác", "This order number stands for another order already",
+     "Hủy đơn cũ trước khi đặt lại, hoặc dùng số đơn khác.", "Cancel the earlier order first, or use another order number."),
+    ("postal.post_unclear", 422, _MEND,
+     "Không xác định được bưu điện nhận đơn", "It is not clear which post the order is for",
+     "Thêm ?post=<mã bưu điện> vào địa chỉ gọi; mã có tại /v1/agencies.",
+     "Add ?post=<code of the post> to the address called; /v1/agencies has the codes."),
 )  # fmt: skip
 
 CATALOGUE: Mapping[str, Problem] = MappingProxyType({row[0]: Problem(*row) for row in _TABLE})

@@ -101,6 +101,7 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "response_bytes": "size of the response's body",
         "resent": "envelopes of the batch that had been accepted before",
         "roles": "gateway, worker",
+        "operation": "name of a SOAP operation",
         "sender": "directory code of the sender",
         "sequence": "place in the hub's order of acceptance; of several envelopes the first",
         "shard": "shard queue",
@@ -147,7 +148,7 @@ _TABLE: tuple[LogEvent, ...] = (
         "info",
         "one HTTP request was answered",
         "method path status took_ms",
-        "agency code request_bytes response_bytes sender message_id kind sequence envelopes deliveries delivery_id",
+        "agency code request_bytes response_bytes operation sender message_id kind sequence envelopes deliveries delivery_id",
     ),
     _event(
         "batch.committed",

@@ -45,6 +45,12 @@ def accept_of(request: web.Request) -> str:
     return ",".join(given) if given else ""
 
 
+def finish(request: web.Request, response: web.StreamResponse) -> None:
+    """Headers that every answer carries, before it begins."""
+    response.headers["traceresponse"] = request[TRACE].traceparent
+    response.headers["Server"] = SERVER
+
+
 def streaming_headers(request: web.Request, media_type: str) -> dict[str, str]:
     """For answers that begin before they are complete."""
     return {"Content-Type": media_type, "traceresponse": request[TRACE].traceparent, "Server": SERVER}

@@ -8,7 +8,7 @@ from contracts.receipt import Refusal
 from lgsp.errors import Unavailable
 from lgsp.http import problems
 from lgsp.http.access_token import AccessTokens
-from lgsp.http.answers import SERVER
+from lgsp.http.answers import finish
 from lgsp.http.attachments import Attachments
 from lgsp.http.auth import CALLER, AgencyAuthenticator, Authenticator
 from lgsp.http.balance import BalanceRoute
@@ -35,6 +35,7 @@ from lgsp.http.routes import XML, AgencyHandler, Handler, Route
 from lgsp.http.services import Services
 from lgsp.http.signatures import SignatureReports
 from lgsp.http.signed import Signed
+from lgsp.http.soap.endpoint import Soap
 from lgsp.http.status import Statuses
 from lgsp.http.token import TokenEndpoint
 from lgsp.http.trace import NOTES, TRACE, trace_of
@@ -58,7 +59,8 @@ def make_app(services: Services) -> web.Application:
     routes = _routes(services, TokenEndpoint(services, tokens, clients), mailboxes)
     settings = services.settings
     routes = (*routes, openapi_route(routes, settings.hub_name, settings.base_url))
-    app = _application((*routes, *Facades(services, authenticator, clients).routes()), authenticator)
+    others = (*Soap(services, authenticator, routes).routes(), *Facades(services, authenticator, clients).routes())
+    app = _application((*routes, *others), authenticator)
     app[SIGNED] = services.signed
     app.on_shutdown.append(mailboxes.close)
     return app
@@ -132,8 +134,7 @@ async def handled(request: web.Request, handler: Handler) -> web.StreamResponse:
     except Exception as error:  # noqa: BLE001 - the one place that must answer whatever happens; bugs are logged there
         response, code = await _answer_to(error, request, trace.trace_id)
     if not response.prepared:
-        response.headers["traceresponse"] = trace.traceparent
-        response.headers["Server"] = SERVER
+        finish(request, response)
     _report(request, response.status, code, time.perf_counter() - started, response.content_length)
     return response
 

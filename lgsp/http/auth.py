@@ -27,6 +27,10 @@ class Authenticator(Protocol):
         """Raises ContractError "auth.missing", "auth.invalid" or "auth.agency_closed"."""
         ...
 
+    def is_named(self, request: web.Request) -> bool:
+        """Whether the request says who is calling, right or wrong."""
+        ...
+
 
 class AgencyAuthenticator:
     """A token, a certificate, or both if they belong to one agency.
@@ -43,6 +47,9 @@ class AgencyAuthenticator:
         self._clock = clock
         self._owners: dict[str, AgencyCode | None] = {}
         self._owners_version = -1
+
+    def is_named(self, request: web.Request) -> bool:
+        return "Authorization" in request.headers or peer_certificate(request) is not None
 
     async def caller(self, request: web.Request) -> Agency:
         authorization = request.headers.get("Authorization")

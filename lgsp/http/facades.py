@@ -2,8 +2,10 @@
 their messages mean stands in `adapters`."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import assert_never
+from weakref import WeakValueDictionary
 
 from aiohttp import web
 
@@ -11,6 +13,7 @@ from contracts.errors import ContractError
 from contracts.facade import Answer, Bearer, Call, Certificate, Credentials, Facade, Keyed, Operation, Secret
 from lgsp.core.directory import Agency
 from lgsp.errors import Overloaded, SettingsError, Unavailable
+from lgsp.http.answers import finish
 from lgsp.http.auth import CALLER, AgencyAuthenticator
 from lgsp.http.clients import Clients
 from lgsp.http.facade_openapi import facade_document
@@ -19,6 +22,7 @@ from lgsp.http.problems import refusal_of, unforeseen
 from lgsp.http.reading import RECEIVED, read_body
 from lgsp.http.routes import JSON, Route
 from lgsp.http.services import Services
+from lgsp.http.spool import spooled
 from lgsp.http.trace import NOTES
 from lgsp.log import get_logger
 
@@ -26,6 +30,8 @@ log = get_logger()
 
 _SMALL_BYTES = 2**20
 _LARGE_AT_ONCE = 4  # bodies of more than _SMALL_BYTES in memory, with all that is made of them
+_LARGE_OF_ONE = 4  # of one caller that are under way
+_LARGE_ANSWER_BYTES, _LARGE_ANSWERS = 4 * 2**20, 16
 _PATIENCE_S = 20.0
 
 
@@ -38,6 +44,8 @@ class Facades:
         self._clients = clients
         self._desks = services.desks
         self._room = asyncio.Semaphore(_LARGE_AT_ONCE)
+        self._writing = asyncio.Semaphore(_LARGE_ANSWERS)
+        self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._facades = _chosen(services)
 
     def routes(self) -> tuple[Route, ...]:
@@ -77,7 +85,7 @@ class Facades:
         async def handle(request: web.Request) -> web.StreamResponse:
             head = _call(request, operation, b"")
             try:
-                return _response(await self._answered(facade, operation, request, head))
+                return await self._written(request, _response(await self._answered(facade, operation, request, head)))
             except ConnectionError:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever happens is said in the protocol of the caller
@@ -92,24 +100,32 @@ class Facades:
             caller = await self._caller(request, facade.credentials(head))
         limit = self._services.settings.max_packet_bytes if operation.may_be_large else _SMALL_BYTES
         if (request.content_length or limit) <= _SMALL_BYTES:
-            return await self._with_body(facade, operation, request, caller, limit)
-        try:
-            async with asyncio.timeout(_PATIENCE_S):
-                await self._room.acquire()
-        except TimeoutError:
-            raise Overloaded(f"{_LARGE_AT_ONCE} large packets are being read") from None
-        try:
-            return await self._with_body(facade, operation, request, caller, limit)
-        finally:
-            self._room.release()
+            return await self._acted(facade, operation, request, caller, await read_body(request, limit))
+        turns = self._turns.setdefault(request.get(CALLER, request.remote or ""), asyncio.Semaphore(_LARGE_OF_ONE))
+        async with (
+            _patiently(turns, f"{_LARGE_OF_ONE} large packets of one caller are being read"),
+            spooled(request, limit, self._services.settings.data_dir) as body,
+            _patiently(self._room, f"{_LARGE_AT_ONCE} large packets are being worked on"),
+        ):
+            return await self._acted(facade, operation, request, caller, await body.octets())
 
-    async def _with_body(
-        self, facade: Facade, operation: Operation, request: web.Request, caller: Agency | None, limit: int
+    async def _acted(
+        self, facade: Facade, operation: Operation, request: web.Request, caller: Agency | None, octets: bytes
     ) -> Answer:
-        call = _call(request, operation, await read_body(request, limit))
+        call = _call(request, operation, octets)
         if caller is None:
             caller = await self._caller(request, facade.credentials(call))
         return await facade.answer(call, self._desks.of(caller))
+
+    async def _written(self, request: web.Request, response: web.Response) -> web.StreamResponse:
+        """Large answers wait in memory for slow callers: only so many at once."""
+        if not isinstance(response.body, bytes) or len(response.body) <= _LARGE_ANSWER_BYTES:
+            return response
+        async with _patiently(self._writing, f"{_LARGE_ANSWERS} large packets are being fetched"):
+            finish(request, response)
+            await response.prepare(request)
+            await response.write_eof()
+        return response
 
     async def _caller(self, request: web.Request, credentials: Credentials) -> Agency:
         """Raises ContractError "auth.*" or Unavailable."""
@@ -149,6 +165,20 @@ class Facades:
         if isinstance(error, Unavailable):
             response.headers["Retry-After"] = str(error.retry_after_s)
         return response
+
+
+@asynccontextmanager
+async def _patiently(room: asyncio.Semaphore, crowded: str) -> AsyncIterator[None]:
+    """A place in `room`. Raises Overloaded when none becomes free in a while."""
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            await room.acquire()
+    except TimeoutError:
+        raise Overloaded(crowded) from None
+    try:
+        yield
+    finally:
+        room.release()
 
 
 def _chosen(services: Services) -> Sequence[Facade]:

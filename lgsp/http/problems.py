@@ -40,9 +40,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 _encode = msgspec.json.Encoder().encode
 
 
-def problem_response(refusal: Refusal, trace_id: str, signed: str | None = None) -> web.Response:
-    """The answer for one refusal; headers that a status calls for are added by who knows them."""
-    problem = Problem(
+def problem_of(refusal: Refusal, trace_id: str, signed: str | None = None) -> Problem:
+    return Problem(
         type=f"urn:lgsp:problem:{refusal.code}",
         title=refusal.title_en,
         title_vi=refusal.title_vi,
@@ -57,6 +56,11 @@ def problem_response(refusal: Refusal, trace_id: str, signed: str | None = None)
         message_id=UNSET if refusal.message_id is None else refusal.message_id,
         signed=UNSET if signed is None else signed,
     )
+
+
+def problem_response(refusal: Refusal, trace_id: str, signed: str | None = None) -> web.Response:
+    """The answer for one refusal; headers that a status calls for are added by who knows them."""
+    problem = problem_of(refusal, trace_id, signed)
     headers = {"Content-Type": PROBLEM_TYPE, "Content-Language": "en, vi", "Cache-Control": "no-store"}
     if refusal.status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="lgsp"'

@@ -1,5 +1,6 @@
 """What every facade gets from the hub, shown with one that speaks a tiny protocol of its own."""
 
+import asyncio
 import hmac
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -207,6 +208,28 @@ async def test_a_body_may_be_as_large_as_its_operation_allows(tmp_path: Path, mo
         headers = bearer(hub)
         reply = await hub.call("POST", "/tiny/do/list", agency=None, data=large, headers=headers)
         assert reply.json["FAIL"] == "request.too_large"
+
+
+async def test_who_sends_a_large_packet_slowly_keeps_nobody_else_waiting(hub: HttpHub) -> None:
+    """It waits on disk until it is whole; others with large packets go ahead meanwhile, more of its own than four do not."""
+    padding, begun = b" " * 2**20, asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield padding
+        begun.set()
+        await asyncio.Event().wait()
+
+    headers = bearer(hub)
+    slow = [
+        asyncio.create_task(hub.call("POST", f"/tiny/put/{9 + number}", agency=None, data=slowly(), headers=headers))
+        for number in range(6)
+    ]
+    await begun.wait()
+    large = json.dumps(progress(1)).encode() + padding
+    assert (await put(hub, 1, bearer(hub, LAND_OFFICE), large, to=COMMUNE))["FAIL"] == "body.too_large"
+    for one in slow:
+        one.cancel()
+    await asyncio.gather(*slow, return_exceptions=True)
 
 
 async def test_bodies_of_another_bus_are_reached_through_it(hub: HttpHub) -> None:

@@ -75,7 +75,8 @@ def test_publishing_refuses_to_change_what_was_published(
 
 def test_publishing_twice_writes_the_same_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And these are the committed ones, so that the command is all one needs to know."""
-    committed = {path.relative_to(publish.FOLDER): path.read_bytes() for path in publish.FOLDER.rglob("*") if path.is_file()}
+    files = [path for path in publish.FOLDER.rglob("*") if path.is_file() and path.parent.name != "soap"]  # of the SOAP surface
+    committed = {path.relative_to(publish.FOLDER): path.read_bytes() for path in files}
     monkeypatch.setattr(publish, "FOLDER", tmp_path)
     assert publish.main() == publish.main() == 0
     assert {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == committed

@@ -1,0 +1,208 @@
+"""/soap: messages in, messages out. Each is read with caps and given to the handler of its route; a refusal becomes a fault."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import ParamSpec, TypeVar
+
+from aiohttp import hdrs, web
+from lxml import etree
+
+from contracts import wire
+from contracts.errors import ContractError
+from contracts.receipt import Refusal
+from contracts.soap.faults import http_status, write_fault
+from contracts.soap.message import Message, Version, not_understood, read_message, write_message
+from contracts.soap.mime import XOP, media_type_of, write_related
+from contracts.soap.verbatim import octets_of_element
+from lgsp.core.directory import Agency
+from lgsp.errors import Overloaded, Unavailable
+from lgsp.http import tus
+from lgsp.http.answers import accept_of, encode
+from lgsp.http.auth import CALLER, Authenticator
+from lgsp.http.problems import MESSAGE_ID, problem_of, refusal_of, unforeseen
+from lgsp.http.reading import RECEIVED, read_body
+from lgsp.http.routes import Route
+from lgsp.http.services import Services
+from lgsp.http.soap.inner import Answered, Asked, call
+from lgsp.http.soap.operations import PROBLEM, Operation, SentFile, operations_of
+from lgsp.http.soap.reading import Reader, Request
+from lgsp.http.soap.writing import Writer
+from lgsp.http.soap.wsdl import PATH, write_wsdl, write_xsd
+from lgsp.http.trace import NOTES, TRACE
+from lgsp.log import get_logger
+
+log = get_logger()
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+_IN_LOOP_BYTES = 64 * 1024  # larger messages are read in a thread
+_STRANGERS_BYTES = 64 * 1024
+_SMALL_BYTES = 2**20
+_LARGE_AT_ONCE = 4  # messages of more than _SMALL_BYTES in memory, with all that is made of them
+_PATIENCE_S = 20.0
+_XML = "text/xml; charset=utf-8"
+
+_VERSION = web.RequestKey("soap_version", Version)
+_BLOCKS = web.RequestKey("soap_blocks", tuple)
+
+
+class Soap:
+    """`routes`: those of the hub itself. They are called as if by their addresses, so nothing is decided twice."""
+
+    def __init__(self, services: Services, authenticator: Authenticator, routes: Sequence[Route]) -> None:
+        self._authenticator = authenticator
+        self._intake, self._signed = services.intake, services.signed
+        self._limit_bytes = services.settings.max_packet_bytes
+        operations = operations_of(routes)
+        self._operations = {one.tag: one for one in operations}
+        self._uploads = next(one for one in routes if one.name == "createUpload")
+        self._documents = {"wsdl": write_wsdl(operations, services.settings.base_url), "xsd": write_xsd(operations)}
+        self._room = asyncio.Semaphore(_LARGE_AT_ONCE)
+
+    def routes(self) -> tuple[Route, ...]:
+        """They are described by the WSDL and not by the OpenAPI document."""
+        return (
+            Route(method="POST", path=PATH, name="soap", tag="SOAP", summary="Every operation as SOAP", public=self.post),
+            Route(method="GET", path=PATH, name="getWsdl", tag="SOAP", summary="WSDL, or the schema: ?xsd", public=self.get),
+        )
+
+    async def get(self, request: web.Request) -> web.Response:
+        name = "xsd" if "xsd" in {one.lower() for one in request.query} else "wsdl"
+        return web.Response(body=self._documents[name], headers={"Content-Type": _XML, "Cache-Control": "public, max-age=300"})
+
+    async def post(self, request: web.Request) -> web.StreamResponse:
+        twelve = media_type_of(request.headers.get("Content-Type", "")) == Version.SOAP_12.media_type
+        request[_VERSION] = Version.SOAP_12 if twelve else Version.SOAP_11
+        try:
+            return await self._with_room(request)
+        except ConnectionError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever happens is said as a fault
+            return await self._refused(request, error)
+
+    async def _with_room(self, request: web.Request) -> web.Response:
+        """Who calls is known before anything is read; strangers may ask for what is open to everybody."""
+        caller = None
+        if self._authenticator.is_named(request):
+            caller = await self._authenticator.caller(request)
+            request[CALLER] = caller.code
+        limit = self._limit_bytes if caller is not None else _STRANGERS_BYTES
+        if (request.content_length or limit) <= _SMALL_BYTES:
+            return await self._answered(request, caller, limit)
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                await self._room.acquire()
+        except TimeoutError:
+            raise Overloaded(f"{_LARGE_AT_ONCE} large messages are being read") from None
+        try:
+            return await self._answered(request, caller, limit)
+        finally:
+            self._room.release()
+
+    async def _answered(self, request: web.Request, caller: Agency | None, limit: int) -> web.Response:
+        octets = await read_body(request, limit)
+        message = await _aside(len(octets), read_message, request.headers.get("Content-Type", ""), octets)
+        request[_VERSION] = message.version
+        _check_understood(request, message)
+        element = message.content
+        operation = self._operations.get(element.tag)
+        if operation is None:
+            raise ContractError("soap.operation_unknown", "/Envelope/Body", element.tag[:150])
+        request[NOTES]["operation"] = operation.name
+        if operation.route.agency is not None and caller is None:
+            raise ContractError("auth.missing", "Authorization")
+        reader = Reader(message.related, lambda one: octets_of_element(message.octets, _place(message.root, one), one))
+        read = await _aside(len(octets), reader.request, element, operation)
+        answered = await self._done(request, operation, read, caller)
+        return await _aside(len(answered.body), _response, message, operation, answered, _wants_mtom(request, message))
+
+    async def _done(self, request: web.Request, operation: Operation, read: Request, caller: Agency | None) -> Answered:
+        asked = read.asked
+        if read.files and caller is not None:
+            asked = await self._with_files(request, asked, read, caller)
+        return await call(operation.route, asked, request, caller, self._limit_bytes)
+
+    async def _with_files(self, request: web.Request, asked: Asked, read: Request, caller: Agency) -> Asked:
+        """Keeps the files as uploads of the caller's; not before everything else about the envelope is known to be in order."""
+        envelope = dict(read.envelope or {})
+        await self._intake.foresee(wire.parse(encode(envelope)), caller)
+        attached = list(envelope.get("attachments", ()))
+        for file in read.files:
+            digest = f"sha256:{hashlib.sha256(file.content).hexdigest()}"
+            await call(self._uploads, _upload(file), request, caller, self._limit_bytes)
+            if digest not in {one.get("digest") for one in attached}:
+                size = len(file.content)
+                attached.append({"digest": digest, "size_bytes": size, "media_type": file.media_type, "name": file.name})
+        return Asked(path=asked.path, query=asked.query, headers=asked.headers, body=encode(envelope | {"attachments": attached}))
+
+    async def _refused(self, request: web.Request, error: Exception) -> web.Response:
+        message_id = request.get(MESSAGE_ID)
+        refusal = refusal_of(error, message_id)
+        if refusal is None:
+            log.error("error.unexpected", component="soap", path=request[NOTES].get("operation", ""), exc_info=error)
+            refusal = unforeseen(message_id)
+        request[NOTES]["code"] = refusal.code
+        signed, caller = None, request.get(CALLER)
+        if caller is not None:
+            refusal, signed = await self._signed.refusal(refusal, caller, request.get(RECEIVED))
+        response = _fault(request, refusal, signed)
+        if isinstance(error, Unavailable):
+            response.headers["Retry-After"] = str(error.retry_after_s)
+        return response
+
+
+async def _aside(size_bytes: int, work: Callable[_P, _T], *arguments: _P.args, **named: _P.kwargs) -> _T:
+    """The work itself, in a thread where there is much of it."""
+    if size_bytes <= _IN_LOOP_BYTES:
+        return work(*arguments, **named)
+    return await asyncio.to_thread(work, *arguments, **named)
+
+
+def _check_understood(request: web.Request, message: Message) -> None:
+    """Raises ContractError "soap.must_understand"."""
+    unknown = tuple(str(one.tag) for one in not_understood(message, ()))
+    if unknown:
+        request[_BLOCKS] = unknown
+        raise ContractError("soap.must_understand", "/Envelope/Header", ", ".join(unknown)[:300])
+
+
+def _place(root: etree._Element, element: etree._Element) -> int:
+    return next(place for place, one in enumerate(root.iter()) if one is element)
+
+
+def _upload(file: SentFile) -> Asked:
+    headers = {"Tus-Resumable": tus.VERSION, "Upload-Length": str(len(file.content)), "Content-Type": tus.CHUNK}
+    return Asked(headers=headers, body=file.content)
+
+
+def _wants_mtom(request: web.Request, message: Message) -> bool:
+    """Who sends it, understands it."""
+    return media_type_of(message.related.root_type) == XOP or XOP in accept_of(request)
+
+
+def _response(message: Message, operation: Operation, answered: Answered, mtom: bool) -> web.Response:
+    writer = Writer(mtom=mtom)
+    octets = write_message(message.version, [writer.response(operation, answered)])
+    inner = message.version.media_type
+    if not writer.parts:
+        return _plain(200, inner, octets)
+    kind, whole = write_related(octets, f'{XOP}; charset=UTF-8; type="{inner}"', writer.parts, start_info=inner)
+    return web.Response(body=whole, headers={"Content-Type": kind, "Cache-Control": "no-store"})
+
+
+def _fault(request: web.Request, refusal: Refusal, signed: str | None) -> web.Response:
+    version = request[_VERSION]
+    problem = Writer(mtom=False).problem(problem_of(refusal, request[TRACE].trace_id, signed), PROBLEM)
+    octets = write_fault(version, refusal, [problem], request.get(_BLOCKS, ()))
+    return _plain(http_status(version, refusal), version.media_type, octets)
+
+
+def _plain(status: int, media_type: str, octets: bytes) -> web.Response:
+    headers = {
+        hdrs.CONTENT_TYPE: f"{media_type}; charset=utf-8",
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return web.Response(status=status, body=octets, headers=headers)

@@ -1,0 +1,150 @@
+"""An element of a message as the request that it stands for. Values are only put into JSON here; what they may be, the operation
+says, by the same codes as for JSON."""
+
+import base64
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from lxml import etree
+from msgspec import inspect
+
+from contracts.errors import ContractError
+from contracts.safe_xml import local_name
+from contracts.soap.message import octets_of
+from contracts.soap.mime import Related
+from lgsp.http.answers import encode
+from lgsp.http.routes import JSON, XML
+from lgsp.http.soap.inner import Asked
+from lgsp.http.soap.operations import NAMESPACE, Element, Operation, SentFile, of_field
+
+_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
+_NUMBER = re.compile(r"[+-]?[0-9]{1,19}")
+_DECIMAL = re.compile(r"[+-]?[0-9]{1,19}(?:\.[0-9]{0,19})?(?:[eE][+-]?[0-9]{1,3})?")
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+
+Verbatim = Callable[[etree._Element], bytes]  # the octets of an element as its sender wrote them
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """`files`: come with the envelope, to be kept before it is sent."""
+
+    asked: Asked
+    files: tuple[SentFile, ...] = ()
+    envelope: dict[str, Any] | None = None  # where the request carries exactly one, so that files can be added to it
+
+
+class Reader:
+    """Reads elements of one message, whose files are `related`."""
+
+    def __init__(self, related: Related, verbatim: Verbatim) -> None:
+        self._related, self._verbatim = related, verbatim
+
+    def request(self, element: etree._Element, operation: Operation) -> Request:
+        """Raises ContractError "request.field_invalid", "soap.attachment_missing" or "body.malformed", naming the element."""
+        values = self._fields(element, operation.asked, "")
+        parts: dict[str, dict[str, Any]] = {"path": {}, "query": {}, "header": {}, "body": {}, "form": {}}
+        for one in operation.asked:
+            if one.name in values and one.place in parts:
+                parts[one.place][one.source] = values[one.name]
+        missing = next((one for one in operation.asked if one.place == "path" and not values.get(one.name)), None)
+        if missing is not None:
+            raise ContractError("request.field_invalid", f"/{missing.name}", "the element is missing or empty")
+        body = self._body(operation, values, parts["body"])
+        headers = {**operation.constants} | _texts(parts["header"]) | _texts(parts["form"])
+        if operation.body_type is not None and (body or operation.asked[-1].place != "octets"):
+            headers |= {"Content-Type": operation.body_type}
+        return Request(
+            asked=Asked(path=_texts(parts["path"]), query=_texts(parts["query"]), headers=headers, body=body),
+            files=tuple(msgspec.convert(one, SentFile) for one in values.get("file", ()) if "file" in _places(operation)),
+            envelope=values.get("envelope") if "envelope" in _places(operation) else None,
+        )
+
+    def _body(self, operation: Operation, values: dict[str, Any], fields: dict[str, Any]) -> bytes:
+        places = _places(operation)
+        if "octets" in places:
+            return base64.b64decode(values.get("content", ""))
+        if "envelopes" in places:
+            return b"".join(encode(one) + b"\n" for one in values.get("envelope", ()))
+        if "envelope" in places:
+            return encode(values.get("envelope", {}))
+        return encode(fields) if operation.body_type == JSON else b""
+
+    def _fields(self, element: etree._Element, slots: Sequence[Element], path: str) -> dict[str, Any]:
+        """Children in any order, since many clients write theirs; each once, unless it is a list."""
+        known = {one.name: one for one in slots}
+        found: dict[str, Any] = {}
+        for child in element:
+            name = local_name(child)
+            slot = known.get(name)
+            where = f"{path}/{name[:100]}"
+            if slot is None or etree.QName(child).namespace not in (NAMESPACE, None):
+                raise ContractError("request.field_invalid", where, "there is no such element here")
+            if slot.name in found and not slot.many:
+                raise ContractError("request.field_invalid", where, "stands twice")
+            if child.get(_NIL, "").strip() in ("true", "1"):
+                continue
+            value = self._value(child, slot.type, where)
+            if slot.many:
+                found.setdefault(name, []).append(value)
+            else:
+                found[name] = value
+        return found
+
+    def _value(self, element: etree._Element, type_: inspect.Type, where: str) -> Any:
+        match type_:
+            case inspect.StructType(cls=cls, fields=fields):
+                values = self._fields(element, [of_field(one, "body") for one in fields], where)
+                return self._envelope(values) if cls.__name__ == "WireEnvelope" else values
+            case inspect.RawType():
+                return self._any(element, where)
+            case inspect.BytesType():
+                return base64.b64encode(octets_of(element, self._related)).decode()
+        if len(element):
+            raise ContractError("request.field_invalid", where, "a value is wanted, not elements")
+        return _scalar(element.text or "", type_)
+
+    def _any(self, element: etree._Element, where: str) -> str:
+        """A document inside the message, octet for octet."""
+        if len(element) != 1 or (element.text or "").strip() or (element[0].tail or "").strip():
+            raise ContractError("request.field_invalid", where, "one element is wanted: the body, as XML")
+        return base64.b64encode(self._verbatim(element[0])).decode()
+
+    def _envelope(self, values: dict[str, Any]) -> dict[str, Any]:
+        """XML in `body` is kept as octets; its media type need not be said."""
+        if "body" in values and "body_base64" in values:
+            raise ContractError("envelope.field_invalid", "/body", "exactly one of body and body_base64")
+        if "body" in values:
+            values["body_base64"] = values.pop("body")
+            values.setdefault("media_type", XML)
+        return values
+
+
+def _scalar(text: str, type_: inspect.Type) -> Any:
+    """What is not written as its type stays a text: the operation refuses it and names the field."""
+    trimmed = text.strip()
+    match type_:
+        case inspect.IntType() if _NUMBER.fullmatch(trimmed):
+            return int(trimmed)
+        case inspect.FloatType() if _DECIMAL.fullmatch(trimmed):
+            return float(trimmed)
+        case inspect.BoolType():
+            return _BOOLEANS.get(trimmed, text)
+        case inspect.StrType():
+            return text
+        case _:
+            return trimmed
+
+
+def _texts(values: dict[str, Any]) -> dict[str, str]:
+    """As they stand in a path, a query or a header. Raises ContractError "request.field_invalid" for what no header can carry."""
+    texts = {name: str(one).lower() if isinstance(one, bool) else str(one) for name, one in values.items()}
+    for name, text in texts.items():
+        if "\n" in text or "\r" in text or "\x00" in text:
+            raise ContractError("request.field_invalid", f"/{name}", "one line is wanted")
+    return texts
+
+
+def _places(operation: Operation) -> set[str]:
+    return {one.place for one in operation.asked}

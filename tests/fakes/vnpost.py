@@ -1,0 +1,274 @@
+"""Vietnam Post as its clients meet it: orders, registrations, cancellations, one tracking feed for all contracts of a key.
+
+In both shapes: NGSP with a token of OAuth 2.0, the wrapper with a header of its own. It misbehaves on demand.
+
+    async with Vnpost() as post:
+        post.happen("H01.134-20261118-0000042", 4, "Phát thành công")
+        post.misbehaviour.fail_next = 1
+
+`python -m tests.fakes.vnpost --port N` runs one; `POST /misbehave` takes members of `Misbehaviour`, `POST /happen` an event.
+"""
+
+import argparse
+import asyncio
+import base64
+import contextlib
+import json
+import secrets
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from aiohttp import web
+
+KEY, SECRET, STATIC_TOKEN = "vnpost-key", "vnpost-secret", "a token for ever"
+CUSTOMER = "AG-VPDK-0117"
+FIRST_MADE_S = 1_764_547_200  # 2025-12-01, of the first document
+_REQUIRED = (
+    "CustomerCode",
+    "OrderNumber",
+    "SenderName",
+    "SenderTel",
+    "SenderAddress",
+    "ReceiverName",
+    "ReceiverTel",
+    "ReceiverAddress",
+)
+
+
+@dataclass(slots=True)
+class Misbehaviour:
+    """`fail_next`, `garbage`, `half_answer`, `text_reply`: for so many calls. `refuse`: order numbers it will not have."""
+
+    fail_next: int = 0
+    hang: bool = False
+    slow_s: float = 0.0
+    garbage: int = 0
+    half_answer: int = 0
+    text_reply: int = 0
+    drop_tokens: int = 0  # so many tokens are forgotten right after they were given
+    duplicate: bool = False  # each page has its last document twice
+    shuffle: bool = False  # pages are unordered
+    repeat_pages: bool = False  # lastId is not heeded
+    refuse: list[str] = field(default_factory=list)
+
+
+class Vnpost:
+    """Everything it got is in `got`: (operation, message). An order number that it has is answered 101, as a second copy."""
+
+    def __init__(self, port: int = 0) -> None:
+        self._port = port
+        self.url = ""
+        self.misbehaviour = Misbehaviour()
+        self.got: list[tuple[str, dict[str, Any]]] = []
+        self.orders: dict[str, dict[str, Any]] = {}
+        self.documents: dict[str, dict[str, Any]] = {}
+        self.cancelled: dict[str, str] = {}
+        self.feed: list[dict[str, Any]] = []
+        self.asked: list[dict[str, str]] = []  # queries of the tracking feed
+        self.tokens: set[str] = set()
+        self.tokens_given = 0
+        self._released = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        app = web.Application()
+        app.add_routes(
+            [
+                web.post("/token", self._token),
+                web.post("/postOrder", self._guarded(self._order)),
+                web.post("/order", self._guarded(self._order)),
+                web.post("/orderWithoutItemCode", self._guarded(self._order)),
+                web.post("/postDocument", self._guarded(self._document)),
+                web.post("/cancelOrder", self._guarded(self._cancel)),
+                web.get("/getOrderTracking", self._guarded(self._tracking)),
+                web.post("/misbehave", self._misbehave),
+                web.post("/happen", self._happened),
+            ]
+        )
+        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._released.set()
+        await self._runner.cleanup()
+
+    def happen(self, order: str, status: Any, text: str = "", *, at: datetime | None = None, **more: Any) -> str:
+        """Adds a document to the feed; its id. `more`: other members, also to spoil it."""
+        made_s = FIRST_MADE_S + len(self.feed)
+        oid = f"{made_s:08x}{len(self.feed):016x}"
+        moment = at or datetime.fromtimestamp(made_s, UTC)
+        document = {
+            "_id": {"oid": oid},
+            "CustomerCode": CUSTOMER,
+            "OrderNumber": order,
+            "EventTime": int(moment.timestamp() * 1000),
+            "POSID": "883450",
+            "ItemCode": "EL123456785VN",
+            "StatusCode": status,
+            "StatusMessage": text,
+            "Notes": None,
+        } | more
+        self.feed.append(document)
+        return str(document["_id"]["oid"]) if isinstance(document["_id"], dict) else oid
+
+    # --- what it answers
+
+    def _guarded(
+        self, work: Callable[[web.Request], Awaitable[web.Response]]
+    ) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def answer(request: web.Request) -> web.Response:
+            wrong = self.misbehaviour
+            if wrong.hang:
+                await self._released.wait()
+            if wrong.slow_s:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._released.wait(), wrong.slow_s)
+            if wrong.fail_next:
+                wrong.fail_next -= 1
+                return web.json_response({"Status": 500, "Message": "Lỗi hệ thống"}, status=500)
+            if not self._known(request):
+                return web.json_response({"Status": 401, "Message": "Unauthorized"}, status=401)
+            return self._spoiled(await work(request))
+
+        return answer
+
+    def _spoiled(self, answer: web.Response) -> web.Response:
+        wrong = self.misbehaviour
+        if wrong.garbage:
+            wrong.garbage -= 1
+            return web.Response(text="<html>Bảo trì</html>", content_type="text/html")
+        if wrong.half_answer and isinstance(answer.body, bytes):
+            wrong.half_answer -= 1
+            return web.Response(body=answer.body[: len(answer.body) // 2], content_type="application/json")
+        if wrong.text_reply:
+            wrong.text_reply -= 1
+            return web.Response(text="ERROR: queue full")
+        return answer
+
+    def _known(self, request: web.Request) -> bool:
+        bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        return bearer in self.tokens or request.headers.get("access_token") == STATIC_TOKEN
+
+    async def _token(self, request: web.Request) -> web.Response:
+        form = await request.post()
+        expected = "Basic " + base64.b64encode(f"{KEY}:{SECRET}".encode()).decode()
+        if request.headers.get("Authorization") != expected or form.get("grant_type") != "client_credentials":
+            return web.json_response({"error": "invalid_client"}, status=401)
+        token = secrets.token_hex(16)
+        self.tokens_given += 1
+        if self.misbehaviour.drop_tokens:
+            self.misbehaviour.drop_tokens -= 1
+        else:
+            self.tokens.add(token)
+        return web.json_response({"access_token": token, "token_type": "Bearer", "expires_in": 3600})
+
+    async def _order(self, request: web.Request) -> web.Response:
+        message = await _json(request)
+        self.got.append((request.path.strip("/"), message))
+        number = str(message.get("OrderNumber", ""))
+        missing = [name for name in _REQUIRED if not message.get(name)]
+        if missing or number in self.misbehaviour.refuse:
+            return _reply(request, 102, f"Thiếu {', '.join(missing)}" if missing else "Địa chỉ ngoài vùng phục vụ")
+        if number in self.orders:
+            return _reply(request, 101, "Đơn đã tồn tại")
+        self.orders[number] = message
+        return _reply(request, 100, "Thành công")
+
+    async def _document(self, request: web.Request) -> web.Response:
+        message = await _json(request)
+        self.got.append(("postDocument", message))
+        self.documents[str(message.get("OrderNumber", ""))] = message
+        return _reply(request, 100, "Thành công")
+
+    async def _cancel(self, request: web.Request) -> web.Response:
+        message = await _json(request)
+        self.got.append(("cancelOrder", message))
+        number = str(message.get("OrderNumber", ""))
+        if number in self.cancelled:
+            return _reply(request, 103, "Đơn đã được hủy trước đó")
+        if self.orders.pop(number, None) is None:
+            return _reply(request, 104, "Không tìm thấy đơn")
+        self.cancelled[number] = str(message.get("CustomerCode", ""))
+        return _reply(request, 100, "Đã hủy")
+
+    async def _tracking(self, request: web.Request) -> web.Response:
+        query = dict(request.query)
+        self.asked.append(query)
+        size = int(query["pagesize"])
+        if not 1 <= size <= 1000:
+            return web.json_response({"Status": 400, "Message": "pagesize"}, status=400)
+        after = "" if self.misbehaviour.repeat_pages else query["lastId"]
+        customer = query.get("CustomerCode")
+        behind = [
+            one for one in self.feed
+            if (not isinstance(one, dict) or not isinstance(one.get("_id"), dict) or one["_id"].get("oid", "") > after)
+            and (customer is None or one.get("CustomerCode") == customer)
+        ]  # fmt: skip
+        page = behind[:size]
+        if self.misbehaviour.duplicate and page:
+            page = [*page, page[-1]]
+        if self.misbehaviour.shuffle:
+            page = page[::-1]
+        found: dict[str, Any] = {"_size": len(behind), "_total_pages": -(-len(behind) // size), "_returned": len(page)}
+        return web.json_response(found | ({"_embedded": {"doc": page}} if page else {}))
+
+    # --- what it is told by whoever plays with it
+
+    async def _misbehave(self, request: web.Request) -> web.Response:
+        known = asdict(self.misbehaviour)
+        wish = await _json(request)
+        if unknown := set(wish) - set(known):
+            return web.json_response({"unknown": sorted(unknown), "known": known}, status=400)
+        self.misbehaviour = Misbehaviour(**(known | wish))
+        return web.json_response(asdict(self.misbehaviour))
+
+    async def _happened(self, request: web.Request) -> web.Response:
+        """{"order": ..., "status": 4, "text": "..."} and other members of a document."""
+        wish = await _json(request)
+        return web.json_response({"id": self.happen(wish.pop("order"), wish.pop("status", None), wish.pop("text", ""), **wish)})
+
+
+async def _json(request: web.Request) -> dict[str, Any]:
+    try:
+        found = json.loads(await request.read())
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _reply(request: web.Request, status: int, message: str) -> web.Response:
+    """The wrapper writes numbers as texts."""
+    wrapped = "access_token" in request.headers
+    return web.json_response({"Status": str(status) if wrapped else status, "Message": message})
+
+
+async def _serve(port: int) -> None:
+    async with Vnpost(port) as post:
+        print(
+            f"Vietnam Post (simulated) at {post.url}\n"
+            f"  shape ngsp: lgsp agency endpoint POST {post.url} --adapter vnpost --secret-file F   with {KEY}:{SECRET} in F\n"
+            f"  shape lgsp: ... --option shape=lgsp                                                with {STATIC_TOKEN!r} in F\n"
+            f"  tracking:   lgsp agency feed POST {post.url} --adapter vnpost --secret-file F --option customer.{CUSTOMER}=CODE\n"
+            f'  POST {post.url}/happen {{"order": ..., "status": 4}} and POST {post.url}/misbehave {{"fail_next": 3}}',
+            flush=True,
+        )
+        await asyncio.Event().wait()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.fakes.vnpost", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--port", type=int, default=0)
+    try:
+        asyncio.run(_serve(parser.parse_args().port))
+    except KeyboardInterrupt:
+        pass
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
