@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from adapters.edoc_soap.collector import EdocCollector
 from adapters.edoc_soap.delivery import EdocDelivery
 from adapters.edoc_soap.facade import EdocFacade
+from adapters.soap.delivery import SoapDelivery
 from adapters.vnpost.collector import VnpostTracking
 from adapters.vnpost.delivery import VnpostDelivery
 from adapters.vnpost.facade import NGSP, WRAPPER, PostalFacade
@@ -17,6 +18,7 @@ from contracts.feed import Collector
 # They are pushed to: `Endpoint.adapter`.
 REGISTRY: Mapping[str, Callable[[Files], DeliveryAdapter]] = {
     "edoc_soap": EdocDelivery,
+    "soap": SoapDelivery,
     "vnpost": lambda _files: VnpostDelivery(),
     "webhook": lambda _files: WebhookDelivery(),
 }
