@@ -6,7 +6,10 @@ from collections.abc import Callable, Mapping
 from adapters.edoc_soap.collector import EdocCollector
 from adapters.edoc_soap.delivery import EdocDelivery
 from adapters.edoc_soap.facade import EdocFacade
-from adapters.soap.delivery import SoapDelivery
+from adapters.edxml_bus.collector import BusCollector
+from adapters.edxml_bus.delivery import BusDelivery
+from adapters.edxml_bus.national import NationalBus
+from adapters.edxml_bus.provincial import ProvincialBus
 from adapters.vnpost.collector import VnpostTracking
 from adapters.vnpost.delivery import VnpostDelivery
 from adapters.vnpost.facade import NGSP, WRAPPER, PostalFacade
@@ -18,7 +21,7 @@ from contracts.feed import Collector
 # They are pushed to: `Endpoint.adapter`.
 REGISTRY: Mapping[str, Callable[[Files], DeliveryAdapter]] = {
     "edoc_soap": EdocDelivery,
-    "soap": SoapDelivery,
+    "edxml_bus": BusDelivery,
     "vnpost": lambda _files: VnpostDelivery(),
     "webhook": lambda _files: WebhookDelivery(),
 }
@@ -28,10 +31,13 @@ FACADES: Mapping[str, Callable[[], Facade]] = {
     "edoc": EdocFacade,
     NGSP.name: lambda: PostalFacade(NGSP),
     WRAPPER.name: lambda: PostalFacade(WRAPPER),
+    "vxp": NationalBus,
+    "lgsp": ProvincialBus,
 }
 
 # We poll them: `Feed.adapter`.
 COLLECTORS: Mapping[str, Callable[[], Collector]] = {
     "edoc_soap": EdocCollector,
+    "edxml_bus": BusCollector,
     "vnpost": VnpostTracking,
 }

@@ -47,8 +47,8 @@ class Desks:
 
 
 class HubDesk:
-    """Of one call, or of one round of collecting. What `keep` was given stays in memory until an envelope that attaches it would
-    be let in: nothing is stored of what is refused."""
+    """Of one call, or of one round of collecting. What `keep` was given stays in memory until an envelope that attaches it is let
+    in: nothing is stored of what is refused."""
 
     def __init__(self, desks: Desks, caller: Agency) -> None:
         self._desks = desks
@@ -78,6 +78,8 @@ class HubDesk:
             for digest in brought:
                 await self._store(digest)
         answer = await self._desks.intake.submit(envelope, self._agency)
+        for digest in brought:
+            self._brought.pop(digest, None)  # a round of collecting may bring gigabytes, one envelope after the other
         return Submitted(receipt=answer.receipt, fresh=answer.fresh)
 
     async def keep(self, octets: bytes) -> str:
