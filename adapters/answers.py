@@ -15,6 +15,7 @@ from contracts.replies import Reply, outcome_of_reply
 
 REMOTE_REF_HEADER = "Lgsp-Remote-Ref"
 MAX_RETRY_AFTER_S = 24 * 3600.0
+_LOOKED_AT_BYTES = 4096
 _MAX_REASON_CHARS = 300
 _MAX_REMOTE_REF_CHARS = 128
 # 401, 403, 404, 405, 407: what a proxy or a wrong deployment says, hardly ever the system that was to read the message.
@@ -48,7 +49,7 @@ def by_table(answer: Answer, now: float, replies: Sequence[Reply]) -> Outcome | 
     if not replies:
         return None
     readable = "Content-Encoding" not in answer.headers
-    text = answer.body.decode("utf-8", "replace") if readable else ""
+    text = answer.body[:_LOOKED_AT_BYTES].decode("utf-8", "replace") if readable else ""
     match outcome_of_reply(answer.status, text, replies, detail_of(answer)):
         case Delivered():
             return _delivered(answer)
@@ -89,7 +90,7 @@ def retry_after_s(value: str, now: float) -> float:
 
 def detail_of(answer: Answer) -> str:
     """Status and the beginning of what it says, as one line for people; markup left out."""
-    status, headers, body, _ = answer
+    status, headers, body = answer.status, answer.headers, answer.body[:_LOOKED_AT_BYTES]
     if not body or "Content-Encoding" in headers:
         return f"HTTP {status}"
     media_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()

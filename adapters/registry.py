@@ -10,6 +10,7 @@ from adapters.edxml_bus.collector import BusCollector
 from adapters.edxml_bus.delivery import BusDelivery
 from adapters.edxml_bus.national import NationalBus
 from adapters.edxml_bus.provincial import ProvincialBus
+from adapters.soap.delivery import SoapDelivery
 from adapters.vnpost.collector import VnpostTracking
 from adapters.vnpost.delivery import VnpostDelivery
 from adapters.vnpost.facade import NGSP, WRAPPER, PostalFacade
@@ -22,6 +23,7 @@ from contracts.feed import Collector
 REGISTRY: Mapping[str, Callable[[Files], DeliveryAdapter]] = {
     "edoc_soap": EdocDelivery,
     "edxml_bus": BusDelivery,
+    "soap": SoapDelivery,
     "vnpost": lambda _files: VnpostDelivery(),
     "webhook": lambda _files: WebhookDelivery(),
 }
