@@ -22,6 +22,7 @@ ALIASES: Mapping[str, str] = MappingProxyType(
     {
         "Author": "SignerInfo",
         "Function": "Position",
+        "OrganInCharge": "OrganizationInCharge",
         "Business": "Bussiness",
         "BusinessDocType": "BussinessDocType",
         "BusinessDocReason": "BussinessDocReason",
