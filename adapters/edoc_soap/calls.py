@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from lxml import etree
 
+from adapters.edoc_soap.lenient import read_leniently
 from adapters.edoc_soap.names import ACTIONS, REQUEST_ROOTS, SCHEMA, TOKEN_SCHEMA, edoc
 from adapters.edoc_soap.report import Report, found_in
 from contracts.edxml.edoc import Message as Document
 from contracts.safe_xml import local_name
-from contracts.soap.message import Message, Version, read_message, write_message
+from contracts.soap.message import Message, Version, write_message
 from contracts.soap.mime import Encoding, Part, write_related
 
 USER_AGENT = "lgsp-hub-edoc/1"
@@ -79,7 +80,7 @@ def reporting(partner: Partner, status: etree._Element) -> Call:
 
 def read_answer(content_type: str, octets: bytes) -> Message:
     """Raises ContractError for what is no SOAP message."""
-    return read_message(content_type, octets)
+    return read_leniently(content_type, octets)
 
 
 def report_of(message: Message) -> Report | None:

@@ -28,6 +28,7 @@ _FIXED: Mapping[str, str] = MappingProxyType(
         "body.too_large": "R.Attachment",
         "agency.code_malformed": "M.MessageHeader.To.OrganId",
         "auth.sender_mismatch": "M.MessageHeader.From.OrganId",
+        "soap.attachment_missing": "N.Manifest.Reference",
     }
 )
 _BY_FAMILY: Mapping[str, str] = MappingProxyType({"route": "M.MessageHeader.To.OrganId", "signature": "M.Signature"})

@@ -21,6 +21,11 @@ from contracts.receipt import Refusal
 
 MAX_PENDING = 1000  # ids in one answer; more are listed once these were confirmed
 MAX_TRACES = 200
+# No call of this bus at all: a SOAP fault says so.
+_NO_CALL = frozenset(
+    {"soap.malformed", "soap.version_mismatch", "soap.must_understand", "soap.operation_unknown"}
+    | {"request.media_type_unsupported"}
+)
 _GONE = frozenset({"delivery.recalled", "envelope.erased"})
 _SMALL_BYTES = 64 * 1024
 
@@ -79,7 +84,7 @@ class EdocFacade:
     def refuse(self, call: Call, refusal: Refusal, signed: str | None) -> Answer:
         version, asked_as = version_in(call.headers), named_action(call.headers)
         action = ACTIONS.get(asked_as)
-        if action is None or refusal.code.startswith("soap.") or refusal.code == "request.media_type_unsupported":
+        if action is None or refusal.code in _NO_CALL:
             return replies.fault(version, refusal, signed)
         return replies.refused(version, asked_as, Report(False, (error_of(refusal, action),)), refusal, signed)
 

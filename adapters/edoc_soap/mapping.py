@@ -11,7 +11,6 @@ from lxml import etree
 from adapters.edoc_soap.armour import unarmoured
 from adapters.edoc_soap.checks import check_document
 from adapters.edoc_soap.codes import mismatch, missing
-from adapters.edoc_soap.names import SCHEMA
 from contracts.adapter import Parcel
 from contracts.agency import AgencyCode
 from contracts.edxml.attachments import File, plain_id
@@ -23,6 +22,7 @@ from contracts.edxml.model import Organization, Packet, ResponseFor, Status, Sta
 from contracts.edxml.names import MEDIA_TYPE
 from contracts.edxml.read import read_packet, read_status
 from contracts.edxml.slim import with_hop
+from contracts.edxml.tree import child, children, name_of, text
 from contracts.edxml.when import VIETNAM, moment
 from contracts.edxml.write import write_packet, write_status
 from contracts.envelope import Attachment, Envelope
@@ -35,7 +35,6 @@ from contracts.soap.mime import Part
 XLINK_HREF = "{http://www.w3.org/1999/xlink}href"
 MAX_FILES_BYTES = 100 * 2**20  # of one document, in one answer or call
 _REFUSED = "02"
-_SPACES = frozenset({SCHEMA, None})
 
 
 class Sent(NamedTuple):
@@ -83,13 +82,13 @@ def document_for(parcel: Parcel, files: Sequence[File], hop: str, now: datetime)
     if packet.signed:
         files = (*files, _original(packet, body))
         packet = msgspec.structs.replace(packet, signed=False)
-    return message_of(with_hop(packet, hop, now), files)
+    return _with_present_files(message_of(with_hop(packet, hop, now), files))
 
 
 def only_to(packet_headers: Sequence[etree._Element], patterns: Sequence[str]) -> None:
     """Takes out of `To` whoever this bus does not serve; at least one stays. Changes the elements."""
     for header in packet_headers:
-        receivers = [one for one in header if local_name(one) == "To"]
+        receivers = list(children(header, "To"))
         others = [one for one in receivers if not _matches(_organ(one), patterns)]
         for one in others if len(others) < len(receivers) else ():
             header.remove(one)
@@ -139,13 +138,22 @@ async def _file(attachment: Attachment, place: int, read: Callable[[str], AsyncI
     return File(name=attachment.name, media_type=attachment.media_type, octets=bytes(octets))
 
 
+def _with_present_files(document: Document) -> Document:
+    """Without entries of the manifest for files that did not come along: readers take the part of every entry."""
+    present = {part.content_id for part in document.parts}
+    for reference in list(document.manifest):
+        if plain_id(_href(reference)) not in present:
+            document.manifest.remove(reference)
+    return document
+
+
 def _packet(message: Message) -> Packet:
     """Tags, then what stands in them, then the files."""
-    blocks = {local_name(one): one for one in message.headers if etree.QName(one).namespace in _SPACES}
+    blocks = {name_of(one): one for one in message.headers}
     for name in ("MessageHeader", "TraceHeaderList"):
         if name not in blocks:
             raise missing(name)
-    manifest = next((one for one in message.body if local_name(one) in ("Manifest", "edXMLManifest")), None)
+    manifest = child(message.body, "Manifest", "edXMLManifest")
     if manifest is None:
         raise missing("Manifest")
     headers = (blocks["MessageHeader"], blocks["TraceHeaderList"])
@@ -156,7 +164,7 @@ def _packet(message: Message) -> Packet:
 
 def _check_files(manifest: etree._Element, parts: Sequence[Part]) -> None:
     """Declared and present, each once: nothing is missing, nothing is dropped."""
-    declared = [plain_id(_href(one)) for one in manifest if local_name(one) == "Reference"]
+    declared = [plain_id(_href(one)) for one in children(manifest, "Reference")]
     present = {part.content_id for part in parts}
     for content_id in declared:
         if content_id not in present:
@@ -171,7 +179,7 @@ def _check_files(manifest: etree._Element, parts: Sequence[Part]) -> None:
 def _href(reference: etree._Element) -> str:
     """With its prefix or without; some write an element instead."""
     found = reference.get(XLINK_HREF) or reference.get("href")
-    return found or next((one.text or "" for one in reference if local_name(one) == "ContentId"), "")
+    return found or text(child(reference, "ContentId")) or ""
 
 
 def _original(packet: Packet, body: bytes) -> File:
@@ -179,7 +187,7 @@ def _original(packet: Packet, body: bytes) -> File:
 
 
 def _organ(organization: etree._Element) -> str:
-    return next(((one.text or "").strip() for one in organization if local_name(one) == "OrganId"), "")
+    return text(child(organization, "OrganId")) or ""
 
 
 def _matches(code: str, patterns: Sequence[str]) -> bool:

@@ -10,17 +10,21 @@ from typing import NamedTuple
 import msgspec
 from lxml import etree
 
-from adapters.edoc_soap.names import ACTIONS, SCHEMA, TOKEN_SCHEMA, Action, edoc
+from adapters.edoc_soap.lenient import read_leniently
+from adapters.edoc_soap.names import ACTIONS, TOKEN_SCHEMA, Action
+from contracts.edxml.names import SPACES
+from contracts.edxml.tree import child, children, name_of, text
 from contracts.errors import ContractError
 from contracts.facade import Bearer, Credentials, Secret
 from contracts.safe_xml import local_name
-from contracts.soap.message import Message, Version, not_understood, read_message
+from contracts.soap.message import Message, Version, not_understood
 from contracts.soap.mime import is_related, media_type_of, parameters_of
 
+_BLOCKS = ("MessageHeader", "TraceHeaderList", "Signature", "CheckPermission", "Token")
 _UNDERSTOOD = (
-    edoc("MessageHeader"), edoc("TraceHeaderList"), edoc("Signature"), edoc("CheckPermission"), edoc("Token"),
-    f"{{{TOKEN_SCHEMA}}}Token", "CheckPermission", "Token",
-)  # fmt: skip
+    *(f"{{{space}}}{name}" if space else name for space in SPACES for name in _BLOCKS),
+    f"{{{TOKEN_SCHEMA}}}Token",
+)
 _MAX_TOKEN_CHARS = 2048
 _JWT_BEGINS = "eyJ"  # what base64url makes of the beginning of any JSON object
 
@@ -37,10 +41,6 @@ class Request(msgspec.Struct, frozen=True):
     def __repr__(self) -> str:
         return f"Request({self.asked_as!r}, {self.organ_id!r})"
 
-    def header(self, name: str) -> etree._Element | None:
-        """A header block of the schema, or unqualified."""
-        return next((one for one in self.message.headers if one.tag in (edoc(name), name)), None)
-
     def content(self, name: str) -> etree._Element | None:
         """The child of the SOAP body, if that is its name, whatever the namespace."""
         return next((one for one in self.message.body if local_name(one) == name), None)
@@ -48,18 +48,18 @@ class Request(msgspec.Struct, frozen=True):
     @property
     def document_id(self) -> int:
         """The number in a request for a document; 0 for none. Raises ContractError "body.invalid"."""
-        text = next((_text(one, "DocumentId") for one in self.message.body), "")
-        if text and not (text.isascii() and text.isdigit() and len(text) <= 18):
+        written = next((_text(one, "DocumentId") for one in self.message.body), "")
+        if written and not (written.isascii() and written.isdigit() and len(written) <= 18):
             raise ContractError("body.invalid", "/DocumentId", "not a number, as GetPendingDocumentIds lists them")
-        return int(text or 0)
+        return int(written or 0)
 
 
 def named_action(headers: Mapping[str, str]) -> str:
     """SOAP 1.1: SOAPAction, quoted or not, at times a URI that ends in the name; SOAP 1.2: `action` of the content type.
     "" for none."""
     content_type = headers.get("Content-Type", "")
-    text = headers.get("SOAPAction", "").strip().strip('"') or parameters_of(content_type).get("action", "")
-    return text.rstrip("/").replace("#", "/").replace(":", "/").rpartition("/")[2]
+    named = headers.get("SOAPAction", "").strip().strip('"') or parameters_of(content_type).get("action", "")
+    return named.rstrip("/").replace("#", "/").replace(":", "/").rpartition("/")[2]
 
 
 def action_of(headers: Mapping[str, str]) -> tuple[Action, str]:
@@ -83,7 +83,7 @@ def version_in(headers: Mapping[str, str]) -> Version:
 def read_request(headers: Mapping[str, str], octets: bytes) -> Request:
     """Raises ContractError "soap.*", "request.media_type_unsupported" or "auth.invalid" (two tokens that differ)."""
     action, name = action_of(headers)
-    message = read_message(headers.get("Content-Type", ""), octets)
+    message = read_leniently(headers.get("Content-Type", ""), octets)
     strange = not_understood(message, _UNDERSTOOD)
     if strange:
         raise ContractError("soap.must_understand", f"/Envelope/Header/{local_name(strange[0])}")
@@ -119,7 +119,7 @@ class _Claim(NamedTuple):
 
 def _claim(message: Message) -> _Claim:
     holders = tuple(_holders(message))
-    alone = (one for one in message.headers if one.tag in (f"{{{TOKEN_SCHEMA}}}Token", edoc("Token"), "Token"))
+    alone = (one for one in message.headers if one.tag == f"{{{TOKEN_SCHEMA}}}Token" or name_of(one) == "Token")
     tokens = {token for token in ((one.text or "").strip() for one in alone) if token}
     tokens |= {token for one in holders if (token := _text(one, "Token"))}
     if len(tokens) > 1:
@@ -134,23 +134,22 @@ def _claim(message: Message) -> _Claim:
 def _holders(message: Message) -> Iterator[etree._Element]:
     """What bears OrganId and Token: the request, the block CheckPermission, the KeyInfo of the block Signature."""
     yield from (one for one in message.body if local_name(one) not in ("Manifest", "Status"))
-    yield from (one for one in message.headers if local_name(one) == "CheckPermission")
+    yield from (one for one in message.headers if name_of(one) == "CheckPermission")
     for block in message.headers:
-        if block.tag in (edoc("Signature"), "Signature"):
-            yield from (one for one in block if local_name(one) == "KeyInfo")
+        if name_of(block) == "Signature":
+            yield from children(block, "KeyInfo")
 
 
 def _authors(message: Message) -> Iterator[etree._Element]:
     """Who wrote it, where nothing else names an OrganId."""
     for one in (*message.headers, *message.body):
-        if local_name(one) in ("MessageHeader", "Status"):
-            yield from (child for child in one if local_name(child) == "From")
+        if name_of(one) in ("MessageHeader", "Status"):
+            yield from children(one, "From")
 
 
 def _text(parent: etree._Element, name: str) -> str:
-    """Unqualified or of the schema: clients write both."""
-    found = next((one for one in parent if one.tag in (name, f"{{{SCHEMA}}}{name}")), None)
-    return "" if found is None else (found.text or "").strip()
+    """Unqualified or of a schema of edXML: clients write all of them."""
+    return text(child(parent, name)) or ""
 
 
 def _first_part(content_type: str, octets: bytes) -> bytes | None:
