@@ -78,6 +78,7 @@ class EdocBus:
     traces: list[tuple[str, str]] = field(default_factory=list)  # OrganId it is for, record; removed when handed out
     got: list[tuple[str, etree._Element]] = field(default_factory=list)  # action, SOAP envelope
     updates: list[etree._Element] = field(default_factory=list)  # Status records it was sent
+    encodings: list[set[str]] = field(default_factory=list)  # Content-Transfer-Encoding of the files of each call
     mood: Mood = "well"
     times: int = 0
     only: str | None = None
@@ -125,7 +126,8 @@ class EdocBus:
         return web.json_response(wish)
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
-        root, parts = _read(request.headers["Content-Type"], await request.read())
+        root, parts, encodings = _read(request.headers["Content-Type"], await request.read())
+        self.encodings.append(encodings)
         named = _ACTION.search(request.headers["Content-Type"])
         action = request.headers.get("SOAPAction", named[1] if named else "").strip('"')
         self.got.append((action, root))
@@ -213,7 +215,7 @@ class EdocBus:
         if message is None or trace is None or manifest is None:
             return (_report("N.MessageHeader"),)
         if denied := self._denied(None if signature is None else signature.find(f"{{{SCHEMA}}}KeyInfo")):
-            return (_report(*(one.replace("CheckPermission", "CheckSignature") for one in denied if one)),)
+            return (_report(*(one and one.replace("CheckPermission", "CheckSignature") for one in denied)),)
         stored = Stored(message, trace, manifest, parts)
         if not stored.text("Subject"):
             return (_report("N.MessageHeader.Subject"),)
@@ -227,7 +229,7 @@ class EdocBus:
     def _update(self, header: etree._Element, body: etree._Element) -> str:
         signature, status = header.find(f"{{{SCHEMA}}}Signature"), body.find("Status")
         if denied := self._denied(None if signature is None else signature.find(f"{{{SCHEMA}}}KeyInfo")):
-            return _report(*(one.replace("CheckPermission", "CheckSignature") for one in denied if one))
+            return _report(*(one and one.replace("CheckPermission", "CheckSignature") for one in denied))
         if status is None:
             return _report("M.UpdateTraces")
         self.updates.append(status)
@@ -263,9 +265,9 @@ def _text(parent: etree._Element, *path: str) -> str:
     return (parent.text or "").strip()
 
 
-def _read(content_type: str, body: bytes) -> tuple[etree._Element, dict[str, tuple[str, bytes]]]:
+def _read(content_type: str, body: bytes) -> tuple[etree._Element, dict[str, tuple[str, bytes]], set[str]]:
     if not content_type.startswith("multipart/"):
-        return etree.fromstring(body), {}
+        return etree.fromstring(body), {}, set()
     whole = email.message_from_bytes(b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + body, policy=email.policy.HTTP)
     found: list[tuple[str, str, bytes]] = []
     for part in whole.iter_parts():
@@ -273,7 +275,9 @@ def _read(content_type: str, body: bytes) -> tuple[etree._Element, dict[str, tup
         payload = part.get_payload(decode=True)
         assert isinstance(payload, bytes)
         found.append((str(part["Content-ID"] or "").strip().strip("<>"), part.get_content_type(), payload))
-    return etree.fromstring(found[0][2]), {name: (kind, octets) for name, kind, octets in found[1:]}
+    _, *files = whole.iter_parts()
+    encodings = {str(one["Content-Transfer-Encoding"]) for one in files}
+    return etree.fromstring(found[0][2]), {name: (kind, octets) for name, kind, octets in found[1:]}, encodings
 
 
 def _report(*codes: str | None) -> str:
