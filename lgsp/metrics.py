@@ -107,7 +107,9 @@ _rounds = {outcome: FEED_ROUNDS.labels(outcome) for outcome in ("done", "failed"
 _polled = {outcome: FEED_TAKEN.labels(outcome) for outcome in ("taken", "refused")}
 _settled = {state: SETTLED.labels(state.label) for state in State}
 _deliveries = {state: DELIVERIES.labels(state.label) for state in State}
-_signatures: dict[tuple[str, str], Counter] = {(part, one): SIGNATURES.labels(part, one) for part in PARTS for one in Verdict}
+_signatures: dict[tuple[str, str], Counter] = {
+    (part, one): SIGNATURES.labels(part, one) for part in (*PARTS, "message") for one in Verdict
+}
 _refused = {code: REFUSED.labels(code) for code in CATALOGUE}
 
 

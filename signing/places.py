@@ -52,17 +52,21 @@ def document(root: etree._Element, profile: Profile) -> Located:
     return Located(signature, {"": whole, f"#{name}": whole} if name else {"": whole}, (whole,))
 
 
-def only_signature(root: etree._Element, profile: Profile) -> etree._Element:
+def only_signature(root: etree._Element, profile: Profile, content: etree._Element | None = None) -> etree._Element:
     """The only signature of the document, wherever it stands; one walk, in C, which also sees comments and instructions.
+    Inside `content`, a child of the root, there may be others.
 
     Raises Refused `xml.comment_or_instruction`, `signature.absent` or `signature.several`.
     """
     signatures, tags = [], _signature_tags(profile)
-    for one in root.iter(etree.Comment, etree.PI, "{*}Signature"):
-        if one.tag in tags:
-            signatures.append(one)
-        elif not isinstance(one.tag, str):
-            raise Refused("xml.comment_or_instruction", "/")
+    for part in (root,) if content is None else [one for one in root if one is not content]:
+        for one in part.iter(etree.Comment, etree.PI, "{*}Signature"):
+            if one.tag in tags:
+                signatures.append(one)
+            elif not isinstance(one.tag, str):
+                raise Refused("xml.comment_or_instruction", "/")
+    if content is not None and next(content.iter(etree.Comment, etree.PI), None) is not None:
+        raise Refused("xml.comment_or_instruction", "/")
     if len(signatures) == 1:
         return signatures[0]
     raise Refused("signature.several", "/", f"{len(signatures)} signatures") if signatures else Refused("signature.absent", "/")

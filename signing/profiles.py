@@ -186,7 +186,7 @@ E_DOC_SOAP = Profile(
 )
 
 SOAP = Profile(
-    name="soap/1",
+    name="soap/2",
     title_vi="Thông điệp SOAP ký theo WS-Security: Body và Timestamp, chứng thư trong BinarySecurityToken",
     title_en="SOAP message signed by WS-Security: Body and Timestamp, certificate in a BinarySecurityToken",
     transforms=frozenset({(EXCLUSIVE_C14N,)}),
@@ -196,7 +196,7 @@ SOAP = Profile(
 
 # Without a Timestamp nothing of the signature says how old a message is: for services that send none.
 SOAP_UNTIMED = Profile(
-    name="soap-untimed/1",
+    name="soap-untimed/2",
     title_vi="Thông điệp SOAP ký theo WS-Security, không bắt buộc có Timestamp",
     title_en="SOAP message signed by WS-Security; a Timestamp is not required",
     transforms=SOAP.transforms,

@@ -2,7 +2,7 @@
 
 The Body is the Body of the Envelope, the only Security block of the Header holds one certificate, one signature and perhaps one
 Timestamp, and nothing else. A signature refers to these by wsu:Id, and to blocks of WS-Addressing in the same Header; whatever it
-does not cover is not handed on.
+does not cover is not handed on. Signatures inside the Body belong to the documents that the message carries.
 """
 
 from datetime import datetime, timedelta
@@ -34,8 +34,8 @@ _TOKEN_ATTRIBUTES = frozenset({ID, "ValueType", "EncodingType"})
 
 def locate(root: etree._Element, soap: Soap, profile: Profile) -> Located:
     """Raises Refused `soap.*`, `key.info`, or what `only_signature` raises."""
-    signature = only_signature(root, profile)
     header, body = _header_and_body(root, soap)
+    signature = only_signature(root, profile, content=body)
     token, timestamp = _security(header, signature, soap)
     _check_key_info(signature, token)
     parts = [(BODY, body), (TOKEN, token), *([] if timestamp is None else [(TIMESTAMP, timestamp)])]

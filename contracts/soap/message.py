@@ -7,6 +7,7 @@ Attachments Profile 1.0, section 4.4).
 import base64
 import binascii
 from collections.abc import Collection, Mapping, Sequence
+from copy import deepcopy
 from enum import Enum
 from types import MappingProxyType
 
@@ -159,17 +160,17 @@ def _named(reference: str, element: etree._Element, related: Related) -> bytes:
 
 def inlined(message: Message) -> bytes:
     """The envelope with every XOP Include in base64 again: what a signature over a message with MTOM covers (XOP 1.0, 3.2; WS-I
-    Attachments Profile). The octets as they came where there is none. Changes `message.root`. Raises as `octets_of`."""
-    includes = list(message.root.iter(XOP_INCLUDE))
-    if not includes:
+    Attachments Profile). The octets as they came where there is none. Raises as `octets_of`."""
+    if next(message.root.iter(XOP_INCLUDE), None) is None:
         return message.octets
-    for include in includes:
+    root = deepcopy(message.root)
+    for include in list(root.iter(XOP_INCLUDE)):
         holder = include.getparent()
         assert holder is not None
         octets = octets_of(holder, message.related)
         holder.remove(include)
         holder.text = base64.b64encode(octets).decode()
-    return etree.tostring(message.root)
+    return etree.tostring(root)
 
 
 def write_message(

@@ -73,7 +73,10 @@ def _confirmed(report: SignatureReport, given: Given, material: Material) -> boo
 
 
 def _is_missing(one: Verdict, envelope: Envelope, material: Material) -> bool:
-    """Whether what it was judged by is not here any more: the file, or a key that is no longer registered."""
+    """Whether what it was judged by is not here any more: the file, the SOAP message that brought it (which is never kept), or a
+    key that is no longer registered."""
+    if one.part == "message":
+        return True
     if one.key:
         return one.key not in {_registered(jwk).kid for jwk in material.partners}
     if one.part != "attachments":

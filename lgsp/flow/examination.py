@@ -3,23 +3,26 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import ContextVar
 from datetime import datetime
 from typing import NamedTuple
+
+from lxml import etree
 
 from contracts.envelope import Envelope
 from contracts.errors import ContractError
 from contracts.kinds import find
-from contracts.signed import Part
 from contracts.statement import FIELD, TYPE, check_statement
 from lgsp import metrics
 from lgsp.core.directory import Agency
-from lgsp.core.signatures.finding import Examination, Examined, Exhibit, Finding, exhibits_of, finding_of, of_another
-from lgsp.core.signatures.judge import PENDING, judge
+from lgsp.core.signatures.finding import Examination, Examined, Exhibit, Finding, FoundIn, exhibits_of, finding_of, of_another
+from lgsp.core.signatures.judge import PENDING, judge, judge_message
 from lgsp.core.signatures.places import SignedFile, body_profile, signed_files
 from lgsp.core.signatures.policy import Policy
 from lgsp.core.signatures.whose import binding_of, keys_of
 from lgsp.errors import Unavailable
 from signing.jws_partner import check_jws
+from signing.profiles import SOAP
 from signing.report import Integrity, Revocation, SignatureReport, Trust
 from signing.trust import NO_TRUST, TrustBase
 from signing.verify import check
@@ -37,10 +40,17 @@ class RevocationPending(Unavailable):
     retry_after_s = 30
 
 
-class _Looked(NamedTuple):
+class Looked(NamedTuple):
+    """One signature. `content`: of a message, the Body that was verified."""
+
     report: SignatureReport
     finding: Finding
     exhibits: tuple[Exhibit, ...]
+    content: etree._Element | None = None
+
+
+# The signed message that the envelopes of this task came in, as it was verified: kept with the verdicts on their own signatures.
+BROUGHT_BY: ContextVar[Looked | None] = ContextVar("brought_by", default=None)
 
 
 class Examiner:
@@ -98,13 +108,27 @@ class Examiner:
             exhibits=_exhibits(looked),
         )
 
+    async def look_at_message(self, octets: bytes, caller: Agency) -> Looked:
+        """A SOAP message signed by WS-Security: what may be acted on, and the verdict. Raises ContractError "signature.*"."""
+        at, trust = self._clock(), self._trust()
+        inline = len(octets) <= _IN_LOOP_BYTES
+        checked = check(octets, SOAP, trust, at) if inline else await asyncio.to_thread(check, octets, SOAP, trust, at)
+        looked = _looked("message", "/Envelope/Header/Security", checked.report, caller, at)
+        if looked.finding.trust == Trust.TRUSTED and looked.finding.revocation == Revocation.UNKNOWN:
+            self._urge(looked.report)
+        objection = judge_message(looked.finding)
+        if objection is not None:
+            raise objection
+        return looked._replace(content=checked.content)
+
     def _version(self, trust: TrustBase) -> str:
         if trust is not self._named[0]:
             self._named = (trust, trust.version)
         return self._named[1]
 
-    async def _look(self, envelope: Envelope, caller: Agency, trust: TrustBase, at: datetime) -> list[_Looked]:
-        found: list[_Looked] = []
+    async def _look(self, envelope: Envelope, caller: Agency, trust: TrustBase, at: datetime) -> list[Looked]:
+        brought = BROUGHT_BY.get()
+        found: list[Looked] = [] if brought is None else [brought]
         if envelope.signature is not None:
             found.append(_look_at_statement(envelope.signature, envelope, caller, trust, at))
         profile = body_profile(find(envelope.kind), envelope)
@@ -121,7 +145,7 @@ class Examiner:
         return found
 
 
-def _look_at_statement(token: str, envelope: Envelope, caller: Agency, trust: TrustBase, at: datetime) -> _Looked:
+def _look_at_statement(token: str, envelope: Envelope, caller: Agency, trust: TrustBase, at: datetime) -> Looked:
     checked = check_jws(token, typ=TYPE, keys=keys_of(caller.signers, at.date()), trust=trust, at=at)
     looked = _looked("envelope", FIELD, checked.report, caller, at)
     if checked.payload is None:
@@ -133,12 +157,12 @@ def _look_at_statement(token: str, envelope: Envelope, caller: Agency, trust: Tr
     return looked
 
 
-def _looked(part: Part, place: str, report: SignatureReport, caller: Agency, at: datetime) -> _Looked:
+def _looked(part: FoundIn, place: str, report: SignatureReport, caller: Agency, at: datetime) -> Looked:
     exhibits = exhibits_of(report)
     binding = binding_of(caller.signers, report, at.date())
-    return _Looked(report, finding_of(part, place, report, binding, [one.digest for one in exhibits]), exhibits)
+    return Looked(report, finding_of(part, place, report, binding, [one.digest for one in exhibits]), exhibits)
 
 
-def _exhibits(looked: Sequence[_Looked]) -> tuple[Exhibit, ...]:
+def _exhibits(looked: Sequence[Looked]) -> tuple[Exhibit, ...]:
     found = {one.digest: one for each in looked for one in each.exhibits}
     return tuple(found.values())

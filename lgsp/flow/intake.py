@@ -24,7 +24,7 @@ from lgsp.errors import JournalUnavailable, Overloaded, Unavailable
 from lgsp.flow.bell import Bell
 from lgsp.flow.directory import DirectoryCache
 from lgsp.flow.entrance import Entrance
-from lgsp.flow.examination import Examiner, RevocationPending
+from lgsp.flow.examination import Examiner, Looked, RevocationPending
 from lgsp.flow.fair_queue import PARTS
 from lgsp.flow.group import Group
 from lgsp.flow.log_keeper import LogKeeper
@@ -159,6 +159,10 @@ class Intake:
             if error.code.startswith("auth.") or await self._answer_of_earlier(envelope, caller) is None:
                 metrics.refused(error.code)
                 raise
+
+    async def look_at_message(self, octets: bytes, caller: Agency) -> Looked:
+        """The verdict on a signed SOAP message, and what of it may be acted on. Raises ContractError "signature.*"."""
+        return await self._examiner.look_at_message(octets, caller)
 
     async def explain(self, envelope: Envelope, caller: Agency) -> Explanation:
         """What `submit` would decide now, and why; stores nothing."""

@@ -2,8 +2,7 @@
 their messages mean stands in `adapters`."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from typing import assert_never
 from weakref import WeakValueDictionary
 
@@ -12,7 +11,7 @@ from aiohttp import web
 from contracts.errors import ContractError
 from contracts.facade import Answer, Bearer, Call, Certificate, Credentials, Facade, Keyed, Operation, Secret
 from lgsp.core.directory import Agency
-from lgsp.errors import Overloaded, SettingsError, Unavailable
+from lgsp.errors import SettingsError, Unavailable
 from lgsp.http.answers import finish
 from lgsp.http.auth import CALLER, AgencyAuthenticator
 from lgsp.http.clients import Clients
@@ -20,6 +19,7 @@ from lgsp.http.facade_openapi import facade_document
 from lgsp.http.parties import is_operator
 from lgsp.http.problems import refusal_of, unforeseen
 from lgsp.http.reading import RECEIVED, read_body
+from lgsp.http.room import patiently
 from lgsp.http.routes import JSON, Route
 from lgsp.http.services import Services
 from lgsp.http.spool import spooled
@@ -32,7 +32,6 @@ _SMALL_BYTES = 2**20
 _LARGE_AT_ONCE = 4  # bodies of more than _SMALL_BYTES in memory, with all that is made of them
 _LARGE_OF_ONE = 4  # of one caller that are under way
 _LARGE_ANSWER_BYTES, _LARGE_ANSWERS = 4 * 2**20, 16
-_PATIENCE_S = 20.0
 
 
 class Facades:
@@ -103,9 +102,9 @@ class Facades:
             return await self._acted(facade, operation, request, caller, await read_body(request, limit))
         turns = self._turns.setdefault(request.get(CALLER, request.remote or ""), asyncio.Semaphore(_LARGE_OF_ONE))
         async with (
-            _patiently(turns, f"{_LARGE_OF_ONE} large packets of one caller are being read"),
+            patiently(turns, f"{_LARGE_OF_ONE} large packets of one caller are being read"),
             spooled(request, limit, self._services.settings.data_dir) as body,
-            _patiently(self._room, f"{_LARGE_AT_ONCE} large packets are being worked on"),
+            patiently(self._room, f"{_LARGE_AT_ONCE} large packets are being worked on"),
         ):
             return await self._acted(facade, operation, request, caller, await body.octets())
 
@@ -121,7 +120,7 @@ class Facades:
         """Large answers wait in memory for slow callers: only so many at once."""
         if not isinstance(response.body, bytes) or len(response.body) <= _LARGE_ANSWER_BYTES:
             return response
-        async with _patiently(self._writing, f"{_LARGE_ANSWERS} large packets are being fetched"):
+        async with patiently(self._writing, f"{_LARGE_ANSWERS} large packets are being fetched"):
             finish(request, response)
             await response.prepare(request)
             await response.write_eof()
@@ -165,20 +164,6 @@ class Facades:
         if isinstance(error, Unavailable):
             response.headers["Retry-After"] = str(error.retry_after_s)
         return response
-
-
-@asynccontextmanager
-async def _patiently(room: asyncio.Semaphore, crowded: str) -> AsyncIterator[None]:
-    """A place in `room`. Raises Overloaded when none becomes free in a while."""
-    try:
-        async with asyncio.timeout(_PATIENCE_S):
-            await room.acquire()
-    except TimeoutError:
-        raise Overloaded(crowded) from None
-    try:
-        yield
-    finally:
-        room.release()
 
 
 def _chosen(services: Services) -> Sequence[Facade]:

@@ -161,8 +161,8 @@ def files(folder: Path) -> Path:
         ("one.pdf", False, "pades/1"),
         ("statement.jws", False, "jws"),
         ("plain.xml", False, "envelope/2"),
-        ("message.xml", False, "soap/1"),
-        ("untimed.xml", False, "soap-untimed/1"),
+        ("message.xml", False, "soap/2"),
+        ("untimed.xml", False, "soap-untimed/2"),
         ("edoc.xml", False, "edoc-soap/1"),
     ],
 )

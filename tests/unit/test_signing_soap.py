@@ -10,7 +10,7 @@ from signing.report import Checked, Verdict
 from signing.soap import WSSE
 from signing.trust import TrustBase
 from signing.verify import check
-from tests.signatures import AT, EDOC_RECIPE, agency, authority, by_xmlsec, xmlsec_says
+from tests.signatures import AT, EDOC_RECIPE, agency, authority, by_xmlsec, case_file, xmlsec_says
 from tests.soap import BODY, USUAL, Message, by_xmlsec_soap, edoc_message, wrapped
 
 SIGNED = by_xmlsec_soap(agency())
@@ -40,6 +40,7 @@ GOOD = {
     "listed prefixes declared further in, and not used": Message(prefixes="u v", body='<x><y xmlns:v="urn:v"><z/></y></x>'),
     "token and address too": Message(signed=("body-1", "ts-1", "X509-1", "to-1")),
     "the other order": Message(signed=("ts-1", "body-1")),
+    "a signed document inside": Message(body=by_xmlsec(case_file(), agency()).decode().partition("?>")[2].strip()),
 }
 
 

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
+from typing import Literal
 
 import msgspec
 from cryptography import x509
@@ -11,9 +12,11 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from contracts.errors import ContractError
-from contracts.signed import Part
 from signing.binding import Binding
 from signing.report import Evidence, Integrity, Refusal, SignatureReport, Verdict
+
+# `message`: the SOAP message that brought the envelope; it is not kept, so no rule of a kind goes by it.
+FoundIn = Literal["envelope", "body", "attachments", "message"]
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +56,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     of the registration. `rules`: what was broken, of the signature itself, of its path, of revocation, of the binding.
     """
 
-    part: Part
+    part: FoundIn
     place: str
     profile: str
     verdict: str
@@ -109,7 +112,7 @@ class Examined(msgspec.Struct, frozen=True, kw_only=True):
     exhibits: tuple[Exhibit, ...]
 
 
-def finding_of(part: Part, place: str, report: SignatureReport, binding: Binding | None, evidence: Iterable[str]) -> Finding:
+def finding_of(part: FoundIn, place: str, report: SignatureReport, binding: Binding | None, evidence: Iterable[str]) -> Finding:
     """`binding`: None where nobody asked whose it is, or where there is no certificate that could be bound."""
     properties, stamp, checked = report.properties, report.stamp, report.revocation_check
     registered = None if binding is None else binding.registered

@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 
 from contracts.errors import ContractError
-from contracts.signed import Part, Rules, SigningRule
+from contracts.signed import PARTS, Part, Rules, SigningRule
 from lgsp.core.signatures.finding import Finding
 from signing.report import Integrity, Revocation, Trust, Verdict
 
 PENDING = "signature.revocation_pending"
 _PLACES: dict[Part, str] = {"envelope": "/signature", "body": "/body", "attachments": "/attachments"}
+
+
+_MESSAGE = SigningRule(parts=PARTS, need="required", who="either", revocation_unknown="pass")
 
 
 def judge(rules: Rules, findings: Sequence[Finding]) -> ContractError | None:
@@ -22,6 +25,11 @@ def judge(rules: Rules, findings: Sequence[Finding]) -> ContractError | None:
         if problem is not None:
             return problem
     return None
+
+
+def judge_message(finding: Finding) -> ContractError | None:
+    """May what the signed message asks for be done? It has to be in order, by the caller's registered seal or official."""
+    return _broken(_MESSAGE, [finding])
 
 
 def _broken(rule: SigningRule, findings: Sequence[Finding]) -> ContractError | None:

@@ -2,33 +2,37 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
+from weakref import WeakValueDictionary
 
 from aiohttp import hdrs, web
-from lxml import etree
 
 from contracts import wire
 from contracts.errors import ContractError
 from contracts.receipt import Refusal
 from contracts.soap.faults import http_status, write_fault
-from contracts.soap.message import Message, Version, not_understood, read_message, write_message
+from contracts.soap.message import Message, Version, not_understood, only_child, read_message, write_message
 from contracts.soap.mime import XOP, media_type_of, write_related
-from contracts.soap.verbatim import octets_of_element
 from lgsp.core.directory import Agency
-from lgsp.errors import Overloaded, Unavailable
+from lgsp.errors import Unavailable
+from lgsp.flow.examination import BROUGHT_BY
 from lgsp.http import tus
 from lgsp.http.answers import accept_of, encode
 from lgsp.http.auth import CALLER, Authenticator
 from lgsp.http.problems import MESSAGE_ID, problem_of, refusal_of, unforeseen
 from lgsp.http.reading import RECEIVED, read_body
+from lgsp.http.room import patiently
 from lgsp.http.routes import Route
 from lgsp.http.services import Services
 from lgsp.http.soap.inner import Answered, Asked, call
 from lgsp.http.soap.operations import PROBLEM, Operation, SentFile, operations_of
 from lgsp.http.soap.reading import Reader, Request
+from lgsp.http.soap.security import SECURITY, ActedOn, Seen, acted_on, is_signed, verbatim
 from lgsp.http.soap.writing import Writer
 from lgsp.http.soap.wsdl import PATH, write_wsdl, write_xsd
+from lgsp.http.spool import spooled
 from lgsp.http.trace import NOTES, TRACE
 from lgsp.log import get_logger
 
@@ -41,7 +45,7 @@ _IN_LOOP_BYTES = 64 * 1024  # larger messages are read in a thread
 _STRANGERS_BYTES = 64 * 1024
 _SMALL_BYTES = 2**20
 _LARGE_AT_ONCE = 4  # messages of more than _SMALL_BYTES in memory, with all that is made of them
-_PATIENCE_S = 20.0
+_LARGE_OF_ONE = 4  # of one caller that are under way
 _XML = "text/xml; charset=utf-8"
 
 _VERSION = web.RequestKey("soap_version", Version)
@@ -59,7 +63,10 @@ class Soap:
         self._operations = {one.tag: one for one in operations}
         self._uploads = next(one for one in routes if one.name == "createUpload")
         self._documents = {"wsdl": write_wsdl(operations, services.settings.base_url), "xsd": write_xsd(operations)}
+        self._data_dir = services.settings.data_dir
         self._room = asyncio.Semaphore(_LARGE_AT_ONCE)
+        self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        self._seen = Seen(services.clock)
 
     def routes(self) -> tuple[Route, ...]:
         """They are described by the WSDL and not by the OpenAPI document."""
@@ -90,33 +97,52 @@ class Soap:
             request[CALLER] = caller.code
         limit = self._limit_bytes if caller is not None else _STRANGERS_BYTES
         if (request.content_length or limit) <= _SMALL_BYTES:
-            return await self._answered(request, caller, limit)
-        try:
-            async with asyncio.timeout(_PATIENCE_S):
-                await self._room.acquire()
-        except TimeoutError:
-            raise Overloaded(f"{_LARGE_AT_ONCE} large messages are being read") from None
-        try:
-            return await self._answered(request, caller, limit)
-        finally:
-            self._room.release()
+            return await self._answered(request, caller, await read_body(request, limit))
+        turns = self._turns.setdefault(request.get(CALLER, ""), asyncio.Semaphore(_LARGE_OF_ONE))
+        async with (
+            patiently(turns, f"{_LARGE_OF_ONE} large messages of one caller are being read"),
+            spooled(request, limit, self._data_dir) as body,
+            patiently(self._room, f"{_LARGE_AT_ONCE} large messages are being worked on"),
+        ):
+            return await self._answered(request, caller, await body.octets())
 
-    async def _answered(self, request: web.Request, caller: Agency | None, limit: int) -> web.Response:
-        octets = await read_body(request, limit)
+    async def _answered(self, request: web.Request, caller: Agency | None, octets: bytes) -> web.Response:
         message = await _aside(len(octets), read_message, request.headers.get("Content-Type", ""), octets)
         request[_VERSION] = message.version
         _check_understood(request, message)
-        element = message.content
+        acted = ActedOn(message.body, message.related)
+        if is_signed(message):
+            if caller is None:
+                raise ContractError("auth.missing", "Authorization")
+            acted = await acted_on(message, caller, self._intake)
+        element = only_child(acted.body)
         operation = self._operations.get(element.tag)
         if operation is None:
             raise ContractError("soap.operation_unknown", "/Envelope/Body", element.tag[:150])
         request[NOTES]["operation"] = operation.name
         if operation.route.agency is not None and caller is None:
             raise ContractError("auth.missing", "Authorization")
-        reader = Reader(message.related, lambda one: octets_of_element(message.octets, _place(message.root, one), one))
+        reader = Reader(acted.related, verbatim(message, acted.body))
         read = await _aside(len(octets), reader.request, element, operation)
-        answered = await self._done(request, operation, read, caller)
+        with self._once(operation, acted):
+            answered = await self._done(request, operation, read, caller)
         return await _aside(len(answered.body), _response, message, operation, answered, _wants_mtom(request, message))
+
+    @contextmanager
+    def _once(self, operation: Operation, acted: ActedOn) -> Iterator[None]:
+        """A signed message changes something once; reading twice is harmless. What comes to nothing may come again."""
+        changes = acted.looked is not None and operation.route.method not in ("GET", "HEAD")
+        if changes:
+            self._seen.remember(acted.mark)
+        token = BROUGHT_BY.set(acted.looked)
+        try:
+            yield
+        except Exception as error:
+            if not isinstance(error, ContractError):
+                self._seen.forget(acted.mark)
+            raise
+        finally:
+            BROUGHT_BY.reset(token)
 
     async def _done(self, request: web.Request, operation: Operation, read: Request, caller: Agency | None) -> Answered:
         asked = read.asked
@@ -162,14 +188,10 @@ async def _aside(size_bytes: int, work: Callable[_P, _T], *arguments: _P.args, *
 
 def _check_understood(request: web.Request, message: Message) -> None:
     """Raises ContractError "soap.must_understand"."""
-    unknown = tuple(str(one.tag) for one in not_understood(message, ()))
+    unknown = tuple(str(one.tag) for one in not_understood(message, (SECURITY,) if is_signed(message) else ()))
     if unknown:
         request[_BLOCKS] = unknown
         raise ContractError("soap.must_understand", "/Envelope/Header", ", ".join(unknown)[:300])
-
-
-def _place(root: etree._Element, element: etree._Element) -> int:
-    return next(place for place, one in enumerate(root.iter()) if one is element)
 
 
 def _upload(file: SentFile) -> Asked:
