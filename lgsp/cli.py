@@ -25,6 +25,7 @@ from lgsp.commands import (  # noqa: F401 - they add their commands to others
     trust_check,
     trust_evidence,
     trust_stamp,
+    wsdl,
 )
 from lgsp.commands.agency import agency
 from lgsp.commands.archive import archive

@@ -125,7 +125,7 @@ def _wrong_in(kind: Kind, path: list[str]) -> str:
     """What of a path below the body no message of this kind has."""
     here: inspect.Type | None = inspect.type_info(kind.model)
     for step in path:
-        struct = _struct(here)
+        struct = struct_in(here, lists=True)
         if struct is None or step.isdigit():
             continue  # a list, or what this does not look into
         names = {one.name: one.type for one in struct.fields}
@@ -135,14 +135,17 @@ def _wrong_in(kind: Kind, path: list[str]) -> str:
     return ""
 
 
-def _struct(found: inspect.Type | None) -> inspect.StructType | None:
+def struct_in(found: inspect.Type | None, *, lists: bool = False) -> inspect.StructType | None:
+    """The struct that a field is, perhaps; with `lists`, or is a list of."""
     match found:
         case inspect.StructType():
             return found
-        case inspect.Metadata(type=inner) | inspect.VarTupleType(item_type=inner) | inspect.ListType(item_type=inner):
-            return _struct(inner)
+        case inspect.Metadata(type=inner):
+            return struct_in(inner, lists=lists)
+        case inspect.VarTupleType(item_type=inner) | inspect.ListType(item_type=inner) if lists:
+            return struct_in(inner, lists=lists)
         case inspect.UnionType(types=types):
-            return next((struct for one in types if (struct := _struct(one)) is not None), None)
+            return next((struct for one in types if (struct := struct_in(one, lists=lists)) is not None), None)
         case _:
             return None
 

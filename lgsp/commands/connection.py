@@ -34,7 +34,7 @@ def changed_options(old: dict[str, str], given: Sequence[str]) -> dict[str, str]
         name, equals, value = one.partition("=")
         if not equals or not name.strip():
             raise Failed(f"{one} is no NAME=VALUE.", "for example --option customer_code=AG01")
-        if any(word in name.lower() for word in _SOUNDS_SECRET):
+        if any(word in name.lower() for word in _SOUNDS_SECRET) and value not in ("", "{secret}"):
             raise Failed(f"{name} sounds like a secret.", "secrets go into --secret-file")
         found[name.strip()] = value
     return {name: value for name, value in found.items() if value}
