@@ -27,7 +27,6 @@ _FIXED: Mapping[str, str] = MappingProxyType(
         "request.too_large": "R.Attachment",
         "body.too_large": "R.Attachment",
         "agency.code_malformed": "M.MessageHeader.To.OrganId",
-        "auth.sender_mismatch": "M.MessageHeader.From.OrganId",
         "soap.attachment_missing": "N.Manifest.Reference",
     }
 )
@@ -69,9 +68,11 @@ def _code_of(refusal: Refusal, action: Action | None) -> str:
     if refusal.code in _FIXED:
         return _FIXED[refusal.code]
     family = refusal.code.partition(".")[0]
+    path = element_path(refusal.field)
+    if refusal.code == "auth.sender_mismatch" and path:
+        return f"M.{path}"
     if family in _PERMISSION:
         return "M.CheckSignature" if action in ("SendDocument", "UpdateTraces") else "M.CheckPermission"
-    path = element_path(refusal.field)
     if family in ("body", "edxml", "envelope", "attachment") and path:
         return f"{_letter(refusal.detail)}.{path}"
     return _BY_FAMILY.get(family, f"M.{action or 'SoapAction'}")

@@ -23,7 +23,7 @@ MAX_DOCUMENTS = 25  # of one body in one round
 MAX_ROUND_BYTES = 64 * 2**20  # of files: a desk holds them until the round is over
 MAX_ASKED = 100  # of one body in one round, those that are not given out included
 MAX_SET_ASIDE = 500  # documents of one body that cannot be read are remembered
-MAX_LIST_BYTES = 16 * 2**20
+MAX_LIST_BYTES = 48 * 2**20
 MAX_DOCUMENT_BYTES = 128 * 2**20
 
 
@@ -80,7 +80,8 @@ class _Round:
         if not kept:
             return
         try:
-            records = calls.statuses(calls.read_answer(*salvage.opened(kept)))
+            pages = salvage.pages(*salvage.opened(kept))
+            records = [record for page in pages for record in calls.statuses(calls.read_answer(*page))]
         except (ContractError, ValueError):
             await self._desk.set_mark(f"{self._kept_at}.unreadable", kept)
             await self._desk.set_mark(self._kept_at, "")
@@ -88,7 +89,7 @@ class _Round:
         received_on = mapping.day_of(self._desk.now())
         for record in records:
             try:
-                envelope = mapping.status_sent(record, self._desk.caller, received_on)
+                envelope = mapping.status_collected(record, self._desk.caller, received_on)
                 await self._desk.submit(envelope)
             except ContractError as error:
                 if error.problem.retryable:
@@ -142,6 +143,8 @@ class _Round:
 
     async def _given(self, number: int) -> Message:
         answer = await self._ask(calls.asking("GetDocument", self._partner, number), MAX_DOCUMENT_BYTES)
+        if len(answer.body) >= MAX_DOCUMENT_BYTES:
+            raise _NotGiven("delivery.garbled_answer", f"document {number} is larger than {MAX_DOCUMENT_BYTES} bytes")
         message = understood(answer)
         report = None if message is None else found_in(message.body)
         if report is not None and not report.success:
@@ -173,7 +176,8 @@ class _Round:
 
     async def _ask(self, call: calls.Call, most: int) -> Answer:
         deadline = deadline_in(self._feed.timeout_s)
-        return await self._caller.ask("POST", self._feed.url, call.body, call.headers, deadline=deadline, max_answer_bytes=most)
+        answer = await self._caller.ask("POST", self._feed.url, call.body, call.headers, deadline=deadline, max_answer_bytes=most)
+        return answer._replace(whole=answer.whole and len(answer.body) < most)
 
 
 def _whole(answer: Answer) -> Message:

@@ -27,7 +27,7 @@ _NO_CALL = frozenset(
     | {"request.media_type_unsupported"}
 )
 _GONE = frozenset({"delivery.recalled", "envelope.erased"})
-_SMALL_BYTES = 64 * 1024
+_SMALL_BYTES = 8 * 1024  # such messages are read in a millisecond
 
 _Made = TypeVar("_Made")
 _XML = {"text/xml": None, "multipart/related": None}
@@ -93,7 +93,7 @@ class EdocFacade:
         today = mapping.day_of(desk.now())
 
         def read() -> mapping.Sent:
-            return mapping.document_sent(request.message, desk.caller, today)
+            return mapping.document_sent(request.message, desk.caller, desk.caller_codes, today)
 
         sent = await _made(call, read)
         for file in sent.files:
@@ -105,7 +105,7 @@ class EdocFacade:
         record = request.content("Status")
         if record is None:
             raise missing("Status")
-        await desk.submit(mapping.status_sent(record, desk.caller, mapping.day_of(desk.now())))
+        await desk.submit(mapping.status_sent(record, desk.caller, desk.caller_codes, mapping.day_of(desk.now())))
         return _reply(request, written(OK))
 
     async def _get_document(self, request: Request, desk: Desk) -> Answer:

@@ -9,24 +9,30 @@ from contracts.errors import ContractError
 from contracts.soap.message import Message, read_message
 from contracts.soap.mime import Related, is_related, read_related
 
+MAX_MARKUP = 20_000  # "<" of a message to 500 bodies with 64 files: about 12,000
+MAX_LIST_MARKUP = 150_000  # of an answer with a list in it
 
-def read_leniently(content_type: str, octets: bytes) -> Message:
-    """As `contracts.soap.message.read_message`, once more where a message has to be put right first. Raises what that raises."""
+
+def read_leniently(content_type: str, octets: bytes, max_markup: int = MAX_MARKUP) -> Message:
+    """As `contracts.soap.message.read_message`, of at most so many tags, and once more where a message has to be put right first.
+    Raises what that raises."""
+    related = read_related(content_type, octets) if is_related(content_type) else Related(root=octets, root_type=content_type)
+    if related.root.count(b"<") > max_markup:
+        raise ContractError("soap.malformed", "/", f"more than {max_markup} tags")
     try:
-        return read_message(content_type, octets)
+        message = read_message(related.root_type, related.root)
     except ContractError as error:
-        mended = _mended(content_type, octets) if error.code == "soap.malformed" else None
+        mended = _mended(related.root) if error.code == "soap.malformed" else None
         if mended is None:
             raise
-    message = read_message(mended.root_type, mended.root)
-    return msgspec.structs.replace(message, related=mended)
+        message = read_message(related.root_type, mended)
+    return msgspec.structs.replace(message, related=related)
 
 
-def _mended(content_type: str, octets: bytes) -> Related | None:
-    """With a root that is well-formed. None: nothing was wrong with it that could be put right."""
+def _mended(octets: bytes) -> bytes | None:
+    """Well-formed. None: nothing was wrong with it that could be put right."""
     try:
-        related = read_related(content_type, octets) if is_related(content_type) else Related(root=octets, root_type=content_type)
-        root, repairs = open_tree(related.root)
+        root, repairs = open_tree(octets)
     except ContractError:
         return None
-    return msgspec.structs.replace(related, root=etree.tostring(root)) if repairs else None
+    return etree.tostring(root) if repairs else None

@@ -1,6 +1,6 @@
 """Between messages of this bus and envelopes of the hub. Pure, but for `files_of`, which gathers pieces that others read."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence, Set
 from datetime import date, datetime
 from fnmatch import fnmatchcase
 from typing import NamedTuple
@@ -25,7 +25,7 @@ from contracts.edxml.slim import with_hop
 from contracts.edxml.tree import child, children, name_of, text
 from contracts.edxml.when import VIETNAM, moment
 from contracts.edxml.write import write_packet, write_status
-from contracts.envelope import Attachment, Envelope
+from contracts.envelope import MAX_RECIPIENTS, Attachment, Envelope
 from contracts.errors import ContractError
 from contracts.receipt import Refusal
 from contracts.safe_xml import local_name
@@ -50,10 +50,12 @@ def day_of(now: datetime) -> date:
     return now.astimezone(VIETNAM).date()
 
 
-def document_sent(message: Message, caller: AgencyCode, today: date) -> Sent:
-    """What SendDocument hands over, checked in the order of this bus. Raises ContractError."""
+def document_sent(message: Message, caller: AgencyCode, codes: Set[str], today: date) -> Sent:
+    """What SendDocument hands over, checked in the order of this bus. `codes`: all that the caller may write as. Raises
+    ContractError."""
     packet = _packet(message)
     check_document(packet, today)
+    _check_author(packet.header.from_, codes, "MessageHeader")
     incoming = envelope_of(write_packet(packet, carried=True), sender=caller, received_on=today)
     return Sent(packet, incoming.envelope, incoming.files)
 
@@ -67,9 +69,16 @@ def document_collected(message: Message, organ_id: str, caller: AgencyCode, toda
     return Sent(packet, msgspec.structs.replace(incoming.envelope, message_id=message_id), incoming.files)
 
 
-def status_sent(record: etree._Element, caller: AgencyCode, today: date) -> Envelope:
-    """What UpdateTraces hands over, and GetTraces answers. Raises ContractError."""
-    return envelope_of(write_status(status_from(record), carried=True), sender=caller, received_on=today).envelope
+def status_sent(record: etree._Element, caller: AgencyCode, codes: Set[str], today: date) -> Envelope:
+    """What UpdateTraces hands over, as `document_sent`. Raises ContractError."""
+    status = status_from(record)
+    _check_author(status.header.from_, codes, "Status")
+    return _status(status, caller, today)
+
+
+def status_collected(record: etree._Element, caller: AgencyCode, today: date) -> Envelope:
+    """One record of GetTraces' answer; who wrote it stands in it. Raises ContractError."""
+    return _status(status_from(record), caller, today)
 
 
 def document_for(parcel: Parcel, files: Sequence[File], hop: str, now: datetime) -> Document:
@@ -147,6 +156,18 @@ def _with_present_files(document: Document) -> Document:
     return document
 
 
+def _status(status: Status, caller: AgencyCode, today: date) -> Envelope:
+    return envelope_of(write_status(status, carried=True), sender=caller, received_on=today).envelope
+
+
+def _check_author(author: Organization, codes: Set[str], place: str) -> None:
+    """Nobody writes in another's name: bodies that a system works for are registered with the hub as codes of its agency."""
+    if author.organ_id not in codes:
+        raise ContractError(
+            "auth.sender_mismatch", f"/{place}/From/OrganId", "it is no code of the agency that the token belongs to"
+        )
+
+
 def _packet(message: Message) -> Packet:
     """Tags, then what stands in them, then the files."""
     blocks = {name_of(one): one for one in message.headers}
@@ -156,10 +177,11 @@ def _packet(message: Message) -> Packet:
     manifest = child(message.body, "Manifest", "edXMLManifest")
     if manifest is None:
         raise missing("Manifest")
+    if sum(1 for _ in children(blocks["MessageHeader"], "To")) > MAX_RECIPIENTS:
+        raise ContractError("body.invalid", "/MessageHeader/To", f"more than {MAX_RECIPIENTS} receivers")
     headers = (blocks["MessageHeader"], blocks["TraceHeaderList"])
-    parts = [msgspec.structs.replace(part, octets=unarmoured(part.octets)) for part in message.related.parts]
-    _check_files(manifest, parts)
-    return packet_from(headers, manifest, parts)
+    _check_files(manifest, message.related.parts)
+    return packet_from(headers, manifest, _numbered(manifest, message.related.parts))
 
 
 def _check_files(manifest: etree._Element, parts: Sequence[Part]) -> None:
@@ -174,6 +196,24 @@ def _check_files(manifest: etree._Element, parts: Sequence[Part]) -> None:
     for part in parts:
         if part.content_id not in declared:
             raise mismatch("Manifest/Reference", f"does not name the part with the Content-ID {part.content_id[:100]!r}")
+
+
+def _numbered(manifest: etree._Element, parts: Sequence[Part]) -> list[Part]:
+    """The files in the order of the manifest, under ids that follow from it alone: clients that send a message again make new
+    ids, and it is the same message. Changes the manifest."""
+    by_id = {part.content_id: part for part in parts}
+    found: dict[str, Part] = {}
+    for reference in children(manifest, "Reference"):
+        old = plain_id(_href(reference))
+        if old not in found:
+            octets = unarmoured(by_id[old].octets)
+            found[old] = msgspec.structs.replace(by_id[old], content_id=f"file-{len(found) + 1}", octets=octets)
+        for one in list(children(reference, "ContentId")):
+            reference.remove(one)
+        if "href" in reference.attrib:
+            del reference.attrib["href"]
+        reference.set(XLINK_HREF, f"cid:{found[old].content_id}")
+    return list(found.values())
 
 
 def _href(reference: etree._Element) -> str:

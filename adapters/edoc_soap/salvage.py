@@ -5,13 +5,16 @@ an answer the half that came. Pure.
 import base64
 import re
 import zlib
+from collections.abc import Iterator
 
 from adapters.answers import Answer
 
 _TAG = re.compile(rb"<(/?)([A-Za-z_][\w.:-]*)(?:\s[^<>]*?)?(/?)>")
 _RECORD_END = re.compile(rb"</(?:[A-Za-z_][\w.-]*:)?Status\s*>")
+_RECORD = re.compile(rb"<((?:[A-Za-z_][\w.-]*:)?)Status(?:\s[^<>]*)?>.*?</\1Status\s*>", re.DOTALL)
 _ENVELOPE = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?Envelope[\s>]")
 _MAX_BYTES = 64 * 2**20
+_PAGE = 1000  # records; more are read in pages
 
 
 def kept(answer: Answer) -> str:
@@ -33,6 +36,18 @@ def opened(text: str) -> tuple[str, bytes]:
         raise ValueError(str(error)) from None
     content_type, _, octets = whole.partition(b"\0")
     return content_type.decode(), octets
+
+
+def pages(content_type: str, octets: bytes) -> Iterator[tuple[str, bytes]]:
+    """The same in messages of a thousand records at most: a bus that was not asked for weeks has many."""
+    records = list(_RECORD.finditer(octets))
+    if len(records) <= _PAGE:
+        yield content_type, octets
+        return
+    begin = _ENVELOPE.search(octets)
+    head = octets[begin.start() if begin else 0 : records[0].start()]
+    for place in range(0, len(records), _PAGE):
+        yield "text/xml", completed(head + b"".join(record[0] for record in records[place : place + _PAGE]))
 
 
 def completed(octets: bytes) -> bytes:

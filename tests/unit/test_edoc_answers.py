@@ -144,6 +144,13 @@ def test_of_an_answer_cut_off_anywhere_every_whole_record_is_saved(data: st.Data
     assert kept_records(Answer(200, XML, octets[:cut], whole=False)) == ["01", "03", "06"][:whole]
 
 
+def test_weeks_of_traces_are_read_in_pages() -> None:
+    octets = traces(*(status_record(f"{number % 100:02}") for number in range(3500)))
+    pages = list(salvage.pages(XML["Content-Type"], octets))
+    found = [record.findtext("StatusCode") for page in pages for record in calls.statuses(calls.read_answer(*page))]
+    assert len(pages) == 4 and found == [f"{number % 100:02}" for number in range(3500)]
+
+
 @given(st.text(max_size=200))
 def test_marks_that_are_not_ours_are_told(text: str) -> None:
     try:

@@ -148,6 +148,16 @@ async def test_the_same_again_gets_the_same_number_whatever_its_boundary(hub: Me
     assert numbers == [["1"]] * 3 and len(hub.envelopes) == 1
 
 
+async def test_the_same_again_under_new_content_ids_is_the_same(hub: MemoryHub) -> None:
+    """Clients make new ones whenever they frame a message."""
+    bus = Bus(hub, OFFICE)
+    sent = bus.client.send(Doc(files=(*Doc().files, ("b.pdf", "application/pdf", PDF + b" 2"))))
+    for number in (b"file", b"0.7f3b2c@apache", b"x"):
+        body = sent.body.replace(b"<file-", b"<%b-" % number).replace(b"cid:file-", b"cid:%b-" % number)
+        assert (await bus.ask(Request(sent.headers, body))).texts("DocumentId") == ["1"]
+    assert len(hub.envelopes) == 1 and len(hub.envelopes[0].attachments) == 2
+
+
 async def test_another_new_document_of_the_same_id_exists_already(hub: MemoryHub) -> None:
     bus = Bus(hub, OFFICE)
     await bus.ask(bus.client.send())
@@ -165,6 +175,8 @@ async def test_another_new_document_of_the_same_id_exists_already(hub: MemoryHub
         (("<edXML:PageAmount>1<", "<edXML:PageAmount>-1<"), "M.MessageHeader.OtherInfo.PageAmount"),
         (("<edXML:CodeNotation>STP-HCTP<", "<edXML:CodeNotation><"), "N.MessageHeader.Code.CodeNotation"),
         (("<edXML:From>", "<edXML:Sender>"), "N.MessageHeader.From.OrganId"),
+        (("<edXML:From><edXML:OrganId>000.00.15.H01", "<edXML:From><edXML:OrganId>000.00.00.H01"),
+         "M.MessageHeader.From.OrganId"),
         (("12/11/2026</edXML:PromulgationDate>", "19/11/2026</edXML:PromulgationDate>"),
          "M.MessageHeader.PromulgationInfo.PromulgationDate"),
         (("<edXML:To>", "<edXML:To><edXML:OrganId>000.00.10.H01</edXML:OrganId></edXML:To><edXML:To>"),
@@ -218,9 +230,9 @@ async def test_a_receiver_fetches_confirms_and_sees_it_no_more(hub: MemoryHub) -
     assert await farms.pending() == ["1"] and await office.pending() == []
     got = await farms.ask(farms.client.get("1"))
     assert etree.QName(got.body) == etree.QName(SCHEMA, "Manifest")
-    assert got.parts == {"file-0": PDF}
+    assert got.parts == {"file-1": PDF}
     reference = got.body[0]
-    assert reference.get("{http://www.w3.org/1999/xlink}href") == "cid:file-0"
+    assert reference.get("{http://www.w3.org/1999/xlink}href") == "cid:file-1"
     assert await farms.pending() == ["1"]
     for _ in range(2):
         assert (await farms.ask(farms.client.confirm("1"))).succeeded
@@ -342,6 +354,12 @@ async def test_no_trace_is_lost_where_none_can_be_acknowledged(hub: MemoryHub) -
         await office.ask(office.client.traces())
     office.desk = hub.desk(OFFICE)
     assert (await office.ask(office.client.traces())).texts("StatusCode") == ["03"]
+
+
+async def test_nobody_reports_in_the_name_of_another(hub: MemoryHub) -> None:
+    farms = Bus(hub, FARMS)
+    reply = await farms.ask(farms.client.update_traces(status_record("03", sender=OFFICE)))
+    assert reply.codes == ["M.Status.From.OrganId"] and not hub.envelopes
 
 
 @pytest.mark.parametrize("record", ["", "<Other/>", "<Status/>", status_record("")])
