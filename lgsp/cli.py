@@ -43,6 +43,7 @@ from lgsp.commands.listen import listen
 from lgsp.commands.log import log
 from lgsp.commands.mailbox import mailbox
 from lgsp.commands.maintenance import drain, maintenance
+from lgsp.commands.postal import postal
 from lgsp.commands.recall import recall
 from lgsp.commands.receipt import receipt
 from lgsp.commands.republish import republish
@@ -69,6 +70,7 @@ COMMANDS = (
     explain,
     trace,
     status,
+    postal,
     agency,
     contract,
     signature,

@@ -241,7 +241,8 @@ def test_rabbitmq_configuration_is_keys_and_values() -> None:
 
 
 @pytest.mark.parametrize(
-    ("page", "least"), [("deploy/RUNBOOK.md", 20), ("contracts/README.md", 8), ("adapters/webhook/README.md", 1)]
+    ("page", "least"),
+    [("deploy/RUNBOOK.md", 20), ("contracts/README.md", 8), ("adapters/webhook/README.md", 1), ("adapters/vnpost/README.md", 3)],
 )
 def test_documentation_names_commands_and_options_that_exist(page: str, least: int) -> None:
     """Every `lgsp ...` and `lgspctl ...` that people are told to type can be typed."""

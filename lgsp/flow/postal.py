@@ -1,0 +1,76 @@
+"""What the journal tells of parcels, for the account of a day. Reads a period in pages; bodies that were erased tell nothing."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
+from typing import TypeVar
+
+from contracts.kinds import find, read_body
+from contracts.kinds.postal import PostalCancel, PostalEvent, PostalOrder, PostalSettlement
+from lgsp.core.lifecycle import State
+from lgsp.core.postal.reconciliation import PATIENCE_DAYS, Reconciliation, reconcile
+from lgsp.core.postal.traffic import ICT, Said, Traffic
+from lgsp.ports import EnvelopeRecord, Records
+
+KINDS = ("postal.order/1", "postal.cancel/1", "postal.event/1", "postal.settlement/1")
+LOOK_BACK_DAYS = 45  # how much older than the day an order or a use of a label may be
+LOOK_AHEAD_DAYS = 31  # how late an event or a settlement may come
+_PAGE = 500
+_CLOCKS_DIFFER = timedelta(hours=1)  # of gateways, at most: a later envelope may bear an earlier time
+_FAILED = frozenset({State.REFUSED, State.DEAD, State.EXPIRED, State.CANCELLED})
+
+T = TypeVar("T")
+
+
+async def account_of(
+    records: Records, day: date, look_back_days: int = LOOK_BACK_DAYS, patience_days: int = PATIENCE_DAYS
+) -> Reconciliation:
+    """Raises what the journal raises. The arithmetic is done beside the event loop."""
+    first = datetime.combine(day - timedelta(days=look_back_days), time(), ICT)
+    found: list[EnvelopeRecord] = []
+    for kind in KINDS:
+        found += await _all_of(records, kind, first, first + timedelta(days=look_back_days + LOOK_AHEAD_DAYS + 1))
+    return await asyncio.to_thread(_reconciled, found, day, patience_days)
+
+
+def traffic_of(records: Sequence[EnvelopeRecord]) -> Traffic:
+    """`records` with their bodies."""
+    bodies = [(record, _body(record)) for record in records if record.envelope.body]
+    return Traffic(
+        orders=tuple(_by_sender(record, body) for record, body in bodies if isinstance(body, PostalOrder)),
+        cancels=tuple(_by_sender(record, body) for record, body in bodies if isinstance(body, PostalCancel)),
+        events=tuple(_told(record, body) for record, body in bodies if isinstance(body, PostalEvent)),
+        settlements=tuple(_told(record, body) for record, body in bodies if isinstance(body, PostalSettlement)),
+    )
+
+
+def _reconciled(found: list[EnvelopeRecord], day: date, patience_days: int) -> Reconciliation:
+    return reconcile(day, traffic_of(found), patience_days)
+
+
+async def _all_of(records: Records, kind: str, since: datetime, until: datetime) -> list[EnvelopeRecord]:
+    found: list[EnvelopeRecord] = []
+    after, since_page = 0, since
+    while True:
+        page = await records.envelopes_of((kind,), since_page, until, after, _PAGE)
+        found += page
+        if len(page) < _PAGE:
+            return found
+        after = page[-1].sequence
+        since_page = max(since, page[-1].accepted_at - _CLOCKS_DIFFER)  # each page reads its period anew
+
+
+def _body(record: EnvelopeRecord) -> object:
+    envelope = record.envelope
+    return read_body(find(envelope.kind), envelope.body, envelope.media_type).model
+
+
+def _by_sender(record: EnvelopeRecord, body: T) -> Said[T]:
+    own = [one for one in record.deliveries if not one.copy]
+    failed = bool(own) and all(one.state in _FAILED for one in own)
+    return Said(agency=record.envelope.sender, at=record.accepted_at, body=body, failed=failed)
+
+
+def _told(record: EnvelopeRecord, body: T) -> Said[T]:
+    agency = next((one.recipient for one in record.deliveries if not one.copy), record.envelope.recipients[0])
+    return Said(agency=agency, at=record.accepted_at, body=body)
