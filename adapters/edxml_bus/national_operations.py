@@ -4,7 +4,9 @@ Sources: README, "Where each rule comes from". What stands here as a header coun
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
 
 from adapters.edxml_bus.headers import KEYS, MAC, PREFIX, SIGNED
 from adapters.edxml_bus.national_wire import (
@@ -15,6 +17,7 @@ from adapters.edxml_bus.national_wire import (
     Basic,
     Content,
     Count,
+    DeliveryState,
     Received,
     Registration,
     Sent,
@@ -22,6 +25,9 @@ from adapters.edxml_bus.national_wire import (
     Units,
 )
 from contracts.facade import Operation, Parameter
+
+_Number = Annotated[int, Meta(ge=1, le=999_999)]
+_Size = Annotated[int, Meta(ge=1, le=500)]
 
 
 def _parameter(name: str, description: str, schema: Any = str) -> Parameter:
@@ -36,7 +42,7 @@ _SIGNATURE = (
     _parameter("timestamp", "ddMMyyyy'T'HHmmss+SSSS, Vietnam's time, the last four digits milliseconds"),
 )
 _DOC_ID = _parameter("docId", "As getReceivedEdocList or sendEdoc named it")
-_TYPE = _parameter("messagetype", "edoc or status")
+_TYPE = _parameter("messagetype", "Documents, or business statuses", Literal["edoc", "status"])
 _SERVICE = _parameter("servicetype", "eDoc")
 _PERIOD = (
     _parameter("fromDate", "yyyy/MM/dd or dd/MM/yyyy, also with HH:mm:ss; optional"),
@@ -92,8 +98,8 @@ OPERATIONS = (
         _SERVICE,
         _TYPE,
         *_PERIOD,
-        _parameter("pageSize", "At most 500; optional"),
-        _parameter("pageIndex", "From 1; optional"),
+        _parameter("pageSize", "Optional", _Size),
+        _parameter("pageIndex", "Optional", _Number),
     ),
     _operation("POST", "/getEdoc", "A packet, in base64", Content, _DOC_ID, _parameter("filePath", "The client's own affair")),
     _operation("GET", "/downloadEdoc", "A packet as a file", None, _DOC_ID, media_type=EDXML),
@@ -103,13 +109,13 @@ OPERATIONS = (
     _operation("POST", "/countReceiveStatus", "The same, as the library really asks", Count, name="countReceiveStatusByPost"),
     _operation(
         "POST", "/updateStatus", "The delivery state of a packet that was received", Basic, _DOC_ID,
-        _parameter("status", "inbox, processing, done (stored) or fail (could not be stored); business statuses are sent"),
+        _parameter("status", "done: stored; fail: could not be stored. Business statuses are packets: sendEdoc", DeliveryState),
     ),
     _operation("POST", "/getSentEdocList", "What became of what was sent", SentList, _SERVICE, _TYPE, _DOC_ID, *_PERIOD),
     _operation("POST", "/getAgenciesList", "The directory", Agencies),
     _operation(
         "POST", "/getAgenciesListQD20", "The directory by codes of Decision 20/2020/QĐ-TTg", AgenciesQd20,
-        _parameter("level", "Only codes of so many groups; optional"),
+        _parameter("level", "Only codes of so many groups; optional", _Number),
     ),
     _operation("POST", "/getSynchronizeUnit", "The directory, closed bodies too", Units),
     _operation(

@@ -177,7 +177,7 @@ _WHO = (
     Parameter(name=SECRET_KEY, description="Its secret"),
     Parameter(name=AUTHORIZATION, description="Bearer and the token of /v1/auth/login; where the two others are missing"),
 )
-_TYPE = Parameter(name="messageType", description="edoc (the default) or status")
+_TYPE = Parameter(name="messageType", description="Documents (where nothing is said), or business statuses", schema=Message)
 _DAYS = (
     Parameter(name="fromDate", description="YYYY/MM/DD; optional"),
     Parameter(name="toDate", description="YYYY/MM/DD, the day included; optional"),
