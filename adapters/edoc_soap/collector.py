@@ -7,7 +7,7 @@ answer is kept as it came, in a mark of the journal, before anybody looks into i
 import asyncio
 
 from adapters.answers import Answer, detail_of, short
-from adapters.calling import Caller, deadline_in
+from adapters.calling import Caller, Unanswered, deadline_in
 from adapters.edoc_soap import calls, mapping, salvage
 from adapters.edoc_soap.calls import Partner, partners_of
 from adapters.edoc_soap.outcomes import understood
@@ -62,8 +62,17 @@ class _Round:
         self._aside_at = f"edoc.unreadable.{partner.organ_id}"
 
     async def run(self) -> Collected:
-        await self._traces()
+        """Trouble with the traces keeps no document waiting: not every bus of this generation hands any out."""
+        trouble: FeedTrouble | None = None
+        try:
+            await self._traces()
+        except Unanswered:
+            raise
+        except FeedTrouble as error:
+            trouble = error
         more = await self._documents()
+        if trouble is not None:
+            raise trouble
         return Collected(self._taken, self._refused, more)
 
     async def _traces(self) -> None:

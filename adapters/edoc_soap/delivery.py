@@ -1,10 +1,12 @@
 """Handing documents and their statuses to a bus of the e-doc generation: SendDocument and UpdateTraces, SOAP with Attachments."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from adapters.answers import Answer
 from adapters.calling import Caller, Unanswered, deadline_in
 from adapters.edoc_soap import calls, mapping
 from adapters.edoc_soap.calls import Call, Partner, partner_of
@@ -19,6 +21,8 @@ from contracts.outcome import Outcome, Refused, Retry
 __all__ = ["MAX_FILES_BYTES", "EdocDelivery"]
 
 _MAX_ANSWER_BYTES = 256 * 1024
+_AT_ONCE = 2  # documents with large files in memory, of one bus: another that hangs is none of its business
+_LARGE_BYTES = 8 * 2**20
 _ENCODINGS = ("base64", "binary")
 
 
@@ -28,6 +32,7 @@ class EdocDelivery:
     def __init__(self, files: Files, clock: Callable[[], float] = time.time) -> None:
         self._files, self._clock = files, clock
         self._caller = Caller()
+        self._rooms: dict[str, asyncio.Semaphore] = {}
 
     async def deliver(self, parcel: Parcel, endpoint: Endpoint) -> Outcome:
         deadline = deadline_in(endpoint.timeout_s)
@@ -36,11 +41,7 @@ class EdocDelivery:
         except ValueError as error:
             return Retry("delivery.internal", f"the endpoint is registered wrongly: {error}")
         try:
-            async with asyncio.timeout_at(deadline):
-                call = await self._call(parcel, endpoint, partner, action)
-            answer = await self._caller.ask(
-                "POST", endpoint.url, call.body, call.headers, deadline=deadline, max_answer_bytes=_MAX_ANSWER_BYTES
-            )
+            answer = await self._answer(parcel, endpoint, partner, action, deadline)
         except TimeoutError:
             return Retry("delivery.timeout", "files could not be read in time")
         except ContractError as error:
@@ -51,6 +52,18 @@ class EdocDelivery:
 
     async def close(self) -> None:
         await self._caller.close()
+
+    async def _answer(self, parcel: Parcel, endpoint: Endpoint, partner: Partner, action: str, deadline: float) -> Answer:
+        """Raises TimeoutError, ContractError or Unanswered. What has large files waits until others to that bus are through."""
+        size = sum(one.size_bytes for one in parcel.envelope.attachments)
+        async with contextlib.AsyncExitStack() as held:
+            async with asyncio.timeout_at(deadline):
+                if size > _LARGE_BYTES:
+                    await held.enter_async_context(self._rooms.setdefault(endpoint.url, asyncio.Semaphore(_AT_ONCE)))
+                call = await self._call(parcel, endpoint, partner, action)
+            return await self._caller.ask(
+                "POST", endpoint.url, call.body, call.headers, deadline=deadline, max_answer_bytes=_MAX_ANSWER_BYTES
+            )
 
     async def _call(self, parcel: Parcel, endpoint: Endpoint, partner: Partner, action: str) -> Call:
         """Raises ContractError for what cannot be carried, or a file that is gone."""

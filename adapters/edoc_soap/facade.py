@@ -27,6 +27,7 @@ _NO_CALL = frozenset(
     | {"request.media_type_unsupported"}
 )
 _GONE = frozenset({"delivery.recalled", "envelope.erased"})
+_AT_ONCE = 4  # documents in memory on their way out, with all their files
 _SMALL_BYTES = 8 * 1024  # such messages are read in a millisecond
 
 _Made = TypeVar("_Made")
@@ -52,6 +53,9 @@ class EdocFacade:
     name = "edoc"
     prefix = "/bus/edoc"
     operations = (_operation("edoc", ""), _operation("dynamic_service", "/services/DynamicService"))
+
+    def __init__(self) -> None:
+        self._room = asyncio.Semaphore(_AT_ONCE)
 
     def credentials(self, call: Call) -> Credentials:
         return credentials_of(read_without_files(call.headers, call.body))
@@ -79,7 +83,7 @@ class EdocFacade:
             case "GetOrganizations":
                 today = desk.now().date()
                 living = [one for one in await desk.agencies() if one.closed_on is None or one.closed_on > today]
-                return _reply(request, replies.organizations(living))
+                return await asyncio.to_thread(lambda: _reply(request, replies.organizations(living)))
 
     def refuse(self, call: Call, refusal: Refusal, signed: str | None) -> Answer:
         version, asked_as = version_in(call.headers), named_action(call.headers)
@@ -110,12 +114,13 @@ class EdocFacade:
 
     async def _get_document(self, request: Request, desk: Desk) -> Answer:
         parcel = await _document(request.document_id, desk)
-        files = await mapping.files_of(parcel.envelope.attachments, desk.file)
+        async with self._room:
+            files = await mapping.files_of(parcel.envelope.attachments, desk.file)
 
-        def make() -> Answer:
-            return replies.document(request.message.version, mapping.document_for(parcel, files, desk.hub, desk.now()))
+            def make() -> Answer:
+                return replies.document(request.message.version, mapping.document_for(parcel, files, desk.hub, desk.now()))
 
-        return await asyncio.to_thread(make)
+            return await asyncio.to_thread(make)
 
     async def _confirm(self, request: Request, desk: Desk) -> Answer:
         """Again is harmless; of what is not the caller's, nothing is confirmed."""
@@ -132,8 +137,9 @@ class EdocFacade:
     async def _traces(self, request: Request, desk: Desk) -> Answer:
         """Each once: what was acknowledged here is handed out, whatever came in the way of the others."""
         waiting = await desk.waiting((STATUS,), 0, MAX_TRACES)
-        found = [(one.delivery_id, await _record(one.delivery_id, desk)) for one in waiting]
-        records = {number: record for number, record in found if record is not None}
+        found = [(one.delivery_id, await _status(one.delivery_id, desk)) for one in waiting]
+        bodies = {number: body for number, body in found if body is not None}
+        records = await asyncio.to_thread(lambda: {number: mapping.record_of(body) for number, body in bodies.items()})
         done = await asyncio.gather(*(desk.acknowledge(number) for number in records), return_exceptions=True)
         handed_out = [record for record, taken in zip(records.values(), done, strict=True) if taken is True]
         trouble = [one for one in done if isinstance(one, BaseException)]
@@ -152,10 +158,10 @@ async def _document(number: int, desk: Desk) -> Parcel:
     return parcel
 
 
-async def _record(number: int, desk: Desk) -> etree._Element | None:
-    """None for one that was taken back or erased while it waited."""
+async def _status(number: int, desk: Desk) -> bytes | None:
+    """Its body; None for one that was taken back or erased while it waited."""
     try:
-        return mapping.record_of((await desk.fetch(number)).envelope.body)
+        return (await desk.fetch(number)).envelope.body
     except ContractError as error:
         if error.code not in _GONE:
             raise

@@ -13,12 +13,12 @@ from adapters.edoc_soap.checks import check_document
 from adapters.edoc_soap.codes import mismatch, missing
 from contracts.adapter import Parcel
 from contracts.agency import AgencyCode
-from contracts.edxml.attachments import File, plain_id
+from contracts.edxml.attachments import Caps, File, files_in, plain_id
 from contracts.edxml.edoc import Message as Document
 from contracts.edxml.edoc import element_of, message_of, packet_from, status_from
 from contracts.edxml.envelopes import envelope_of
 from contracts.edxml.ids import sent_doc_id
-from contracts.edxml.model import Organization, Packet, ResponseFor, Status, StatusHeader
+from contracts.edxml.model import Kept, Organization, Packet, ResponseFor, Status, StatusHeader
 from contracts.edxml.names import MEDIA_TYPE
 from contracts.edxml.read import read_packet, read_status
 from contracts.edxml.slim import with_hop
@@ -34,6 +34,7 @@ from contracts.soap.mime import Part
 
 XLINK_HREF = "{http://www.w3.org/1999/xlink}href"
 MAX_FILES_BYTES = 100 * 2**20  # of one document, in one answer or call
+_CAPS = Caps(file_bytes=MAX_FILES_BYTES, total_bytes=MAX_FILES_BYTES)
 _REFUSED = "02"
 
 
@@ -87,7 +88,7 @@ def document_for(parcel: Parcel, files: Sequence[File], hop: str, now: datetime)
     A signed one goes along as it was signed, as one more file: what is said here in its place is another text. Raises
     ContractError for a body that is no document."""
     body = parcel.envelope.body
-    packet = read_packet(body)
+    packet, files = _unpacked(read_packet(body), files)
     if packet.signed:
         files = (*files, _original(packet, body))
         packet = msgspec.structs.replace(packet, signed=False)
@@ -145,6 +146,18 @@ async def _file(attachment: Attachment, place: int, read: Callable[[str], AsyncI
     if len(octets) != attachment.size_bytes:
         raise ContractError("attachment.size_mismatch", f"/attachments/{place}", f"{attachment.size_bytes} bytes were announced")
     return File(name=attachment.name, media_type=attachment.media_type, octets=bytes(octets))
+
+
+def _unpacked(packet: Packet, files: Sequence[File]) -> tuple[Packet, tuple[File, ...]]:
+    """Files that stand inside, as they do in a signed packet and in one that came by the hub's own interface, are taken out; each
+    of them once, though it is attached to the envelope besides."""
+    inside = files_in(packet, _CAPS)
+    attachments = (
+        one if file is None else msgspec.structs.replace(one, encoded=None, kept=Kept(digest=file.digest))
+        for one, file in zip(packet.attachments, inside, strict=True)
+    )
+    every = {file.digest: file for file in (*files, *inside) if file is not None}
+    return msgspec.structs.replace(packet, attachments=tuple(attachments)), tuple(every.values())
 
 
 def _with_present_files(document: Document) -> Document:

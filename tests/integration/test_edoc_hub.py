@@ -6,12 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from adapters.edoc_soap.collector import EdocCollector
+from contracts.adapter import Endpoint
 from contracts.agency import AgencyCode
+from contracts.feed import Feed
 from lgsp.bootstrap.keys import token_key
 from lgsp.core.directory import Agency, Alias, Grant
 from lgsp.http.client_secret import new_secret
 from lgsp.ports import Credential
-from tests.fakes.edoc_client import SOAP_12, Doc, EdocClient, status_record
+from tests.compliance.wire import until
+from tests.fakes.edoc_bus import EdocBus, document_of
+from tests.fakes.edoc_client import SOAP_12, Doc, EdocClient, manifest, message_header, status_record, trace_list
 from tests.integration.http_hub import HttpHub, http_hub
 
 JUSTICE, FARMS, CASES = "000.00.15.H01", "000.00.10.H01", "H01.77"
@@ -120,3 +125,33 @@ async def test_where_signatures_are_demanded_an_unsigned_document_is_told_so(tmp
         reply = await justice.ask(justice.send(today()))
         assert reply.codes == ["M.Signature"] and "signature.missing" in reply.texts("Description")[0]
         assert await hub.stored() == 0
+
+
+async def test_the_hub_fetches_from_such_a_bus_and_delivers_to_one(tmp_path: Path) -> None:
+    """A document and a trace come in over the journal, for a body that reads its mailbox; a status goes back by delivery."""
+    async with EdocBus({FARMS: "t", "W29": "t"}) as bus:
+        far = Agency(
+            code=AgencyCode("W29"),
+            name_vi="Trục liên thông của tỉnh bạn",
+            level="other",
+            carries=(JUSTICE,),
+            grants=(Grant(kinds=("document.*",)),),
+            feed=Feed(adapter="edoc_soap", url=bus.url, secret="t", options={"organ_id": FARMS}),
+            endpoint=Endpoint(adapter="edoc_soap", url=bus.url, secret="t", options={"organ_id": "W29"}),
+        )
+        doc = today(receivers=(FARMS,))
+        parts = {"file-0": ("application/pdf", doc.files[0][2])}
+        bus.put(document_of(message_header(doc), trace_list(doc), manifest(doc), parts), FARMS)
+        bus.traces = [(FARMS, status_record("01", sender=JUSTICE, about=FARMS, timestamp=doc.timestamp))]
+        async with http_hub(tmp_path, agencies=(AGENCIES[1], far), signatures="record") as hub:
+            collector = EdocCollector()
+            found = await collector.collect(far.feed or Feed(adapter="", url=""), hub.hub.desks.of(far))
+            await collector.close()
+            assert (found.taken, found.refused, bus.pending[FARMS], bus.traces) == (2, 0, [], [])
+            farms = await client(hub, FARMS, "H01.10")
+            [number] = (await farms.ask(farms.pending())).texts("DocumentId")
+            assert list((await farms.ask(farms.get(number))).parts.values()) == [doc.files[0][2]]
+            assert (await farms.ask(farms.traces())).texts("StatusCode") == ["01"]
+            await farms.ask(farms.update_traces(status_record("03", timestamp=doc.timestamp)))
+            await until(lambda: bool(bus.updates))
+            assert bus.updates[0].findtext("StatusCode") == "03"

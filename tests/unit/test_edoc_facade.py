@@ -401,3 +401,56 @@ STATUS_PACKET = b"""<?xml version="1.0" encoding="UTF-8"?><edXML xmlns="http://w
 <edXML:From><edXML:OrganId>000.00.15.H01</edXML:OrganId></edXML:From><edXML:ResponseFor><edXML:OrganId>000.00.10.H01</edXML:OrganId>
 <edXML:DocumentId>000.00.10.H01,2026/11/18,2217/SNN</edXML:DocumentId></edXML:ResponseFor><edXML:StatusCode>01</edXML:StatusCode>
 <edXML:Timestamp>2026/11/18 09:30:00</edXML:Timestamp></edXML:MessageHeader></edXML:edXMLHeader></edXML:edXMLEnvelope></edXML>"""
+
+
+# --- from one client to the other
+
+
+EVERYTHING = (
+    "<edXML:DueDate>30/11/2026</edXML:DueDate>"
+    "<edXML:ToPlaces><edXML:Place>Như trên</edXML:Place><edXML:Place>Lưu: VT, HCTP</edXML:Place></edXML:ToPlaces>"
+    "<edXML:SteeringType>1</edXML:SteeringType>"
+    "<edXML:ResponseFor><edXML:OrganId>H01.10</edXML:OrganId><edXML:Code>7/SNN</edXML:Code>"
+    "<edXML:DocumentId>H01.10,2026/11/01,7/SNN</edXML:DocumentId><edXML:PromulgationDate>01/11/2026</edXML:PromulgationDate>"
+    "</edXML:ResponseFor><edXML:ResponseFor><edXML:OrganId>H01.11</edXML:OrganId><edXML:Code>8/STC</edXML:Code></edXML:ResponseFor>"
+    "<edXML:ApplicationType>voffice</edXML:ApplicationType>"
+)
+BUSINESS = (
+    "<edXML:BusinessDocType>3</edXML:BusinessDocType><edXML:BusinessDocReason>Thay thế văn bản cũ</edXML:BusinessDocReason>"
+    "<edXML:DocumentId>000.00.15.H01,2026/10/01,12/STP</edXML:DocumentId>"
+    "<edXML:StaffInfo><edXML:Department>Văn phòng</edXML:Department><edXML:Staff>Lê Thị Cẩm</edXML:Staff>"
+    "<edXML:Mobile>0912</edXML:Mobile><edXML:Email>a@b.vn</edXML:Email></edXML:StaffInfo><edXML:Paper>1</edXML:Paper>"
+    "<edXML:ReplacementInfoList><edXML:ReplacementInfo><edXML:DocumentId>000.00.15.H01,2026/10/01,12/STP</edXML:DocumentId>"
+    "<edXML:OrganIdList><edXML:OrganId>000.00.10.H01</edXML:OrganId></edXML:OrganIdList></edXML:ReplacementInfo>"
+    "</edXML:ReplacementInfoList>"
+)
+_SPELT_NOW = {"OrganInCharge": "OrganizationInCharge", "Business": "Bussiness", "BusinessDocType": "BussinessDocType",
+              "BusinessDocReason": "BussinessDocReason"}  # fmt: skip
+
+
+def said(element: etree._Element) -> set[tuple[str, str]]:
+    """Every text with its path, in the standard's spelling."""
+    found: set[tuple[str, str]] = set()
+    for one in element.iter("*"):
+        text = (one.text or "").strip()
+        if text:
+            names = [etree.QName(step).localname for step in (*reversed(list(one.iterancestors())), one)]
+            names = names[names.index(etree.QName(element).localname) :]
+            found.add((".".join(_SPELT_NOW.get(name, name) for name in names), text))
+    return found
+
+
+async def test_every_field_of_a_document_survives_both_conversions(hub: MemoryHub) -> None:
+    """e-doc to QCVN 102, which the hub keeps, and back: only the hub's own hop is added."""
+    office, farms = Bus(hub, OFFICE), Bus(hub, FARMS)
+    sent = office.client.send(Doc(extra=EVERYTHING))
+    before, after = sent.body.split(b"<edXML:Business>")[0], sent.body.split(b"</edXML:Business>")[1]
+    body = before + b"<edXML:Business>" + BUSINESS.encode() + b"</edXML:Business>" + after
+    assert (await office.ask(Request(sent.headers, body))).succeeded
+    got = await farms.ask(farms.client.get("1"))
+    given = etree.fromstring(body[body.index(b"<SOAP-ENV") : body.index(b"</SOAP-ENV:Envelope>") + len(b"</SOAP-ENV:Envelope>")])
+    for name in ("MessageHeader", "TraceHeaderList"):
+        was = said(next(one for one in given[0] if etree.QName(one).localname == name))
+        now = said(got.header(name))
+        assert was <= now, was - now
+        assert {path for path, _ in now - was} <= {"TraceHeaderList.TraceHeader.OrganId", "TraceHeaderList.TraceHeader.Timestamp"}

@@ -1,6 +1,8 @@
 """To a bus of the e-doc generation and from one, over the wire: delivery and collector against a fake that has its habits."""
 
 import base64
+import io
+import zipfile
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
@@ -13,6 +15,7 @@ from adapters.edoc_soap.delivery import EdocDelivery
 from contracts.adapter import Endpoint, Parcel
 from contracts.agency import AgencyCode
 from contracts.desk import Submitted
+from contracts.edxml.envelopes import envelope_of
 from contracts.edxml.read import read_packet, read_status
 from contracts.envelope import Attachment, Envelope
 from contracts.feed import Collected, Feed, FeedTrouble
@@ -114,17 +117,30 @@ async def test_only_those_whom_that_bus_serves_stand_in_to(delivery: EdocDeliver
     assert receivers == ["H01.134"]
 
 
-async def test_a_signed_packet_goes_along_untouched(delivery: EdocDelivery, bus: EdocBus) -> None:
+async def test_a_signed_packet_goes_along_untouched(delivery: EdocDelivery, files: MemoryFiles, bus: EdocBus) -> None:
     """The text of that bus says it again; what was signed is in a file of its own, octet for octet."""
     signature = (
         b'<Signature xmlns="http://www.w3.org/2000/09/xmldsig#"><SignedInfo/><SignatureValue>AA==</SignatureValue></Signature>'
     )
     body = PACKET.replace(b"</edXML:edXMLHeader>", signature + b"</edXML:edXMLHeader>")
-    assert isinstance(await sent(delivery, bus, parcel(body)), Delivered)
+    incoming = envelope_of(body, sender=AgencyCode(OURS), received_on=NOW.date())
+    kept = [files.add(one.octets, one.name, one.media_type) for one in incoming.files]
+    assert isinstance(await sent(delivery, bus, parcel(incoming.envelope.body, attachments=tuple(kept))), Delivered)
     [stored] = bus.documents.values()
     originals = [octets for name, octets in stored.files.items() if name.endswith(".edxml")]
     assert originals == [body]
-    assert "2217-SNNMT-VP.txt" in stored.files
+    assert len(stored.parts) == 2 and "2217-SNNMT-VP.txt" in stored.files
+
+
+async def test_a_file_that_was_packed_inside_arrives_unpacked(delivery: EdocDelivery, bus: EdocBus) -> None:
+    """As the national bus's library packs it: an archive of one file, base64, under the type of what is in it."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("3f2504e0.pdf", PDF)
+    encoded = base64.b64encode(made.getvalue())
+    body = PACKET.replace(b"S8OtbmggZ+G7rWkgUXXDvSBjxqEgcXVhbi4=", encoded).replace(b"2217-SNNMT-VP.txt", b"2217.pdf")
+    assert isinstance(await sent(delivery, bus, parcel(body)), Delivered)
+    assert next(iter(bus.documents.values())).files == {"2217.pdf": PDF}
 
 
 async def test_a_status_becomes_a_record_of_update_traces(delivery: EdocDelivery, bus: EdocBus) -> None:
@@ -323,6 +339,14 @@ async def test_one_document_that_is_not_given_out_holds_back_no_other(
     with pytest.raises(FeedTrouble, match="document 77"):
         await collector.collect(feed(bus), hub.desk("W29"))
     assert len(hub.envelopes) == 1 and bus.pending[OURS] == [77]
+
+
+async def test_a_bus_that_hands_out_no_traces_hands_out_documents(collector: EdocCollector, hub: MemoryHub, bus: EdocBus) -> None:
+    offer(bus, Doc(receivers=(OURS,)))
+    bus.misbehave("fault", only="GetTraces")
+    with pytest.raises(FeedTrouble):
+        await collector.collect(feed(bus), hub.desk("W29"))
+    assert len(hub.envelopes) == 1 and bus.pending[OURS] == []
 
 
 async def test_an_unknown_token_is_trouble_and_not_told_in_any_log(
