@@ -6,6 +6,8 @@ from contracts.errors import ContractError
 
 MAX_MARKUP = 200_000  # "<" in the octets: a tree takes about 200 bytes of memory for each
 MAX_DEPTH = 64  # edXML with a signature nests 12 deep, our own kinds 6
+MAX_ATTRIBUTES = 64  # of one element: to compare them with each other takes the square of their number
+MAX_NAMESPACES = 128  # in scope: to copy them takes the square of their number, and they are copied with each element written out
 
 
 class NotWellFormed(ContractError):
@@ -52,16 +54,23 @@ def parse(octets: bytes, *, huge_texts: bool = False, max_markup: int = MAX_MARK
         raise NotWellFormed(error) from None
     if root.getroottree().docinfo.internalDTD is not None:
         raise ContractError("body.malformed", "/", "a document type declaration is not allowed")
-    _check_depth(root)
+    _check_shape(root)
     return root
 
 
-def _check_depth(root: etree._Element) -> None:
-    depth = 0
-    for event, _ in etree.iterwalk(root, events=("start", "end")):
+def _check_shape(root: etree._Element) -> None:
+    depth = namespaces = 0
+    for event, element in etree.iterwalk(root, events=("start", "end", "start-ns", "end-ns")):
+        if event.endswith("ns"):
+            namespaces += 1 if event == "start-ns" else -1
+            if namespaces > MAX_NAMESPACES:
+                raise ContractError("body.malformed", "/", f"more than {MAX_NAMESPACES} namespaces declared around one element")
+            continue
         depth += 1 if event == "start" else -1
         if depth > MAX_DEPTH:
             raise ContractError("body.malformed", "/", f"nested deeper than {MAX_DEPTH} elements")
+        if len(element.attrib) > MAX_ATTRIBUTES:
+            raise ContractError("body.malformed", "/", f"more than {MAX_ATTRIBUTES} attributes on one element")
 
 
 def local_name(element: etree._Element) -> str:

@@ -12,7 +12,7 @@ import msgspec
 from contracts.edxml.archives import archive_of, only_file
 from contracts.edxml.media import BY_EXTENSION, ZIP, extension, media_type
 from contracts.edxml.model import Attachment, Packet, Reference
-from contracts.edxml.read import FILES
+from contracts.edxml.places import FILES
 from contracts.errors import ContractError
 
 _WHITE = b" \t\r\n\x0b\x0c"

@@ -27,7 +27,8 @@ from contracts.edxml.media import media_type
 from contracts.edxml.model import Attachment, Kept, Packet, Reference, Status
 from contracts.edxml.names import E_DOC, PREFIX, XLINK
 from contracts.edxml.opening import MAX_MARKUP
-from contracts.edxml.read import HEADER, MANIFEST, TRACE, Places, packet_in, status_in
+from contracts.edxml.places import HEADER, MANIFEST, TRACE, Places
+from contracts.edxml.read import packet_in, status_in
 from contracts.edxml.tree import name_of
 from contracts.edxml.write import Dialect, Writing, complete
 from contracts.errors import ContractError

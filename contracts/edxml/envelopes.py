@@ -11,8 +11,9 @@ from contracts.edxml.attachments import CAPS, Caps, File
 from contracts.edxml.ids import sent_doc_id
 from contracts.edxml.model import Packet, Status
 from contracts.edxml.names import MEDIA_TYPE
-from contracts.edxml.read import read
-from contracts.edxml.slim import slimmed
+from contracts.edxml.places import opened
+from contracts.edxml.read import status_in
+from contracts.edxml.slim import Slim, slimmed_tree
 from contracts.edxml.when import VIETNAM, When
 from contracts.envelope import Attachment, Envelope, checked
 
@@ -34,10 +35,12 @@ def envelope_of(
 
     Raises ContractError as `read.read` and `attachments.files_in`, "envelope.field_invalid" or "agency.code_malformed".
     """
-    found = read(octets)
-    if isinstance(found, Status):
-        return Incoming(envelope=checked(_of_status(found, octets, sender, received_on, recipients)))
-    return _of_packet(octets, sender, received_on, recipients, caps)
+    tree = opened(octets)
+    if tree.places.is_status:
+        status = status_in(tree.places, tree.repairs)
+        return Incoming(envelope=checked(_of_status(status, octets, sender, received_on, recipients)))
+    slim = slimmed_tree(octets, tree, caps)
+    return Incoming(envelope=checked(_of_packet(slim, octets, sender, received_on, recipients)), files=slim.files)
 
 
 def packet_message_id(packet: Packet, octets: bytes) -> str:
@@ -54,24 +57,18 @@ def status_message_id(status: Status) -> str:
     return sent_doc_id(header.response_for.document_id or "", header.from_.organ_id or "", header.status_code or "", at)
 
 
-def _of_packet(octets: bytes, sender: AgencyCode, received_on: date, recipients: Sequence[str], caps: Caps) -> Incoming:
-    slim = slimmed(octets, caps)
+def _of_packet(slim: Slim, octets: bytes, sender: AgencyCode, received_on: date, recipients: Sequence[str]) -> Envelope:
     packet = slim.packet
-    return Incoming(
-        envelope=checked(
-            Envelope(
-                message_id=packet_message_id(packet, octets),
-                sender=sender,
-                recipients=tuple(map(AgencyCode, dict.fromkeys(recipients or packet.recipients))),
-                kind=DOCUMENT_KIND,
-                created_at=_first(_written(packet), received_on),
-                body=slim.body,
-                media_type=MEDIA_TYPE,
-                priority=packet.header.other_info.priority,
-                attachments=tuple(map(_attachment, slim.files)),
-            )
-        ),
-        files=slim.files,
+    return Envelope(
+        message_id=packet_message_id(packet, octets),
+        sender=sender,
+        recipients=tuple(map(AgencyCode, dict.fromkeys(recipients or packet.recipients))),
+        kind=DOCUMENT_KIND,
+        created_at=_first(_written(packet), received_on),
+        body=slim.body,
+        media_type=MEDIA_TYPE,
+        priority=packet.header.other_info.priority,
+        attachments=tuple(map(_attachment, slim.files)),
     )
 
 

@@ -17,7 +17,8 @@ MEDIA_TYPE = "application/edxml+xml"
 SPACES = frozenset({QCVN, E_DOC, None})  # one of them, or none at all, is declared by every sender in service
 ROOTS = frozenset({"edXML", "EdXML", "edXMLEnvelope"})
 
-# Names of the generation before QCVN 102, and spellings of the standard's "Bussiness" put right by senders.
+# Names of the generation before QCVN 102, spellings of the standard's "Bussiness" put right by senders, and what a gateway of an
+# enterprise calls the files.
 ALIASES: Mapping[str, str] = MappingProxyType(
     {
         "Author": "SignerInfo",
@@ -28,5 +29,7 @@ ALIASES: Mapping[str, str] = MappingProxyType(
         "BusinessDocReason": "BussinessDocReason",
         "BusinessDocumentInfo": "BussinessDocumentInfo",
         "TimeStamp": "Timestamp",
+        "edXMLAttachments": "AttachmentEncoded",
+        "AttachmentData": "ContentTransferEncoded",
     }
 )

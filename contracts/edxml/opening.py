@@ -12,8 +12,16 @@ from contracts.edxml.names import QCVN, SOAP_11, SOAP_12, XLINK, XMLDSIG
 from contracts.errors import ContractError
 from contracts.safe_xml import NotWellFormed, parse
 
-MAX_MARKUP = 40_000  # "<" of a packet to 500 bodies with 64 files and a signature: about 12,000
-MAX_ATTRIBUTES = 20_000  # "=" of the same: 500; more than that stands in what is wrapped badly as base64
+# Of a packet to 500 bodies with 64 files and a signature: "<" 12,000 times, "=" 500, 6,000 where every element declares its
+# namespace anew. What costs more than it can be worth is refused before it is parsed.
+MAX_MARKUP = 16_000
+MAX_COUNTS = (
+    (b"=", 16_000, "attributes"),
+    (b"xmlns", 8_000, "namespace declarations"),
+    (b"&", 50_000, "references to characters"),
+)
+MAX_TAG_BYTES = 64 * 1024
+MAX_UNBOUND = 16  # prefixes that are mended
 _STRAY_BYTES = 64  # a vendor's sample starts with "1212<?xml"
 _UTF_16 = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
@@ -43,8 +51,7 @@ def open_tree(octets: bytes) -> tuple[etree._Element, tuple[str, ...]]:
     """
     repairs: list[str] = []
     octets = _without_strays(_as_utf8(octets, repairs), repairs)
-    if octets.count(b"=") > MAX_ATTRIBUTES:
-        raise ContractError("body.malformed", "/", f"more than {MAX_ATTRIBUTES} attributes")
+    _check_counts(octets)
     try:
         return parse(octets, huge_texts=True, max_markup=MAX_MARKUP), tuple(repairs)
     except NotWellFormed as error:
@@ -52,6 +59,18 @@ def open_tree(octets: bytes) -> tuple[etree._Element, tuple[str, ...]]:
             raise
         mended = _declared(octets, repairs)
         return parse(mended, huge_texts=True, max_markup=MAX_MARKUP), tuple(repairs)
+
+
+def _check_counts(octets: bytes) -> None:
+    """Raises ContractError "body.malformed" for what would take long to parse."""
+    for sign, most, things in ((b"<", MAX_MARKUP, "tags"), *MAX_COUNTS):
+        if octets.count(sign) > most:
+            raise ContractError("body.malformed", "/", f"more than {most} {things}")
+    start = octets.find(b"<")
+    while start >= 0:
+        if octets.find(b">", start, start + MAX_TAG_BYTES) < 0 and not octets.startswith(b"<![CDATA[", start):
+            raise ContractError("body.malformed", "/", f"a tag or comment of more than {MAX_TAG_BYTES} bytes, or one without end")
+        start = octets.find(b"<", start + 1)
 
 
 def _as_utf8(octets: bytes, repairs: list[str]) -> bytes:
@@ -90,6 +109,8 @@ def _declared(octets: bytes, repairs: list[str]) -> bytes:
     at_root = {name for name, _ in _DECLARED.findall(octets[root.start() : octets.find(b">", root.start())])}
     elsewhere = dict(_DECLARED.findall(octets))
     missing = sorted(used - at_root)
+    if len(missing) > MAX_UNBOUND:
+        raise ContractError("body.malformed", "/", f"more than {MAX_UNBOUND} prefixes that are not declared")
     repairs.extend(f"unbound_prefix:{prefix.decode(errors='replace')[:32]}" for prefix in missing if prefix not in elsewhere)
     if not any(prefix not in elsewhere for prefix in missing):
         repairs.append("unbound_prefix")

@@ -1,12 +1,12 @@
-"""Reading leniently (QCVN 102:2016/BTTTT as it is practised): any order of elements, any prefix, three namespaces, the header
-under the envelope, the root or a SOAP envelope, unknown elements kept, empty ones absent, dates as they are written.
+"""Reading leniently (QCVN 102:2016/BTTTT as it is practised): any order of elements, any prefix, three namespaces, unknown elements
+kept, empty ones absent, dates as they are written.
 
 What cannot be guessed is refused: a value outside its list, an element that says two things, a packet that names no document.
 """
 
 import re
 from collections.abc import Iterator
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from lxml import etree
@@ -22,8 +22,8 @@ from contracts.edxml.model import (
     StatusHeader,
     TraceHeaderList,
 )
-from contracts.edxml.names import ROOTS, SPACES, STORED, XLINK, XMLDSIG
-from contracts.edxml.opening import ENVELOPES, open_tree
+from contracts.edxml.names import STORED, XLINK
+from contracts.edxml.places import FILES, HEADER, MANIFEST, TRACE, Places, opened
 from contracts.edxml.shape import Element, by_name
 from contracts.edxml.tree import child, children, name_of, text, verbatim
 from contracts.edxml.when import When
@@ -31,28 +31,13 @@ from contracts.errors import ContractError
 
 MAX_TEXT = 10_000  # characters of one text; the longest that the standard knows is 500
 MAX_FILES = 64  # of an envelope
-HEADER = "/edXML/edXMLEnvelope/edXMLHeader/MessageHeader"
-TRACE = "/edXML/edXMLEnvelope/edXMLHeader/TraceHeaderList"
-MANIFEST = "/edXML/edXMLEnvelope/edXMLBody/edXMLManifest/Reference"
-FILES = "/edXML/AttachmentEncoded/Attachment"
+MAX_OTHERS = 200  # elements that are none of ours, kept verbatim
+MAX_TIMES = 1000  # one element in one group; an envelope has at most 500 recipients
 
 # Elements that say who, to whom and which: two of them that differ would be read differently by different systems.
-_SINGLE = frozenset(
-    {"OrganId", "From", "DocumentId", "StatusCode", "BussinessDocType", "Bussiness", "CodeNumber", "CodeNotation"}
-)
+_SINGLE = frozenset({"OrganId", "From", "DocumentId", "StatusCode", "BussinessDocType", "Bussiness", "CodeNumber", "CodeNotation"})
 
 AnyGroup = TypeVar("AnyGroup", bound=Group)
-
-
-class Places(NamedTuple):
-    """Where things stand in the tree of a packet."""
-
-    header: etree._Element  # MessageHeader
-    trace: etree._Element | None = None
-    signature: etree._Element | None = None
-    manifest: etree._Element | None = None
-    files: tuple[etree._Element, ...] = ()  # Attachment
-    others: tuple[etree._Element, ...] = ()
 
 
 def read(octets: bytes) -> Packet | Status:
@@ -60,9 +45,8 @@ def read(octets: bytes) -> Packet | Status:
 
     Raises ContractError "body.malformed", "body.invalid" or "edxml.too_many_files".
     """
-    root, repairs = open_tree(octets)
-    places = locate(root)
-    return status_in(places, repairs) if child(places.header, "StatusCode") is not None else packet_in(places, repairs)
+    _, places, repairs = opened(octets)
+    return status_in(places, repairs) if places.is_status else packet_in(places, repairs)
 
 
 def read_packet(octets: bytes) -> Packet:
@@ -81,32 +65,6 @@ def read_status(octets: bytes) -> Status:
     return found
 
 
-def locate(root: etree._Element) -> Places:
-    """Raises ContractError "body.invalid"."""
-    soap = root.tag in ENVELOPES
-    if not soap and (etree.QName(root).localname not in ROOTS or etree.QName(root).namespace not in SPACES):
-        raise ContractError("body.invalid", "/", "the root must be edXML")
-    tops = (root, *(one for one in root if soap or name_of(one) == "edXMLEnvelope"))
-    holders = [holder for top in tops for holder in (top, *children(top, "edXMLHeader"))]
-    headers = [header for holder in holders for header in children(holder, "MessageHeader")]
-    if not headers:
-        raise ContractError("body.invalid", HEADER, "missing")
-    if len(headers) > 1:
-        raise ContractError("body.invalid", HEADER, "stands twice")
-    bodies = [body for top in tops for body in (top, *children(top, "edXMLBody"))]
-    manifests = (one for body in bodies for one in children(body, "edXMLManifest", "Manifest"))
-    files = tuple(
-        file for body in bodies for kept in children(body, "AttachmentEncoded") for file in children(kept, "Attachment")
-    )
-    traces = (one for holder in holders for one in children(holder, "TraceHeaderList"))
-    signatures = [one for holder in holders for one in holder if _is_signature(one)]
-    ours = ("edXMLHeader", "edXMLBody", "edXMLEnvelope", "MessageHeader", "TraceHeaderList", "edXMLManifest", "Manifest",
-            "AttachmentEncoded", "DigitalSignature")  # fmt: skip
-    places = () if soap else dict.fromkeys((*holders, *bodies))
-    others = tuple(one for place in places for one in place if name_of(one) not in ours and not _is_signature(one))
-    return Places(headers[0], next(traces, None), next(iter(signatures), None), next(manifests, None), files, others)
-
-
 def packet_in(places: Places, repairs: tuple[str, ...] = ()) -> Packet:
     """The model of a packet whose places were found. Raises ContractError as `read`."""
     reading = _Reading(list(repairs))
@@ -118,8 +76,8 @@ def packet_in(places: Places, repairs: tuple[str, ...] = ()) -> Packet:
         trace=TraceHeaderList() if places.trace is None else reading.group(places.trace, TraceHeaderList, TRACE),
         references=tuple(reading.reference(one, f"{MANIFEST}[{n}]") for n, one in enumerate(references, 1)),
         attachments=tuple(reading.attachment(one, f"{FILES}[{n}]") for n, one in enumerate(places.files, 1)),
-        signed=is_signed(places),
-        others=tuple(map(verbatim, places.others)),
+        signed=places.is_signed,
+        others=reading.around(places),
         repairs=tuple(reading.repairs),
     )
     _require(packet.header.from_.organ_id, f"{HEADER}/From/OrganId")
@@ -128,24 +86,15 @@ def packet_in(places: Places, repairs: tuple[str, ...] = ()) -> Packet:
     return packet
 
 
-def is_signed(places: Places) -> bool:
-    """A signature that says something, in either namespace: the Java library writes it in that of QCVN 102, where nobody who
-    verifies XML signatures looks for it; the .NET library leaves an empty DigitalSignature behind."""
-    return places.signature is not None and len(places.signature) > 0
-
-
 def status_in(places: Places, repairs: tuple[str, ...] = ()) -> Status:
     """The model of a status whose places were found. Raises ContractError as `read`."""
     reading = _Reading(list(repairs))
-    header = reading.group(places.header, StatusHeader, HEADER)
-    header = _put_right(header, reading.repairs)
+    header = _put_right(reading.group(places.header, StatusHeader, HEADER), reading.repairs)
     _require(header.from_.organ_id, f"{HEADER}/From/OrganId")
     _require(header.response_for.organ_id, f"{HEADER}/ResponseFor/OrganId")
     _require(header.response_for.document_id, f"{HEADER}/ResponseFor/DocumentId")
     _require(header.status_code, f"{HEADER}/StatusCode")
-    return Status(
-        header=header, signed=is_signed(places), others=tuple(map(verbatim, places.others)), repairs=tuple(reading.repairs)
-    )
+    return Status(header=header, signed=places.is_signed, others=reading.around(places), repairs=tuple(reading.repairs))
 
 
 class _Reading:
@@ -153,6 +102,7 @@ class _Reading:
 
     def __init__(self, repairs: list[str]) -> None:
         self.repairs = repairs
+        self.others = 0
 
     def group(self, parent: etree._Element, model: type[AnyGroup], place: str) -> AnyGroup:
         known = by_name(model)
@@ -162,15 +112,17 @@ class _Reading:
             name = name_of(one)
             element = known.get(name or "")
             if element is None or (element.group is not None and len(one) == 0 and text(one)):
-                others.extend(_kept_verbatim(one))
+                others.extend(self._verbatim(one, place))
                 continue
             value = self._value(one, element, f"{place}/{element.name}{_number(found, element)}")
             if value is None:
                 continue
             if element.many:
                 found.setdefault(element.field, []).append(value)
+                _check_times(found[element.field], element, place)
             elif found.setdefault(element.field, value) != value:
-                others.extend(_second(one, element, place))
+                _check_second(element, place)
+                others.extend(self._verbatim(one, place))
         lists = {name: tuple(value) for name, value in found.items() if isinstance(value, list)}
         return model(**found | lists, others=tuple(others))
 
@@ -180,11 +132,23 @@ class _Reading:
         href = (element.get(f"{{{XLINK}}}href") or "").strip()
         return found if found.content_id or not href else msgspec.structs.replace(found, content_id=href)
 
+    def around(self, places: Places) -> tuple[str, ...]:
+        return tuple(found for one in places.others for found in self._verbatim(one, "/edXML"))
+
     def attachment(self, element: etree._Element, place: str) -> Attachment:
         encoded = text(child(element, "ContentTransferEncoded"))
         mark = element.find(f"{{{STORED}}}Kept")
         kept = None if mark is None else Kept(digest=mark.get("digest", ""), zipped=mark.get("zipped") == "true")
         return msgspec.structs.replace(self.group(element, Attachment, place), encoded=encoded, kept=kept)
+
+    def _verbatim(self, one: etree._Element, place: str) -> Iterator[str]:
+        """What is no file and no mark of ours."""
+        if name_of(one) == "ContentTransferEncoded" or etree.QName(one).namespace == STORED:
+            return
+        self.others += 1
+        if self.others > MAX_OTHERS:
+            raise ContractError("body.invalid", place, f"more than {MAX_OTHERS} elements that QCVN 102 does not know")
+        yield verbatim(one)
 
     def _value(self, one: etree._Element, element: Element, place: str) -> Any:
         if element.group is not None:
@@ -218,20 +182,14 @@ def _number_in(written: str, element: Element, place: str) -> int:
     raise ContractError("body.invalid", place, f"a number from {element.low} to {element.high}; clause {element.rule.clause}")
 
 
-def _second(one: etree._Element, element: Element, place: str) -> Iterator[str]:
+def _check_second(element: Element, place: str) -> None:
     if element.name in _SINGLE:
         raise ContractError("body.invalid", f"{place}/{element.name}", f"stands twice and differs; clause {element.rule.clause}")
-    yield verbatim(one)
 
 
-def _kept_verbatim(one: etree._Element) -> Iterator[str]:
-    if name_of(one) != "ContentTransferEncoded" and etree.QName(one).namespace != STORED:
-        yield verbatim(one)
-
-
-def _is_signature(one: etree._Element) -> bool:
-    qualified = etree.QName(one)
-    return qualified.localname == "Signature" and (qualified.namespace == XMLDSIG or qualified.namespace in SPACES)
+def _check_times(found: list[Any], element: Element, place: str) -> None:
+    if len(found) > MAX_TIMES:
+        raise ContractError("body.invalid", f"{place}/{element.name}", f"more than {MAX_TIMES}; clause {element.rule.clause}")
 
 
 def _each_once(header: MessageHeader, repairs: list[str]) -> MessageHeader:

@@ -13,8 +13,8 @@ from lxml import etree
 from contracts.edxml.attachments import CAPS, Caps, File, files_in, with_files
 from contracts.edxml.model import Attachment, Kept, Packet, Status, TraceHeader
 from contracts.edxml.names import STORED
-from contracts.edxml.opening import open_tree
-from contracts.edxml.read import is_signed, locate, packet_in, read
+from contracts.edxml.places import Opened, opened
+from contracts.edxml.read import packet_in, read
 from contracts.edxml.tree import children
 from contracts.edxml.when import moment
 from contracts.edxml.write import write_packet, write_status
@@ -32,16 +32,18 @@ class Slim(msgspec.Struct, frozen=True, kw_only=True):
 
 def slimmed(octets: bytes, caps: Caps = CAPS) -> Slim:
     """Raises ContractError as `read.read_packet` and `attachments.files_in`."""
-    root, repairs = open_tree(octets)
-    places = locate(root)
-    packet = packet_in(places, repairs)
+    return slimmed_tree(octets, opened(octets), caps)
+
+
+def slimmed_tree(octets: bytes, tree: Opened, caps: Caps = CAPS) -> Slim:
+    """The same, for who has opened the packet already; the tree is changed."""
+    packet = packet_in(tree.places, tree.repairs)
     files = files_in(packet, caps)
-    if is_signed(places):
-        body = octets
-    else:
-        for element, file in zip(places.files, files, strict=True):
+    body = octets
+    if not packet.signed:
+        for element, file in zip(tree.places.files, files, strict=True):
             _mark(element, file)
-        body = etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+        body = etree.tostring(tree.root, xml_declaration=True, encoding="UTF-8")
     light = tuple(_light(one, file) for one, file in zip(packet.attachments, files, strict=True))
     return Slim(
         body=body,

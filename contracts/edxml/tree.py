@@ -1,15 +1,22 @@
 """Finding elements by local name in any of the namespaces that senders of edXML use."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from lxml import etree
 
 from contracts.edxml.names import ALIASES, SPACES
+from contracts.errors import ContractError
 
 
 def name_of(element: etree._Element) -> str | None:
     """The standard's name for an element of edXML; None: it is of another vocabulary."""
-    qualified = etree.QName(element)
+    return _name(str(element.tag))
+
+
+@lru_cache(maxsize=1024)
+def _name(tag: str) -> str | None:
+    qualified = etree.QName(tag)
     return ALIASES.get(qualified.localname, qualified.localname) if qualified.namespace in SPACES else None
 
 
@@ -27,5 +34,8 @@ def text(element: etree._Element | None) -> str | None:
 
 
 def verbatim(element: etree._Element) -> str:
-    """An element of others, with its namespaces, as exclusive canonical XML."""
-    return etree.tostring(element, method="c14n", exclusive=True, with_tail=False).decode()
+    """An element of others, with its namespaces, as exclusive canonical XML. Raises ContractError "body.malformed"."""
+    try:
+        return etree.tostring(element, method="c14n", exclusive=True, with_tail=False).decode()
+    except etree.C14NError:
+        raise ContractError("body.malformed", f"/{etree.QName(element).localname}", "has no canonical form") from None

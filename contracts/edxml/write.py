@@ -16,7 +16,7 @@ import msgspec
 from contracts.edxml.ids import is_three_parts
 from contracts.edxml.model import Attachment, Bussiness, Group, Packet, Reference, StaffInfo, Status
 from contracts.edxml.names import PREFIX, QCVN
-from contracts.edxml.read import FILES, HEADER, MANIFEST, TRACE
+from contracts.edxml.places import FILES, HEADER, MANIFEST, TRACE
 from contracts.edxml.shape import Element, elements
 from contracts.edxml.when import When
 from contracts.errors import ContractError

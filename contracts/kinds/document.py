@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from contracts.edxml import read
 from contracts.edxml.model import Code, Packet
+from contracts.edxml.places import HEADER
 from contracts.errors import ContractError
 from contracts.kinds.case import Part
 from contracts.kinds.fields import AgencyCodeText, LongText, ShortText, about, exactly
@@ -20,19 +21,19 @@ from contracts.kinds.fields import AgencyCodeText, LongText, ShortText, about, e
 # Where a field of a summary stands, for the errors that name it.
 _PLACES = MappingProxyType(
     {
-        "from_organ": f"{read.HEADER}/From/OrganId",
-        "to_organs": f"{read.HEADER}/To/OrganId",
-        "to_organ": f"{read.HEADER}/ResponseFor/OrganId",
-        "document_id": f"{read.HEADER}/DocumentId",
-        "number": f"{read.HEADER}/Code/CodeNumber",
-        "notation": f"{read.HEADER}/Code/CodeNotation",
-        "promulgated": f"{read.HEADER}/PromulgationInfo/PromulgationDate",
-        "type_name": f"{read.HEADER}/DocumentType/TypeName",
-        "subject": f"{read.HEADER}/Subject",
-        "earlier": f"{read.HEADER}/ResponseFor/DocumentId",
-        "status_code": f"{read.HEADER}/StatusCode",
-        "description": f"{read.HEADER}/Description",
-        "at": f"{read.HEADER}/Timestamp",
+        "from_organ": f"{HEADER}/From/OrganId",
+        "to_organs": f"{HEADER}/To/OrganId",
+        "to_organ": f"{HEADER}/ResponseFor/OrganId",
+        "document_id": f"{HEADER}/DocumentId",
+        "number": f"{HEADER}/Code/CodeNumber",
+        "notation": f"{HEADER}/Code/CodeNotation",
+        "promulgated": f"{HEADER}/PromulgationInfo/PromulgationDate",
+        "type_name": f"{HEADER}/DocumentType/TypeName",
+        "subject": f"{HEADER}/Subject",
+        "earlier": f"{HEADER}/ResponseFor/DocumentId",
+        "status_code": f"{HEADER}/StatusCode",
+        "description": f"{HEADER}/Description",
+        "at": f"{HEADER}/Timestamp",
     }
 )
 
@@ -158,5 +159,5 @@ def _summary(found: dict[str, Any], model: type[Summary]) -> Summary:
     except msgspec.ValidationError as error:
         detail, _, path = str(error).partition(" - at `$")
         named = re.search(r"[a-z_]+", path) or re.search(r"(?<=`)[a-z_]+(?=`$)", detail)
-        place = _PLACES.get(named[0], read.HEADER) if named else read.HEADER
+        place = _PLACES.get(named[0], HEADER) if named else HEADER
         raise ContractError("body.invalid", place, detail) from None
