@@ -1,5 +1,5 @@
-"""Reading leniently (QCVN 102:2016/BTTTT as it is practised): any order of elements, any prefix, three namespaces, unknown elements
-kept, empty ones absent, dates as they are written.
+"""Reading leniently (QCVN 102:2016/BTTTT as it is practised): any order of elements, any prefix, three namespaces, unknown
+elements kept, empty ones absent, dates as they are written.
 
 What cannot be guessed is refused: a value outside its list, an element that says two things, a packet that names no document.
 """
@@ -35,7 +35,9 @@ MAX_OTHERS = 200  # elements that are none of ours, kept verbatim
 MAX_TIMES = 1000  # one element in one group; an envelope has at most 500 recipients
 
 # Elements that say who, to whom and which: two of them that differ would be read differently by different systems.
-_SINGLE = frozenset({"OrganId", "From", "DocumentId", "StatusCode", "BussinessDocType", "Bussiness", "CodeNumber", "CodeNotation"})
+_SINGLE = frozenset(
+    {"OrganId", "From", "DocumentId", "StatusCode", "BussinessDocType", "Bussiness", "CodeNumber", "CodeNotation"}
+)
 
 AnyGroup = TypeVar("AnyGroup", bound=Group)
 

@@ -51,6 +51,8 @@ class When(msgspec.Struct, frozen=True):
 def _moment(found: re.Match[str]) -> datetime | None:
     part = found.groupdict()
     year, month, day = part["y"] or part["y2"], part["m"] or part["m2"], part["d"] or part["d2"]
+    if not 1900 <= int(year) <= 2200:  # "0001/01/01" is what .NET writes for no date
+        return None
     try:
         return datetime(
             int(year), int(month), int(day), int(part["hour"] or 0), int(part["minute"] or 0), int(part["second"] or 0),
