@@ -21,6 +21,7 @@ _NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f]")
 # Their own container is an archive: one of these with one file inside is what was meant, unless that file is named like it.
 _ARCHIVES = frozenset({"zip", "docx", "xlsx", "pptx", "odt", "ods", "odp", "jar", "epub"})
 MAX_NAME_CHARS = 200
+_WRAPPING = 64 * 1024  # bytes that an archive, base64 and its lines may add to what they may double
 
 
 class Caps(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,7 +146,7 @@ def decoded(encoded: str, place: str) -> bytes:
 
 def _file(attachment: Attachment, reference: Reference, number: int, place: str, caps: Caps) -> File:
     encoded = attachment.encoded or ""
-    if len(encoded) * 3 // 4 > caps.file_bytes * 2:
+    if len(encoded) // 2 > caps.file_bytes + _WRAPPING:
         raise ContractError("attachment.too_large", place, f"more than {caps.file_bytes} bytes")
     octets = decoded(encoded, place)
     name = _name(attachment, reference)
