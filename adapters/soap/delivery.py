@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from adapters.calling import Caller, Unanswered, deadline_in
 from adapters.soap import mapping, replies
@@ -14,6 +14,7 @@ from contracts.adapter import Endpoint, Files, Parcel
 from contracts.errors import ContractError
 from contracts.outcome import Outcome, Refused, Retry
 
+_HEAVY_BYTES = 1 << 16  # an answer that is parsed beside the loop
 _LARGE_BYTES = 1 << 20
 _LARGE_AT_ONCE = 4  # messages with that much in them, being made or on their way
 
@@ -67,7 +68,8 @@ class SoapDelivery:
             deadline=deadline,
             max_answer_bytes=replies.MAX_ANSWER_BYTES,
         )
-        return replies.outcome_of(answer, plan, endpoint.replies, self._clock())
+        read = partial(replies.outcome_of, answer, plan, endpoint.replies, self._clock())
+        return await asyncio.to_thread(read) if len(answer.body) > _HEAVY_BYTES else read()
 
     async def _read_files(self, plan: Plan, parcel: Parcel) -> Mapping[str, bytes]:
         """Raises ContractError "attachment.too_large" before anything is read, or "attachment.unknown"."""

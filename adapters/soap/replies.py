@@ -4,6 +4,7 @@ Sources: SOAP 1.1, 4.4 (fault codes), 6.2 (HTTP 500); SOAP 1.2 part 1, 5.4.6 (co
 """
 
 from lxml import etree
+from multidict import CIMultiDict
 
 from adapters.answers import Answer, by_status, by_table, detail_of, short
 from adapters.soap.registration import AnswerRules, Plan
@@ -34,13 +35,15 @@ _SECURITY_CODES = frozenset(
 
 def outcome_of(answer: Answer, plan: Plan, replies: tuple[Reply, ...], now: float) -> Outcome:
     """`now`: Unix time in seconds."""
+    body = _body_of(answer)
+    if body is not None:
+        answer = _told(answer, body)
     found = by_table(answer, now, replies)
     if found is not None:
         return found
     fine = 200 <= answer.status < 300
     if fine and answer.whole and not answer.body and not plan.operation.answer:
         return Delivered()
-    body = _body_of(answer)
     if body is None or not len(body):
         return _garbled(answer, "no SOAP message") if fine else by_status(answer, now)
     first = body[0]
@@ -62,6 +65,13 @@ def _body_of(answer: Answer) -> etree._Element | None:
     if name.localname != "Envelope" or name.namespace not in {one.value for one in Version}:
         return None
     return root.find(f"{{{name.namespace}}}Body")
+
+
+def _told(answer: Answer, body: etree._Element) -> Answer:
+    """What is said stands in the Body: a table of replies looks there, not at the header blocks before it."""
+    headers = CIMultiDict(answer.headers)
+    headers["Content-Type"] = "text/xml"
+    return answer._replace(headers=headers, body=etree.tostring(body, encoding="UTF-8"))
 
 
 def _of_fault(fault: etree._Element, status: int) -> Outcome:

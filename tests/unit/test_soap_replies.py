@@ -143,6 +143,14 @@ def test_answers_with_mtom_are_read() -> None:
     assert isinstance(outcome(octets[:-30], content_type=content_type), Retry)
 
 
+def test_what_decides_stands_in_the_body() -> None:
+    """However much stands in the header blocks before it, and whatever it says there."""
+    block = f"<s:Header><w:Security xmlns:w='urn:w'>{'thiếu trường ' * 1000}</w:Security></s:Header>".encode()
+    octets = fault("s:Server", "Giao dịch đã tồn tại").replace(b"<s:Body>", block + b"<s:Body>")
+    table = (Reply(means="refused", text="thiếu trường"), Reply(means="delivered", text="đã tồn tại"))
+    assert outcome(octets, 500, replies=table) == Delivered()
+
+
 def test_an_answer_in_the_other_version_is_read() -> None:
     """Some services answer every version in theirs."""
     content = result("00").decode().partition("<s:Body>")[2].partition("</s:Body>")[0]
