@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import inspect
 
 from adapters.soap.templates import Place, Template, template
-from adapters.soap.wsdl import Field, WsdlError, by_path
+from adapters.soap.wsdl import Field, Operation, WsdlError
 from contracts.kinds import Kind
 
 _STEP = re.compile(r"([^.\[\]]+)(?:\[([^\[\]]+)\])?")
@@ -38,11 +38,10 @@ class Node:
     each: str = ""
 
 
-def tree_of(prefix: str, own: Mapping[str, str], schema: tuple[Field, ...], kind: Kind) -> Node | Leaf:
+def tree_of(prefix: str, own: Mapping[str, str], operation: Operation, kind: Kind) -> Node | Leaf:
     """The options `field.a.b` as a tree, each leaf looked up in the schema."""
     if prefix in own:
         return Leaf(_checked(prefix, own[prefix], kind, ""), binary=False)
-    known = by_path(schema)
     root: dict[Any, Any] = {}
     for name, text in own.items():
         if not name.startswith(f"{prefix}."):
@@ -53,7 +52,7 @@ def tree_of(prefix: str, own: Mapping[str, str], schema: tuple[Field, ...], kind
         for step in steps[:-1]:
             here = here.setdefault(step, {})
         path = ".".join(f"{element}{'[]' if source else ''}" for element, source in steps)
-        here[steps[-1]] = Leaf(_checked(name, text, kind, each), _field(name, path, known).binary)
+        here[steps[-1]] = Leaf(_checked(name, text, kind, each), _field(name, path, operation).binary)
     return _frozen(root)
 
 
@@ -74,15 +73,20 @@ def _frozen(tree: Mapping[tuple[str, str], Any], each: str = "") -> Node:
     return Node(inner, each)
 
 
-def _field(name: str, path: str, known: Mapping[str, Field]) -> Field:
+def _field(name: str, path: str, operation: Operation) -> Field:
     """A repeated element may be given once; what holds anything is not looked into."""
-    plain = path.replace("[]", "")
-    for one in known.values():
-        if one.path.replace("[]", "") == plain and one.path.count("[]") >= path.count("[]"):
-            return one
+    header, plain = name.startswith("header."), path.replace("[]", "")
+    found = operation.field(plain, header=header)
+    if found is not None and all(mark <= known for mark, known in zip(_marks(path), _marks(found.path), strict=True)):
+        return found
     if plain.rpartition(".")[2].startswith("_value_"):
         return Field(path, "any", False, False, False)
-    raise WsdlError(f"{name}: the operation has no {path}{meant(plain, [one.replace('[]', '') for one in known])}")
+    known = [one.path.replace("[]", "") for one in (operation.headers if header else operation.fields)]
+    raise WsdlError(f"{name}: the operation has no {path}{meant(plain, known)}")
+
+
+def _marks(path: str) -> list[bool]:
+    return [name.endswith("[]") for name in path.split(".")]
 
 
 def _checked(name: str, text: str, kind: Kind, each: str) -> Template:
@@ -155,7 +159,8 @@ def missing_in(tree: Node | Leaf, schema: tuple[Field, ...]) -> list[str]:
     if isinstance(tree, Leaf):
         return []
     given = set(_paths(tree))
-    return [one.path for one in schema if one.required and one.type != "any" and one.path.replace("[]", "") not in given]
+    demanded = (one.path for one in schema if one.required and not one.path.rpartition(".")[2].startswith("_value_"))
+    return [path for path in demanded if path.replace("[]", "") not in given]
 
 
 def _paths(tree: Node | Leaf, prefix: str = "") -> Iterator[str]:

@@ -58,8 +58,8 @@ def plan_of(description: Description, options: Mapping[str, str], kind_key: str)
     own = options_of(kind, options)
     _check_names(own)
     operation = description.operation(own.get("operation", ""), own.get("service", ""), own.get("port", ""))
-    fields = tree_of("field", own, operation.fields, kind)
-    headers = tree_of("header", own, operation.headers, kind)
+    fields = tree_of("field", own, operation, kind)
+    headers = tree_of("header", own, operation, kind)
     http = {name.removeprefix("http."): parsed(name, text) for name, text in own.items() if name.startswith("http.")}
     for name, one in http.items():
         check_places(f"http.{name}", one, kind, "")

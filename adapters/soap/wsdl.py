@@ -7,10 +7,9 @@ import hashlib
 import io
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
 from typing import Any
 
 from lxml import etree
@@ -26,8 +25,7 @@ from contracts.errors import ContractError
 from contracts.safe_xml import parse
 
 MAX_WSDL_BYTES = 4 * 2**20
-MAX_FIELDS = 2000  # of one message are listed
-_MAX_DEPTH = 12
+MAX_FIELDS = 5000  # elements of one message are looked at for a list
 _KEPT = 64  # parsed descriptions in memory
 _XSD = "{http://www.w3.org/2001/XMLSchema}"
 _XML_XSD = (
@@ -77,12 +75,18 @@ class Operation:
     @property
     def fields(self) -> tuple[Field, ...]:
         body = self.input.body
-        return () if body is None else tuple(islice(_fields(body.type, "", 0, needed=True), MAX_FIELDS))
+        return () if body is None else tuple(_fields(body.type, "", (body.type,), iter(range(MAX_FIELDS)), needed=True))
 
     @property
     def headers(self) -> tuple[Field, ...]:
         header = self.input.header
-        return () if header is None else tuple(islice(_fields(header.type, "", 0, needed=False), MAX_FIELDS))
+        return () if header is None else tuple(_fields(header.type, "", (), iter(range(MAX_FIELDS)), needed=False))
+
+    def field(self, path: str, *, header: bool = False) -> Field | None:
+        """By names with dots between them, without marks; also one that is not listed, because it is further in."""
+        holder = self.input.header if header else self.input.body
+        found = None if holder is None else _found(holder.type, path.split("."))
+        return None if found is None else _field(found[1], found[0], False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,22 +182,46 @@ def _answer(operation: Any) -> str:
     return "" if body is None else str(body.name)
 
 
-def _fields(kind: Any, prefix: str, depth: int, *, needed: bool) -> Iterator[Field]:
-    """Leaves below a type; what refers to itself is cut off. Of a choice nothing is needed by itself."""
-    if depth > _MAX_DEPTH:
-        return
+def _fields(kind: Any, prefix: str, around: tuple[Any, ...], budget: Iterator[int], *, needed: bool) -> Iterator[Field]:
+    """Leaves below a type, which stands in those of `around`; one that holds itself is listed once. Of a choice nothing is needed
+    by itself."""
     needed = needed and not _chooses(getattr(kind, "_element", None))
     for name, element in getattr(kind, "elements", ()):
+        if next(budget, None) is None:
+            return
         inner, many = element.type, element.accepts_multiple
-        path = f"{prefix}{name}{'[]' if many else ''}"
-        required = needed and not element.is_optional
-        if getattr(inner, "elements", ()) or getattr(inner, "attributes", ()):
-            yield from _fields(inner, f"{path}.", depth + 1, needed=required)
-        else:
-            yield Field(path, _type_name(inner), required, many, isinstance(inner, (Base64Binary, HexBinary)))
+        path, required = f"{prefix}{name}{'[]' if many else ''}", needed and not element.is_optional
+        if _leaf(inner):
+            yield _field(path, element, required)
+        elif inner not in around:
+            yield from _fields(inner, f"{path}.", (*around, inner), budget, needed=required)
     for name, attribute in getattr(kind, "attributes", ()):
         if name and attribute.type is not None:
-            yield Field(f"{prefix}{name}", _type_name(attribute.type), needed and bool(attribute.required), False, False)
+            yield _field(f"{prefix}{name}", attribute, needed and bool(attribute.required))
+
+
+def _found(kind: Any, names: list[str]) -> tuple[Any, str] | None:
+    """Element or attribute at the end of these names, and its path with a mark at each that repeats."""
+    path, found = "", None
+    for place, name in enumerate(names):
+        members = dict(getattr(kind, "elements", ()))
+        if place == len(names) - 1:
+            members = dict(getattr(kind, "attributes", ())) | members
+        found = members.get(name)
+        if found is None:
+            return None
+        kind = found.type
+        path += f"{'.' if path else ''}{name}{'[]' if getattr(found, 'accepts_multiple', False) else ''}"
+    return None if found is None else (found, path)
+
+
+def _field(path: str, element: Any, required: bool) -> Field:
+    kind, many = element.type, path.endswith("[]")
+    return Field(path, _type_name(kind), required, many, isinstance(kind, (Base64Binary, HexBinary)))
+
+
+def _leaf(kind: Any) -> bool:
+    return not getattr(kind, "elements", ()) and not getattr(kind, "attributes", ())
 
 
 def _chooses(indicator: Any) -> bool:
@@ -205,7 +233,3 @@ def _chooses(indicator: Any) -> bool:
 
 def _type_name(kind: Any) -> str:
     return "any" if kind is None or kind.qname is None else str(etree.QName(kind.qname).localname)
-
-
-def by_path(fields: tuple[Field, ...]) -> Mapping[str, Field]:
-    return {one.path: one for one in fields}
