@@ -93,7 +93,7 @@ def send_edoc(parcel: Parcel, packet: bytes, system_id: str, endpoint: Endpoint)
 def addressed_to(parcel: Parcel, patterns: Sequence[str]) -> list[str]:
     """Which addressees the bus is to serve, as one delivery stands for all reached through it. Empty: those in the packet.
 
-    `patterns`: as `carries` of the bus in the directory has them ("G*").
+    `patterns`: those of the bodies that the bus carries, as in the directory ("G*").
     """
     codes, own = parcel.envelope.recipients, parcel.addressed_as
     if len(codes) == 1:

@@ -211,17 +211,29 @@ async def test_nobody_reads_what_is_for_another(bus: BusHub) -> None:
     assert len(await bus.java(COMMUNE).get_received_edoc_list(EDOC)) == 1
 
 
-async def test_a_signed_packet_keeps_every_octet(bus: BusHub) -> None:
-    """Its signature covers them: no hop is added, no file taken out."""
-    client, receiver = bus.java(DEPARTMENT), bus.java(COMMUNE)
+async def test_a_signed_packet_keeps_every_octet(tmp_path: Path) -> None:
+    """Its signature covers them: no hop is added, no file taken out. Whether it is in order is the policy's business."""
     signature = (
         '<Signature xmlns="http://www.w3.org/2000/09/xmldsig#"><SignedInfo/><SignatureValue>AA==</SignatureValue></Signature>'
     )
     plain = document(1, DEPARTMENT, [COMMUNE], [Enclosed("a.pdf", b"%PDF-1.4 signed")])
     packet = plain.replace(b"</edXML:edXMLHeader>", f"{signature}</edXML:edXMLHeader>".encode())
-    assert (await client.send_edoc(sending(client), packet))["status"] == "OK"
-    (row,) = await receiver.get_received_edoc_list(EDOC)
-    assert await receiver.get_edoc(row["docId"]) == packet
+    async with bus_hub(tmp_path, signatures="record") as bus:
+        client, receiver = bus.java(DEPARTMENT), bus.java(COMMUNE)
+        assert (await client.send_edoc(sending(client), packet))["status"] == "OK"
+        (row,) = await receiver.get_received_edoc_list(EDOC)
+        assert await receiver.get_edoc(row["docId"]) == packet
+
+
+async def test_a_signature_that_is_none_is_refused(bus: BusHub) -> None:
+    """Under the rules that the adapter's README gives: unsigned passes, wrongly signed does not."""
+    client, plain = bus.java(DEPARTMENT), document(1, DEPARTMENT, [COMMUNE])
+    signature = '<Signature xmlns="http://www.w3.org/2000/09/xmldsig#"><SignatureValue>AA==</SignatureValue></Signature>'
+    said = await client.send_edoc(
+        sending(client), plain.replace(b"</edXML:edXMLHeader>", f"{signature}</edXML:edXMLHeader>".encode())
+    )
+    assert (said["ErrorCode"], said["code"]) == ("22", "signature.not_verified")
+    assert (await client.send_edoc(sending(client), plain))["status"] == "OK"
 
 
 async def test_to_sends_a_packet_to_these_and_later_to_others(bus: BusHub) -> None:
