@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+THOROUGH := $(addprefix tests/integration/,test_flow_retention.py test_keys.py test_archiver.py test_log_tampering.py)
 # Wheels only: no source package runs code of its own while it is installed.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --only-binary :all:
 LOCK := $(BIN)/uv pip compile --no-config --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
@@ -18,7 +19,7 @@ run: .venv/.run-ready ## Set up, run the demonstration day and leave the hub run
 
 test: .venv/.test-ready ## Set up the servers tests need and run all tests, or some: make test T="tests/unit -k lanes"
 	@deploy/install/test-servers.sh
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(T)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(T)
 
 interop: .venv/.test-ready ## Let clients of other makers, built with Go, read and audit a log that our code wrote
 	@deploy/install/test-go.sh
@@ -47,6 +48,7 @@ soak: .venv/.test-ready ## Change signed files by the 100,000 and logs by the bi
 	@$(BIN)/python -W ignore -m tests.soak.parsers
 	@$(BIN)/python -m tests.soak.bundles
 	@$(BIN)/python -m tests.soak.log
+	@LGSP_THOROUGH=1 $(BIN)/python -m pytest -q tests/crash $(THOROUGH)
 	@$(BIN)/python -m tests.soak $(ARGS)
 
 verifier: .venv/.run-ready ## Write build/lgsp-evidence-verify.pyz: the offline verifier of evidence as one file, for this Python and kind of machine

@@ -5,10 +5,11 @@ from pathlib import Path
 from tests.crash.hub import embedded
 from tests.crash.run import Run
 from tests.crash.scenarios import kills_of_the_only_process, stops
+from tests.thorough import much
 
-KILLS = 22
-FREEZES = 4
-STOPS = 3
+KILLS = much(22, 12)
+FREEZES = much(4, 2)
+STOPS = much(3, 2)
 
 
 async def test_nothing_is_lost_or_disordered_when_the_only_process_is_killed_and_frozen_again_and_again(tmp_path: Path) -> None:

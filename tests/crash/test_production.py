@@ -6,11 +6,12 @@ from tests.crash.hub import production
 from tests.crash.run import Run
 from tests.crash.scenarios import LEASE_BESIDE_STOPS_S, broker_away, kills_of_anything, stops
 from tests.servers import PostgresServer, RabbitServer
+from tests.thorough import much
 
-KILLS = 14
-FREEZES = 4
-DISASTERS = 4
-DOWN_S = 30.0
+KILLS = much(14, 8)
+FREEZES = much(4, 2)
+DISASTERS = much(4, 3)
+DOWN_S = much(30.0, 10.0)
 
 
 async def test_nothing_is_lost_or_disordered_when_gateways_workers_and_servers_die_or_stand_still(

@@ -23,6 +23,7 @@ from signing.jws import NotVerified, keys_of, verify
 from signing.keys import Algorithm
 from signing.local_key import LocalKey
 from tests import signatures
+from tests.thorough import much
 
 TYP = "lgsp-test+jws"
 
@@ -104,7 +105,7 @@ def test_whoever_changes_the_keys_may_be_killed_at_any_line(act: Callable[[KeyFi
     """Afterwards the set is whole, every key in it can be used, one signs, and the same command does its work."""
     line, more = 0, True
     while more:
-        line += 1
+        line += much(1, 3)
         files = KeyFiles(tmp_path / str(line))
         if act is not start_first:
             files.ensure(Purpose.STATEMENTS, ed25519, now)

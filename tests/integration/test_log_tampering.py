@@ -26,9 +26,10 @@ from tests.audit.busy import FILE, ORIGIN, STAMPED_AT, VERIFIER, fill
 from tests.audit.tamper import Engine, Postgres, Refused, Sqlite, Tampering, tamperings
 from tests.compliance.builders import LEASE_S, NOW, admitted
 from tests.stamps import stamp_anchors
+from tests.thorough import much
 
 JUDGE = stamp_time(TrustBase(time_stamps=stamp_anchors()), STAMPED_AT + timedelta(days=1))
-MOST_ROWS = 12  # of each table, spread over it
+MOST_ROWS = much(12, 4)  # of each table, spread over it
 
 WORKING = "how the work goes on, decided anew by whatever does it"
 NO_EVIDENCE = {
@@ -144,7 +145,7 @@ def test_whatever_is_done_to_a_row_is_found_and_named(engine: Engine) -> None:
                 if not any(_names(finding, one) for finding in found):
                     unnoticed.append(f"{one}: {found[:2]}")
     assert not unnoticed, "\n".join(unnoticed)
-    assert done > 1000
+    assert done > much(1000, 500)
 
 
 def test_what_is_no_evidence_is_there(engine: Engine) -> None:

@@ -31,7 +31,8 @@ LATER = NOW + timedelta(days=1)
 # Undoes 0005_keeping.
 BEFORE_KEEPING = """
 DROP TABLE keeping; DROP TABLE archives; DROP TABLE attached; DROP TABLE erased_files;
-ALTER TABLE file_access DROP COLUMN erased_at; DELETE FROM schema_migrations WHERE number = 5;"""
+ALTER TABLE file_access DROP COLUMN erased_at; DELETE FROM schema_migrations WHERE number >= 5;
+DROP TABLE marks; DROP INDEX envelopes_kind;"""
 
 
 @asynccontextmanager
