@@ -49,7 +49,7 @@ def postal() -> None:
 @click.option("--day", "on", required=True, type=click.DateTime(["%Y-%m-%d"]), help="Local day, such as 2026-12-02.")
 @click.option("--agency", "code", help="Only what concerns this agency.")
 @click.option("--csv", "csv_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the account into this file, too.")
-@click.option("--look-back-days", type=click.IntRange(1, 366), help="How much older than the day an order may be; 45.")
+@click.option("--look-back-days", type=click.IntRange(1, 366), help="How much older than the day an order may be; 30.")
 @click.option("--patience-days", type=click.IntRange(0, 60), help="How long an order may wait for its parcel; 2.")
 @with_settings
 def reconcile(

@@ -1,5 +1,6 @@
 """A day as an account sees it: the legs that there were, the settlements, and which of them it is about."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 
 from contracts.text import identifier_key
@@ -17,12 +18,10 @@ class Day:
         self.legs = legs_of(traffic)
         self.book = book_of(traffic.settlements)
         self.contracts = agencies_of_contracts(traffic)
-        self.users_of_items: dict[str, list[Leg]] = {}
         self._lives: dict[LegKey, list[Leg]] = {}
         for leg in self.legs:
             self._lives.setdefault(_key(leg), []).append(leg)
-            for item in leg.items:
-                self.users_of_items.setdefault(item, []).append(leg)
+        self._bore_before = _bearers_before(self.legs)
 
     def on(self, moment: datetime | None) -> bool:
         return moment is not None and local_day(moment) == self.day
@@ -34,6 +33,10 @@ class Day:
     def age_days(self, leg: Leg) -> int:
         """Since it was ordered, or first seen."""
         return (self.day - local_day(leg.began_at)).days
+
+    def bore_before(self, item: str, leg: Leg) -> Leg | None:
+        """Which other leg had this label last; one that is ordered anew may keep its label."""
+        return self._bore_before.get((item, leg.key, leg.began_at))
 
     def lines(self) -> list[Line]:
         """Of the settlements of the day."""
@@ -54,6 +57,19 @@ class Day:
 
     def agency_of(self, line: Line) -> str:
         return self.contracts.get(line.customer_code, line.agency)
+
+
+def _bearers_before(legs: Iterable[Leg]) -> dict[tuple[str, LegKey, datetime], Leg]:
+    """`legs` in the order in which they began. Of each label the last two legs are remembered, so that one of them is another."""
+    found: dict[tuple[str, LegKey, datetime], Leg] = {}
+    latest: dict[str, tuple[Leg, ...]] = {}
+    for leg in legs:
+        for item in leg.items:
+            others = [one for one in latest.get(item, ()) if one.key != leg.key]
+            if others:
+                found[item, leg.key, leg.began_at] = others[0]
+            latest[item] = (leg, *others[:1])
+    return found
 
 
 def _key(leg: Leg) -> LegKey:

@@ -57,16 +57,11 @@ def _label(day: Day, leg: Leg) -> Iterator[Difference]:
     for item in leg.items:
         if s10_verdict(item) == "wrong_check_digit":
             yield _about(leg, "postal.item_code_check_digit", item=item, detail=item)
-        earlier = [one for one in day.users_of_items[item] if _used_before(one, leg)]
-        if earlier:
-            yield _about(leg, "postal.item_code_reused", item=item, detail=earlier[-1].key.order_number)
+        earlier = day.bore_before(item, leg)
+        if earlier is not None and leg.began_at - earlier.began_at < _REUSE:
+            yield _about(leg, "postal.item_code_reused", item=item, detail=earlier.key.order_number)
     if leg.ordered_item and len(leg.items) > 1:
         yield _about(leg, "postal.item_code_differs", detail=f"{leg.items[0]} ≠ {leg.items[1]}")
-
-
-def _used_before(one: Leg, leg: Leg) -> bool:
-    """By another leg; one that is ordered anew may keep its label."""
-    return one.key != leg.key and timedelta() <= leg.began_at - one.began_at < _REUSE and one is not leg
 
 
 def _unsettled(day: Day) -> Iterator[Difference]:
