@@ -5,6 +5,8 @@ Written over the standard library's MIME reader and lxml alone, so that it share
 
     python -m tests.fakes.edoc_bus --port 8095
     curl -s localhost:8095/misbehave -d '{"mood": "half answer", "times": 2}'
+
+Or by the names that all fakes share, such as {"fail_next": 2}.
 """
 
 import argparse
@@ -32,8 +34,13 @@ _ACTION = re.compile(r'action="?([^";]+)')
 
 Mood = Literal[
     "well", "hang", "half answer", "garbage", "text", "fault", "server error", "hang up", "answer lost", "permission denied",
-    "slow", "report without a flag",
+    "slow", "report without a flag", "duplicate",
 ]  # fmt: skip
+_SHARED_NAMES: dict[str, Mood] = {
+    "fail_next": "server error", "hang": "hang", "half_answer": "half answer", "garbage": "garbage", "text_reply": "text",
+    "slow_s": "slow", "duplicate": "duplicate",
+}  # fmt: skip
+_ALWAYS = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +126,12 @@ class EdocBus:
         return sum(one == action for one, _ in self.got)
 
     async def _told_to(self, request: web.Request) -> web.Response:
+        """{"mood": ..., "times": 2, "only": "GetTraces"}, or a name that all fakes share, with a number or true."""
         wish = json.loads(await request.text())
+        for name in _SHARED_NAMES.keys() & wish.keys():
+            wish |= {"mood": _SHARED_NAMES[name], "times": _ALWAYS if wish[name] is True else int(wish[name])}
         if wish.get("mood") not in get_args(Mood):
-            return web.json_response({"moods": get_args(Mood)}, status=422)
+            return web.json_response({"moods": get_args(Mood), "or": list(_SHARED_NAMES)}, status=422)
         self.misbehave(wish["mood"], int(wish.get("times", 1)), wish.get("only"))
         return web.json_response(wish)
 
@@ -158,6 +168,8 @@ class EdocBus:
                 return _answer(root, _wrapped(action, f'<e:Report xmlns:e="{SCHEMA}"/>'))
             case _:
                 pass
+        if mood == "duplicate":
+            self.pending[_asked_by(root)] *= 2
         answer = self._act(action, root, parts)
         if mood == "half answer":
             return await _half(request, answer)
@@ -259,6 +271,10 @@ def document_of(header: str, trace: str, manifest: str, files: dict[str, tuple[s
     return Stored(root[0], root[1], root[2], files)
 
 
+def _asked_by(root: etree._Element) -> str:
+    return _text(root[-1][0], "OrganId") if len(root[-1]) else ""
+
+
 def _text(parent: etree._Element, *path: str) -> str:
     for name in path:
         parent = next((one for one in parent if etree.QName(one).localname == name), etree.Element("none"))
@@ -334,6 +350,7 @@ async def _run(port: int) -> None:
         print(
             f'  misbehaves on demand: curl {bus.url.rpartition("/services")[0]}/misbehave -d \'{{"mood": "hang", "times": 1}}\''
         )
+        print(f"    moods: {', '.join(get_args(Mood))}; or {', '.join(_SHARED_NAMES)}")
         await asyncio.Event().wait()
 
 

@@ -341,6 +341,13 @@ async def test_one_document_that_is_not_given_out_holds_back_no_other(
     assert len(hub.envelopes) == 1 and bus.pending[OURS] == [77]
 
 
+async def test_a_document_that_is_listed_twice_is_brought_in_once(collector: EdocCollector, hub: MemoryHub, bus: EdocBus) -> None:
+    offer(bus, Doc(receivers=(OURS,)))
+    bus.misbehave("duplicate", only="GetPendingDocumentIds")
+    assert await collector.collect(feed(bus), hub.desk("W29")) == Collected(taken=1)
+    assert bus.calls("GetDocument") == 1
+
+
 async def test_a_bus_that_hands_out_no_traces_hands_out_documents(collector: EdocCollector, hub: MemoryHub, bus: EdocBus) -> None:
     offer(bus, Doc(receivers=(OURS,)))
     bus.misbehave("fault", only="GetTraces")
