@@ -19,7 +19,7 @@ _LOOKED_AT_BYTES = 4096
 _MAX_REASON_CHARS = 300
 _MAX_REMOTE_REF_CHARS = 128
 # 401, 403, 404, 405, 407: what a proxy or a wrong deployment says, hardly ever the system that was to read the message.
-_TRY_LATER = frozenset({401, 403, 404, 405, 407, 408, 425, 429})
+TRY_LATER = frozenset({401, 403, 404, 405, 407, 408, 425, 429})
 _TAG = re.compile(r"<[^>]{0,500}>")
 
 
@@ -71,7 +71,7 @@ def by_status(answer: Answer, now: float) -> Outcome:
         return Retry("delivery.garbled_answer", f"HTTP status {status}")
     if status == 410:
         return Gone(detail=detail_of(answer))
-    if status >= 500 or status in _TRY_LATER:
+    if status >= 500 or status in TRY_LATER:
         return Retry("delivery.server_error", detail_of(answer), _retry_after_s(answer, now))
     return Refused("delivery.refused_by_recipient", detail_of(answer))
 

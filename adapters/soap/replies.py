@@ -6,7 +6,7 @@ Sources: SOAP 1.1, 4.4 (fault codes), 6.2 (HTTP 500); SOAP 1.2 part 1, 5.4.6 (co
 from lxml import etree
 from multidict import CIMultiDict
 
-from adapters.answers import Answer, by_status, by_table, detail_of, short
+from adapters.answers import TRY_LATER, Answer, by_status, by_table, detail_of, short
 from adapters.soap.registration import AnswerRules, Plan
 from contracts.errors import ContractError
 from contracts.outcome import Delivered, Outcome, Refused, Retry
@@ -26,6 +26,7 @@ _SECURITY_CODES = frozenset(
         "InvalidSecurity",
         "InvalidSecurityToken",
         "FailedAuthentication",
+        "AuthenticationFailure",  # of the npm package soap
         "FailedCheck",
         "SecurityTokenUnavailable",
         "MessageExpired",
@@ -77,7 +78,7 @@ def _told(answer: Answer, body: etree._Element) -> Answer:
 def _of_fault(fault: etree._Element, status: int) -> Outcome:
     codes, text = _said_by_fault(fault)
     detail = short(f"HTTP {status}, fault {' '.join(codes)}: {text}")
-    if not _SECURITY_CODES.isdisjoint(codes) or _OURS_TO_MEND.isdisjoint(codes):
+    if status in TRY_LATER or not _SECURITY_CODES.isdisjoint(codes) or _OURS_TO_MEND.isdisjoint(codes):
         return Retry("delivery.server_error", detail)
     return Refused("delivery.refused_by_recipient", detail)
 

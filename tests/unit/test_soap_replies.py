@@ -102,6 +102,12 @@ def test_faults_are_read_by_their_codes(code: str, sub: str, soap: str, kind: ty
     assert isinstance(found, kind) and isinstance(found, Retry | Refused) and "thiếu trường" in found.detail
 
 
+@pytest.mark.parametrize("status", [401, 403, 404, 429])
+def test_a_fault_behind_a_closed_door_is_no_refusal(status: int) -> None:
+    """The npm package soap answers a wrong password with a 401 and blames the client: the operator has to mend it."""
+    assert isinstance(outcome(fault("soap:Client", "Invalid username or password"), status), Retry)
+
+
 def test_rows_of_the_table_come_before_faults() -> None:
     """A fault that says "đã tồn tại" is a success, however it is escaped."""
     table = (Reply(means="delivered", text="đã tồn tại"), Reply(means="refused", text="thiếu trường"))
