@@ -3,8 +3,10 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import lru_cache, partial
+from weakref import WeakValueDictionary
 
 from adapters.calling import Caller, Unanswered, deadline_in
 from adapters.soap import mapping, replies
@@ -16,7 +18,7 @@ from contracts.outcome import Outcome, Refused, Retry
 
 _HEAVY_BYTES = 1 << 16  # an answer that is parsed beside the loop
 _LARGE_BYTES = 1 << 20
-_LARGE_AT_ONCE = 4  # messages with that much in them, being made or on their way
+_LARGE_AT_ONCE = 6  # messages with that much in them, being made or on their way; one for each recipient
 
 
 class SoapDelivery:
@@ -26,6 +28,7 @@ class SoapDelivery:
         self._files, self._clock = files, clock
         self._caller = Caller()
         self._room = asyncio.Semaphore(_LARGE_AT_ONCE)
+        self._lines: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def deliver(self, parcel: Parcel, endpoint: Endpoint) -> Outcome:
         deadline = deadline_in(endpoint.timeout_s)
@@ -37,12 +40,8 @@ class SoapDelivery:
             files_bytes = sum(one.size_bytes for one in parcel.envelope.attachments) if plan.wants_files else 0
             if files_bytes + len(parcel.envelope.body) < _LARGE_BYTES:
                 return await self._call(plan, parcel, endpoint, deadline)
-            async with asyncio.timeout_at(deadline):
-                await self._room.acquire()
-            try:
+            async with self._turn(endpoint.url, deadline):
                 return await self._call(plan, parcel, endpoint, deadline)
-            finally:
-                self._room.release()
         except TimeoutError:
             return Retry("delivery.timeout", f"not under way within {endpoint.timeout_s:g} s")
         except WsdlError as error:
@@ -54,6 +53,16 @@ class SoapDelivery:
 
     async def close(self) -> None:
         await self._caller.close()
+
+    @asynccontextmanager
+    async def _turn(self, url: str, deadline: float) -> AsyncIterator[None]:
+        """Of a large message: a recipient that hangs takes one place, not all. Raises TimeoutError where none was free."""
+        line = self._lines.setdefault(url, asyncio.Lock())
+        async with AsyncExitStack() as held:
+            async with asyncio.timeout_at(deadline):
+                await held.enter_async_context(line)
+                await held.enter_async_context(self._room)
+            yield
 
     async def _call(self, plan: Plan, parcel: Parcel, endpoint: Endpoint, deadline: float) -> Outcome:
         async with asyncio.timeout_at(deadline):
@@ -72,20 +81,24 @@ class SoapDelivery:
         return await asyncio.to_thread(read) if len(answer.body) > _HEAVY_BYTES else read()
 
     async def _read_files(self, plan: Plan, parcel: Parcel) -> Mapping[str, bytes]:
-        """Raises ContractError "attachment.too_large" before anything is read, or "attachment.unknown"."""
+        """Raises ContractError "attachment.too_large" before anything is read."""
         wanted = {one.digest: one.size_bytes for one in parcel.envelope.attachments} if plan.wants_files else {}
         if sum(wanted.values()) > MAX_FILES_BYTES:
             raise ContractError("attachment.too_large", "/attachments", f"more than {MAX_FILES_BYTES} bytes together")
         return {digest: await self._read(digest, size) for digest, size in wanted.items()}
 
     async def _read(self, digest: str, size_bytes: int) -> bytes:
+        """Raises Unanswered where the store has another file or none: a disk that is away may come back."""
         found = bytearray()
-        async for piece in self._files.read(digest):
-            found += piece
-            if len(found) > size_bytes:
-                break
+        try:
+            async for piece in self._files.read(digest):
+                found += piece
+                if len(found) > size_bytes:
+                    break
+        except ContractError as error:
+            raise Unanswered(error.code, digest) from None
         if len(found) != size_bytes:
-            raise ContractError("attachment.size_mismatch", "/attachments", f"{digest} is not {size_bytes} bytes")
+            raise Unanswered("attachment.size_mismatch", f"{digest} is not {size_bytes} bytes")
         return bytes(found)
 
 

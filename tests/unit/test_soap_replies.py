@@ -5,6 +5,8 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from adapters.answers import Answer
@@ -167,3 +169,14 @@ def test_text_of_an_answer_never_reaches_a_log_whole() -> None:
     """One line, and short."""
     found = outcome(result("12", "a\r\nb\x1b" + "c" * 5000).replace(b"\x1b", b""))
     assert isinstance(found, Refused) and len(found.detail) < 400 and "\n" not in found.detail
+
+
+@settings(deadline=None)
+@given(st.data(), st.sampled_from([200, 202, 400, 500]), st.sampled_from(["text/xml", "application/json", "multipart/related"]))
+def test_any_octets_are_some_outcome(data: st.DataObject, status: int, media_type: str) -> None:
+    """An answer changed anywhere is read as what it then says, or as garbage; never raised."""
+    octets = bytearray(data.draw(st.sampled_from([result("00"), fault("s:Client"), fault("s:Sender", "x", SOAP_12), b""])))
+    for place in data.draw(st.lists(st.integers(0, max(0, len(octets) - 1)), max_size=4)):
+        octets[place : place + 1] = data.draw(st.binary(max_size=3))
+    found = outcome(bytes(octets), status, content_type=data.draw(st.sampled_from([media_type, f"{media_type}; boundary=b", ""])))
+    assert isinstance(found, Delivered | Retry | Refused)
