@@ -26,7 +26,9 @@ _CANCEL_WORDS: Sequence[Reply] = (
     Reply(means="delivered", text="đã được hủy"),
     Reply(means="delivered", text="already cancelled"),
 )
-_LATER = re.compile(r"5\d\d|408|429|-1")  # states that speak of their system, not of our order
+# What speaks of their system or of our credentials, not of our order: numbers of replies, and of HTTP.
+_LATER = re.compile(r"5\d\d|401|403|408|429|-1")
+_LATER_HTTP = frozenset({401, 403, 407, 408, 425, 429})
 
 
 def accepted_of(options: dict[str, str]) -> frozenset[str]:
@@ -52,7 +54,7 @@ def outcome_of(answer: Answer, now: float, rows: Sequence[Reply], accepted: Coll
     words = outcome_of_reply(answer.status, message, (*_WORDS, *(_CANCEL_WORDS if cancelling else ())), detail)
     if words is not None:
         return words
-    if answer.status >= 500 or _LATER.fullmatch(status):
+    if answer.status >= 500 or answer.status in _LATER_HTTP or _LATER.fullmatch(status):
         return Retry("delivery.server_error", detail)
     return Refused("delivery.refused_by_recipient", detail)
 

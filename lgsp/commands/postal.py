@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from lgsp.settings import Settings
 
 _ROWS = (
-    "Cơ quan · Agency",
-    "Bưu cục · Office",
-    "Đặt · Handed over",
-    "Nhận · Accepted",
-    "Phát · Delivered",
-    "Hoàn · Returned",
-    "Hủy · Cancelled",
-    "Phải thu hộ · COD due",
-    "Đã thu hộ · COD paid",
-    "Cước · Fees",
+    "Cơ quan\nAgency",
+    "Bưu cục\nPost office",
+    "Đặt\nOrdered",
+    "Nhận\nAccepted",
+    "Phát\nDelivered",
+    "Hoàn\nReturned",
+    "Hủy\nCancelled",
+    "Phải thu hộ\nCOD due",
+    "Đã thu hộ\nCOD paid",
+    "Cước\nFees",
 )
 _DIFFERENCES = ("Mã · Code", "Cơ quan · Agency", "Đơn · Order", "Khác biệt · Difference")
 _OPEN = ("Ngày · Days", "Cơ quan · Agency", "Đơn · Order", "Trạng thái · State", "Bưu cục · Office")

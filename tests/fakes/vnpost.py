@@ -25,6 +25,8 @@ from aiohttp import web
 
 KEY, SECRET, STATIC_TOKEN = "vnpost-key", "vnpost-secret", "a token for ever"
 CUSTOMER = "AG-VPDK-0117"
+FEE_VND = 26_500
+STATES = ((1, "Đang đi gom"), (2, "Đã thu gom"), (3, "Đang vận chuyển"), (4, "Phát thành công"))
 FIRST_MADE_S = 1_764_547_200  # 2025-12-01, of the first document
 _REQUIRED = (
     "CustomerCode",
@@ -56,10 +58,13 @@ class Misbehaviour:
 
 
 class Vnpost:
-    """Everything it got is in `got`: (operation, message). An order number that it has is answered 101, as a second copy."""
+    """Everything it got is in `got`: (operation, message). An order number that it has is answered 101, as a second copy. With
+    `pace_s` each parcel goes its way by itself, a step in so many seconds."""
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, pace_s: float = 0.0) -> None:
         self._port = port
+        self._pace_s = pace_s
+        self._lives: set[asyncio.Task[None]] = set()
         self.url = ""
         self.misbehaviour = Misbehaviour()
         self.got: list[tuple[str, dict[str, Any]]] = []
@@ -83,6 +88,7 @@ class Vnpost:
                 web.post("/postDocument", self._guarded(self._document)),
                 web.post("/cancelOrder", self._guarded(self._cancel)),
                 web.get("/getOrderTracking", self._guarded(self._tracking)),
+                web.get("/settlement.csv", self._settlement),
                 web.post("/misbehave", self._misbehave),
                 web.post("/happen", self._happened),
             ]
@@ -95,6 +101,9 @@ class Vnpost:
 
     async def __aexit__(self, *_: object) -> None:
         self._released.set()
+        for life in self._lives:
+            life.cancel()
+        await asyncio.gather(*self._lives, return_exceptions=True)
         await self._runner.cleanup()
 
     def happen(self, order: str, status: Any, text: str = "", *, at: datetime | None = None, **more: Any) -> str:
@@ -177,7 +186,32 @@ class Vnpost:
         if number in self.orders:
             return _reply(request, 101, "Đơn đã tồn tại")
         self.orders[number] = message
+        if self._pace_s:
+            life = asyncio.create_task(self._live(number))
+            self._lives.add(life)
+            life.add_done_callback(self._lives.discard)
         return _reply(request, 100, "Thành công")
+
+    async def _live(self, number: str) -> None:
+        """Collected, carried, delivered, unless it is cancelled before anybody came for it."""
+        for status, text in STATES:
+            await asyncio.sleep(self._pace_s)
+            order = self.orders.get(number)
+            if order is None:
+                return
+            told = {"CustomerCode": order.get("CustomerCode"), "ItemCode": order.get("ItemCode")}
+            self.happen(number, status, text, at=datetime.now(UTC), **told)
+
+    async def _settlement(self, request: web.Request) -> web.Response:
+        """Of what was delivered so far, as a spreadsheet in Vietnam writes it."""
+        customer = request.query.get("CustomerCode")
+        delivered = [
+            (one["OrderNumber"], self.orders[one["OrderNumber"]])
+            for one in self.feed
+            if one["StatusCode"] == 4 and one["OrderNumber"] in self.orders and customer in (None, one["CustomerCode"])
+        ]
+        lines = [f"{number};{FEE_VND};{order.get('CODAmount') or 0}" for number, order in delivered]
+        return web.Response(text="\ufeff" + "\r\n".join(["Số đơn;Cước;Thu hộ", *lines, ""]), content_type="text/csv")
 
     async def _document(self, request: web.Request) -> web.Response:
         message = await _json(request)
@@ -247,13 +281,14 @@ def _reply(request: web.Request, status: int, message: str) -> web.Response:
     return web.json_response({"Status": str(status) if wrapped else status, "Message": message})
 
 
-async def _serve(port: int) -> None:
-    async with Vnpost(port) as post:
+async def _serve(port: int, pace_s: float) -> None:
+    async with Vnpost(port, pace_s) as post:
         print(
             f"Vietnam Post (simulated) at {post.url}\n"
             f"  shape ngsp: lgsp agency endpoint POST {post.url} --adapter vnpost --secret-file F   with {KEY}:{SECRET} in F\n"
             f"  shape lgsp: ... --option shape=lgsp                                                with {STATIC_TOKEN!r} in F\n"
             f"  tracking:   lgsp agency feed POST {post.url} --adapter vnpost --secret-file F --option customer.{CUSTOMER}=CODE\n"
+            f"  settlement: curl {post.url}/settlement.csv, for `lgsp postal settlement`\n"
             f'  POST {post.url}/happen {{"order": ..., "status": 4}} and POST {post.url}/misbehave {{"fail_next": 3}}',
             flush=True,
         )
@@ -263,8 +298,10 @@ async def _serve(port: int) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fakes.vnpost", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--pace-s", type=float, default=5.0, help="seconds from one step of a parcel to the next; 0: they stay")
+    told = parser.parse_args()
     try:
-        asyncio.run(_serve(parser.parse_args().port))
+        asyncio.run(_serve(told.port, told.pace_s))
     except KeyboardInterrupt:
         pass
     return 0
