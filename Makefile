@@ -21,8 +21,9 @@ test: .venv/.test-ready ## Set up the servers tests need and run all tests, or s
 	@deploy/install/test-servers.sh
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(T)
 
-interop: .venv/.test-ready ## Let clients of other makers, built with Go, read and audit a log that our code wrote
+interop: .venv/.test-ready ## Let clients of other makers read and audit our log (Go) and go the whole road by SOAP (Node.js, zeep)
 	@deploy/install/test-go.sh
+	@deploy/install/test-node.sh
 	@$(BIN)/python -m tests.interop $(ARGS)
 
 check: .venv/.test-ready ## Lint, format, types, direction of imports, locks

@@ -1,18 +1,36 @@
 """Messages to our own SOAP surface, written by hand: what a client of the WSDL would send, and what none would."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
+import msgspec
+from cryptography.hazmat.primitives.hashes import SHA256
 from lxml import etree
 
 from contracts.soap.message import Version, read_message
 from contracts.soap.mime import Part, write_related
+from lgsp.core.signers import Signer
 from lgsp.http.soap.operations import NAMESPACE
-from tests.integration.http_hub import COMMUNE, HttpHub
+from tests.integration.http_hub import AGENCIES, COMMUNE, HttpHub, http_hub
+from tests.signatures import agency, authority
 
 XOP = "http://www.w3.org/2004/08/xop/include"
+
+
+@asynccontextmanager
+async def sealed_hub(folder: Path) -> AsyncIterator[HttpHub]:
+    """The commune's seal is that of `tests.signatures.agency`; who certified it is trusted."""
+    anchors = folder / "trust" / "anchors" / "documents"
+    anchors.mkdir(parents=True)
+    (anchors / "root.pem").write_bytes(authority().pem)
+    seal = Signer(holder="seal", certificate_sha256=agency().certificate.fingerprint(SHA256()).hex())
+    commune = msgspec.structs.replace(AGENCIES[0], signers=(seal,))
+    async with http_hub(folder, agencies=(commune, *AGENCIES[1:])) as running:
+        yield running
 
 
 @dataclass(frozen=True, slots=True)

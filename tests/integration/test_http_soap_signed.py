@@ -8,32 +8,23 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
-from cryptography.hazmat.primitives.hashes import SHA256
 from lxml import etree
 
 from contracts.kinds import find
 from contracts.kinds.xml import to_xml
 from contracts.soap.message import Version
 from contracts.soap.mime import Part
-from lgsp.core.signers import Signer
-from tests.integration.http_hub import AGENCIES, COMMUNE, LAND_OFFICE, HttpHub, http_hub
+from tests.integration.http_hub import COMMUNE, LAND_OFFICE, HttpHub
 from tests.integration.test_http_soap import addressed
-from tests.signatures import PLAIN, agency, authority, by_xmlsec, stranger
+from tests.signatures import PLAIN, agency, by_xmlsec, stranger
 from tests.soap import Message, by_xmlsec_soap, wrapped
-from tests.soap_client import NAMESPACE, XOP, Said, element, post, soap
+from tests.soap_client import NAMESPACE, XOP, Said, element, post, sealed_hub, soap
 
 
 @pytest.fixture
 async def hub(tmp_path: Path) -> AsyncIterator[HttpHub]:
-    """The commune's seal is registered, and the authority that certified it is trusted."""
-    anchors = tmp_path / "trust" / "anchors" / "documents"
-    anchors.mkdir(parents=True)
-    (anchors / "root.pem").write_bytes(authority().pem)
-    seal = Signer(holder="seal", certificate_sha256=agency().certificate.fingerprint(SHA256()).hex())
-    commune = msgspec.structs.replace(AGENCIES[0], signers=(seal,))
-    async with http_hub(tmp_path, agencies=(commune, *AGENCIES[1:])) as running:
+    async with sealed_hub(tmp_path) as running:
         yield running
 
 

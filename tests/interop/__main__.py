@@ -1,7 +1,8 @@
-"""`make interop`: clients of other makers read logs of ours, in files and at a running hub, and refuse what was changed.
+"""`make interop`: clients of other makers read logs of ours, in files and at a running hub, and refuse what was changed; others
+go the whole road of an envelope by SOAP.
 
-Exit status 1 when a client finds fault with a log, or does not find what was changed, or cannot be built. A client that needs a
-newer Go than there is says so and is left out; sumdb, which any Go from 1.19 builds, is never left out.
+Exit status 1 when a client finds fault with a log, or does not find what was changed, or gets lost, or cannot be built. A client
+that needs a newer Go than there is says so and is left out; sumdb, which any Go from 1.19 builds, is never left out.
 """
 
 import asyncio
@@ -11,8 +12,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.interop import files, hub
+from tests.interop import files, hub, soap_roads
 from tests.interop.programs import SUMDB, TESSERA, NoGo, Program, Wrong
+from tests.interop.soap_roads import NoNode
 
 
 def main() -> int:
@@ -22,11 +24,12 @@ def main() -> int:
         try:
             programs = _build(folder)
             runs = files.check(folder, programs) + asyncio.run(hub.check(folder, programs))
-        except (NoGo, Wrong, subprocess.SubprocessError, TimeoutError) as error:
+            roads = asyncio.run(soap_roads.check(folder))
+        except (NoGo, NoNode, Wrong, subprocess.SubprocessError, TimeoutError) as error:
             print(f"interop: {error}", file=sys.stderr)
             return 1
     names = " and ".join(one.name for one in programs)
-    print(f"interop: {runs} runs of {names} as they should be, in {time.monotonic() - begun:.0f} s")
+    print(f"interop: {runs} runs of {names} and {roads} clients of SOAP as they should be, in {time.monotonic() - begun:.0f} s")
     return 0
 
 
