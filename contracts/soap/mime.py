@@ -21,6 +21,7 @@ from contracts.errors import ContractError
 
 MAX_PARTS = 130  # the message, twice as many files as an envelope may have, and one to spare
 MAX_HEAD_BYTES = 8 * 1024  # of one part
+MAX_FALSE = 10_000  # lines of files that look like the boundary; whoever writes a message chooses one that none does
 MAX_TYPE_CHARS = 2048  # of the Content-Type of the whole
 
 Encoding = Literal["binary", "base64"]
@@ -131,7 +132,7 @@ def write_related(
 def _pieces(octets: bytes, boundary: bytes) -> Iterator[bytes]:
     """What stands between the delimiters. Raises ContractError where the last one is missing or there are too many."""
     dashed = b"--" + boundary
-    begun, count, position = -1, 0, 0
+    begun, count, false, position = -1, 0, 0, 0
     while True:
         found = octets.find(dashed, position)
         if found < 0:
@@ -139,7 +140,10 @@ def _pieces(octets: bytes, boundary: bytes) -> Iterator[bytes]:
         position = found + len(dashed)
         end, last = _delimiter_end(octets, position)
         if end < 0 or (found > 0 and octets[found - 1 : found] != b"\n"):
-            continue  # the same characters inside a file
+            false += 1  # the same characters inside a file
+            if false > MAX_FALSE:
+                raise _malformed("", f"more than {MAX_FALSE} times the boundary inside a file")
+            continue
         if begun >= 0:
             yield octets[begun : _line_start(octets, found, begun)]
         if last:

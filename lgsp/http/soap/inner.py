@@ -19,8 +19,6 @@ from lgsp.http.problems import MESSAGE_ID
 from lgsp.http.routes import Route
 from lgsp.http.trace import NOTES, TRACE
 
-_BUFFER_BYTES = 2**16
-
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked of a route. `path`: values of its variables; `query`: texts as they would stand in the query string."""
@@ -104,7 +102,7 @@ def _request(route: Route, asked: Asked, outer: web.Request, writer: AbstractStr
         route.method, str(path), HttpVersion11, headers, tuple((k.encode(), v.encode()) for k, v in headers.items()),
         False, None, False, False, path,
     )  # fmt: skip
-    payload = StreamReader(BaseProtocol(loop), _BUFFER_BYTES, loop=loop)
+    payload = StreamReader(BaseProtocol(loop), len(asked.body) + 1, loop=loop)  # nothing to hold back: it has all come
     payload.feed_data(asked.body)
     payload.feed_eof()
     request = _Request(message, payload, outer.protocol, writer, outer.task, loop)

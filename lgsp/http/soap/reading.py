@@ -11,7 +11,6 @@ from lxml import etree
 from msgspec import inspect
 
 from contracts.errors import ContractError
-from contracts.safe_xml import local_name
 from contracts.soap.message import octets_of
 from contracts.soap.mime import Related
 from lgsp.http.answers import encode
@@ -20,6 +19,8 @@ from lgsp.http.soap.inner import Asked
 from lgsp.http.soap.operations import NAMESPACE, Element, Operation, SentFile, of_field
 
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
+_NAMESPACES = ("{" + NAMESPACE, "")  # without one: many clients forget it below the wrapper
+_MAX_REPEATED, _MAX_ENVELOPES = 1_000, 10_000  # no list of the REST side may be longer, nor any batch
 _NUMBER = re.compile(r"[+-]?[0-9]{1,19}")
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,19}(?:\.[0-9]{0,19})?(?:[eE][+-]?[0-9]{1,3})?")
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
@@ -76,10 +77,10 @@ class Reader:
         known = {one.name: one for one in slots}
         found: dict[str, Any] = {}
         for child in element:
-            name = local_name(child)
+            namespace, _, name = child.tag.rpartition("}")
             slot = known.get(name)
             where = f"{path}/{name[:100]}"
-            if slot is None or etree.QName(child).namespace not in (NAMESPACE, None):
+            if slot is None or namespace not in _NAMESPACES:
                 raise ContractError("request.field_invalid", where, "there is no such element here")
             if slot.name in found and not slot.many:
                 raise ContractError("request.field_invalid", where, "stands twice")
@@ -87,7 +88,11 @@ class Reader:
                 continue
             value = self._value(child, slot.type, where)
             if slot.many:
-                found.setdefault(name, []).append(value)
+                several = found.setdefault(name, [])
+                several.append(value)
+                most = _MAX_ENVELOPES if slot.place == "envelopes" else _MAX_REPEATED
+                if len(several) > most:
+                    raise ContractError("request.field_invalid", where, f"stands more than {most} times")
             else:
                 found[name] = value
         return found

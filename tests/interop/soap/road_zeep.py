@@ -53,7 +53,7 @@ def _part(kind: str, content_id: str, octets: bytes) -> bytes:
 
 
 class Signs(BinarySignature):
-    """With the Timestamp that BinarySignature signs where there is one. Answers bear no WS-Security: receipts prove themselves."""
+    """With the Timestamp that BinarySignature signs where there is one. Nothing is asked of answers."""
 
     def apply(self, envelope: Any, headers: Any) -> tuple[Any, Any]:
         now = datetime.now(UTC)
