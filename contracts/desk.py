@@ -86,6 +86,11 @@ class Desk(Protocol):
         """Every code that the caller may go by today, its key among them."""
         ...
 
+    def speaks_for(self, code: str) -> bool:
+        """Whether messages in this body's name may come from the caller: a code of its own, or of a body that nobody here has and
+        that is reached through the caller, which is another bus."""
+        ...
+
     def now(self) -> datetime: ...
 
     async def submit(self, envelope: Envelope) -> Submitted:

@@ -4,6 +4,7 @@ Both facades speak this; how a call looks and what is answered is theirs.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -73,7 +74,7 @@ async def send(desk: Desk, octets: bytes, to: Sequence[str] = (), message_id: st
     received_on = desk.now().astimezone(VIETNAM).date()
     incoming = await asyncio.to_thread(envelope_of, octets, sender=desk.caller, received_on=received_on, recipients=to)
     author = await asyncio.to_thread(_author, incoming.envelope.body)
-    if author not in desk.caller_codes:
+    if not desk.speaks_for(author):
         detail = f"the packet is From {author}, the caller is {desk.caller}; bodies that it sends for have to be registered"
         raise ContractError("auth.sender_mismatch", "/edXML/edXMLEnvelope/edXMLHeader/MessageHeader/From/OrganId", detail)
     for file in incoming.files:
@@ -138,14 +139,21 @@ async def count(desk: Desk, which: MessageType) -> int:
 
 
 async def sent(desk: Desk, which: MessageType, within: Period, doc_id: str = "") -> list[Sent]:
-    """What the caller sent: one packet, or those of the last 30 days where no period is given. The docId of something received
-    is left over from another call, and counts for nothing."""
+    """What the caller sent: one packet, or the newest of the period, which is the last 30 days where none is given. The docId of
+    something received is left over from another call, and counts for nothing."""
     if doc_id and delivery_id_of(doc_id) is None:
         one = await desk.sent_one(doc_id)
         return [] if one is None else [one]
     now = desk.now()
     since, until = within.since or now - timedelta(days=30), within.until or now + timedelta(seconds=1)
-    return list(await desk.sent([KINDS[which]], since, until, 0, MAX_ROWS))
+    newest, after = deque[Sent](maxlen=MAX_ROWS), 0
+    for _ in range(_MAX_LOOKED_AT // MAX_ROWS):
+        page = await desk.sent([KINDS[which]], since, until, after, MAX_ROWS)
+        newest.extend(page)
+        if len(page) < MAX_ROWS:
+            break
+        after = page[-1].sequence
+    return list(newest)
 
 
 def doc_id_of(delivery_id: int) -> str:

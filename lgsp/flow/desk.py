@@ -1,5 +1,6 @@
 """The hub as one agency's foreign system meets it: a `contracts.desk.Desk` over intake, mailbox and journal."""
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -68,6 +69,13 @@ class HubDesk:
         today = self.now().date()
         return frozenset({self._agency.code, *(alias.code for alias in self._agency.aliases if _valid(alias, today))})
 
+    def speaks_for(self, code: str) -> bool:
+        if code in self.caller_codes:
+            return True
+        directory = self._desks.directory.current
+        carrier = directory.carrier(code)
+        return carrier is not None and carrier.code == self.caller and directory.known_as(code, self.now().date()) is None
+
     def now(self) -> datetime:
         return self._desks.clock()
 
@@ -83,7 +91,7 @@ class HubDesk:
         return Submitted(receipt=answer.receipt, fresh=answer.fresh)
 
     async def keep(self, octets: bytes) -> str:
-        digest = f"sha256:{hashlib.sha256(octets).hexdigest()}"
+        digest = _digest(octets) if len(octets) < _PIECE_BYTES else await asyncio.to_thread(_digest, octets)
         self._brought[digest] = octets
         return digest
 
@@ -202,6 +210,10 @@ class HubDesk:
             await blobs.append(upload.upload_id, 0, _pieces(octets), None)
             await self._desks.records.record_upload(digest, len(octets), self.caller, now)
             log.info("blob.stored", digest=digest, size_bytes=len(octets), agency=self.caller)
+
+
+def _digest(octets: bytes) -> str:
+    return f"sha256:{hashlib.sha256(octets).hexdigest()}"
 
 
 async def _pieces(octets: bytes) -> AsyncIterator[bytes]:

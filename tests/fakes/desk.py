@@ -106,6 +106,9 @@ class MemoryDesk:
     def caller_codes(self) -> frozenset[str]:
         return frozenset({self._code, *self._hub.agencies[self._code].other_codes})
 
+    def speaks_for(self, code: str) -> bool:
+        return code in self.caller_codes or (self._hub.carrier == self._code and self._hub.owner(code) == self._code)
+
     def now(self) -> datetime:
         return self._hub.moment
 
