@@ -11,11 +11,12 @@ from adapters.edxml_bus.delivery import BusDelivery
 from adapters.edxml_bus.national import NationalBus
 from adapters.edxml_bus.provincial import ProvincialBus
 from adapters.soap.delivery import SoapDelivery
+from adapters.soap.registration import check_endpoint
 from adapters.vnpost.collector import VnpostTracking
 from adapters.vnpost.delivery import VnpostDelivery
 from adapters.vnpost.facade import NGSP, WRAPPER, PostalFacade
 from adapters.webhook.delivery import WebhookDelivery
-from contracts.adapter import DeliveryAdapter, Files
+from contracts.adapter import DeliveryAdapter, Endpoint, Files
 from contracts.facade import Facade
 from contracts.feed import Collector
 
@@ -26,6 +27,11 @@ REGISTRY: Mapping[str, Callable[[Files], DeliveryAdapter]] = {
     "soap": SoapDelivery,
     "vnpost": lambda _files: VnpostDelivery(),
     "webhook": lambda _files: WebhookDelivery(),
+}
+
+# What can be said of an endpoint before anything is sent to it. Raises ValueError, in words for whoever registers it.
+CHECKS: Mapping[str, Callable[[Endpoint], None]] = {
+    "soap": check_endpoint,
 }
 
 # They call us as the bus that they know: the setting `facades`.

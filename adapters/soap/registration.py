@@ -8,8 +8,11 @@ from dataclasses import dataclass
 
 from adapters.soap.fields import Leaf, Node, check_places, meant, missing_in, parsed, places_of, tree_of
 from adapters.soap.templates import Template
-from adapters.soap.wsdl import Description, Operation, WsdlError
+from adapters.soap.wsdl import Description, Operation, WsdlError, read_wsdl
+from contracts.adapter import Endpoint
+from contracts.errors import ContractError
 from contracts.kinds import Kind, find
+from contracts.kinds import named as named_kind
 
 MAX_FILES_BYTES = 32 * 2**20  # of one delivery, together
 ATTACHED, INLINE = "mtom", "inline"
@@ -78,6 +81,24 @@ def plan_of(description: Description, options: Mapping[str, str], kind_key: str)
         answer=_answer(own),
         wants_files=any(place.path == "file.content" for place in places_of(fields)),
     )
+
+
+def check_endpoint(endpoint: Endpoint) -> None:
+    """Raises WsdlError for what cannot be right. What stands for all kinds is held against each kind that is named; where none
+    is, against the WSDL alone, for nobody said which kinds are meant."""
+    if not endpoint.wsdl:
+        raise WsdlError("it has no WSDL: --wsdl FILE")
+    description = read_wsdl(endpoint.wsdl)
+    named = sorted({name.partition(":")[0] for name in endpoint.options if ":" in name})
+    for name in named:
+        try:
+            kind = named_kind(name)
+        except ContractError as error:
+            raise WsdlError(f"{name}: {error.detail or error.problem.title_en}") from None
+        plan_of(description, endpoint.options, kind.key)
+    if not named:
+        _check_names(endpoint.options)
+        description.operation(*(endpoint.options.get(one, "") for one in ("operation", "service", "port")))
 
 
 def options_of(kind: Kind, options: Mapping[str, str]) -> dict[str, str]:

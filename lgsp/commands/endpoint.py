@@ -117,11 +117,26 @@ def endpoint(
         if after is None:
             return msgspec.structs.replace(one, endpoint=None)
         told = wishes | {"options": changed_options(after.options, options)}
-        return msgspec.structs.replace(one, endpoint=msgspec.structs.replace(after, **told))
+        new = msgspec.structs.replace(after, **told)
+        if url is not None or wsdl_file is not None or options:
+            _check(new)
+        return msgspec.structs.replace(one, endpoint=new)
 
     change(settings, code, changed, as_json, lambda: {"endpoint_secret": made[0]} if made else {})
     if url is not None:
         _warn_of_mailbox(settings, AgencyCode(code))
+
+
+def _check(endpoint: Endpoint) -> None:
+    """Raises Failed for what its adapter knows to be wrong before anything is sent."""
+    from adapters.registry import CHECKS
+
+    check = CHECKS.get(endpoint.adapter)
+    try:
+        if check is not None:
+            check(endpoint)
+    except ValueError as error:
+        raise Failed(f"{endpoint.adapter}: {error}", f"see adapters/{endpoint.adapter}/README.md") from None
 
 
 def _warn_of_mailbox(settings: "Settings", code: AgencyCode) -> None:

@@ -73,7 +73,7 @@ _PARSER = etree.XMLParser(huge_tree=True)
 @dataclass(slots=True)
 class Misbehaviour:
     """`fail_next`, `garbage`, `half_answer`, `text_reply`, `busy`: for so many calls. `duplicate_fault`: says what it has already
-    by a fault in words."""
+    by a fault in words. `refuse`: cases whose TrichYeu holds this."""
 
     fail_next: int = 0
     hang: bool = False
@@ -83,6 +83,7 @@ class Misbehaviour:
     text_reply: int = 0
     busy: int = 0
     duplicate_fault: bool = False
+    refuse: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +144,8 @@ class SoapSystem:
         if self.misbehaviour.busy:
             self.misbehaviour.busy -= 1
             return _result(soap, call, "99", "Hệ thống đang bận")
-        if call.values.get("HoSo", {}).get("TrichYeu") == "":
-            return _result(soap, call, "12", "Thiếu trích yếu hồ sơ")
+        if self.misbehaviour.refuse and self.misbehaviour.refuse in call.values.get("HoSo", {}).get("TrichYeu", ""):
+            return _result(soap, call, "12", "Hồ sơ không thuộc thẩm quyền")
         known = number in self.kept
         self.kept.setdefault(number, call)
         if known and self.misbehaviour.duplicate_fault:

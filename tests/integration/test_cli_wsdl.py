@@ -80,6 +80,29 @@ def test_what_is_wrong_is_told_with_its_remedy(arguments: list[str], words: str)
     assert result.exit_code == 1 and words in result.output and "→" in result.output
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"case.file:field.HoSo.Ma_ho_s": "x"}, "perhaps HoSo.Ma_ho_so"),
+        ({"case.fille:operation": "TiepNhanHoSo"}, "case.fille"),
+        ({"port": "Soap13"}, "no operation"),
+    ],
+)
+def test_a_typing_error_is_told_when_it_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, str], words: str
+) -> None:
+    """Not when the first message goes out; and nothing of it is stored."""
+    monkeypatch.setenv("LGSP_DATA_DIR", str(tmp_path / "var"))
+    monkeypatch.delenv("LGSP_SETTINGS", raising=False)
+    lgsp("agency", "add", "H01.20", "--name", "Sở Tài chính")
+    given = ["--adapter", "soap", "--wsdl", WSDL_FILE, *options(dict(OPTIONS) | changes)]
+    told = lgsp("agency", "endpoint", "H01.20", "http://127.0.0.1:9/", *given)
+    assert told.exit_code == 1 and words in told.output and "adapters/soap/README.md" in told.output
+    assert "no WSDL" in lgsp("agency", "endpoint", "H01.20", "http://127.0.0.1:9/", "--adapter", "soap").output
+    directory = in_store(Settings(data_dir=tmp_path / "var"), lambda store: store.directory())
+    assert directory.agencies["H01.20"].endpoint is None
+
+
 def test_put_together_and_registered_it_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """From the files that a service hands out to an endpoint in the directory, whose secret is where it belongs."""
     monkeypatch.setenv("LGSP_DATA_DIR", str(tmp_path / "var"))
