@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from lxml import etree
 
-from adapters.edoc_soap.lenient import MAX_LIST_MARKUP, read_leniently
+from adapters.edoc_soap.lenient import ANSWER, read_leniently
 from adapters.edoc_soap.names import ACTIONS, REQUEST_ROOTS, SCHEMA, TOKEN_SCHEMA, edoc
 from adapters.edoc_soap.report import Report, found_in
 from contracts.edxml.edoc import Message as Document
@@ -80,7 +80,7 @@ def reporting(partner: Partner, status: etree._Element) -> Call:
 
 def read_answer(content_type: str, octets: bytes) -> Message:
     """Raises ContractError for what is no SOAP message."""
-    return read_leniently(content_type, octets, MAX_LIST_MARKUP)
+    return read_leniently(content_type, octets, ANSWER)
 
 
 def report_of(message: Message) -> Report | None:

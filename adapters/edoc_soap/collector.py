@@ -95,7 +95,7 @@ class _Round:
             await self._desk.set_mark(f"{self._kept_at}.unreadable", kept)
             await self._desk.set_mark(self._kept_at, "")
             raise FeedTrouble("delivery.garbled_answer", "traces that cannot be read; the answer was kept as a mark") from None
-        received_on = mapping.day_of(self._desk.now())
+        received_on, before = mapping.day_of(self._desk.now()), self._refused
         for record in records:
             try:
                 envelope = mapping.status_collected(record, self._desk.caller, received_on)
@@ -106,12 +106,14 @@ class _Round:
                 self._refused += 1
             else:
                 self._taken += 1
+        if self._refused > before:  # nobody can be told: what was in them stays for people to look at
+            await self._desk.set_mark(f"{self._kept_at}.refused", kept)
         await self._desk.set_mark(self._kept_at, "")
 
     async def _documents(self) -> bool:
         """Whether more of them wait than a round takes."""
         message = _whole(await self._ask(calls.asking("GetPendingDocumentIds", self._partner), MAX_LIST_BYTES))
-        aside = (await self._desk.mark(self._aside_at)).split()
+        aside = {one.partition("=")[0] for one in (await self._desk.mark(self._aside_at)).split()}
         numbers = [number for number in calls.document_ids(message) if str(number) not in aside]
         trouble: _NotGiven | None = None
         brought = 0
@@ -179,8 +181,9 @@ class _Round:
 
     async def _set_aside(self, number: int, error: ContractError) -> None:
         """It stays where it is, unconfirmed, and is not fetched again: there is nobody to tell whose document cannot be read."""
+        why = f"{number}={error.code}@{error.field}".replace(" ", "")
         aside = (await self._desk.mark(self._aside_at)).split()
-        await self._desk.set_mark(self._aside_at, " ".join([*aside, str(number)][-MAX_SET_ASIDE:]))
+        await self._desk.set_mark(self._aside_at, " ".join([*aside, why][-MAX_SET_ASIDE:]))
         self._refused += 1
 
     async def _ask(self, call: calls.Call, most: int) -> Answer:

@@ -79,7 +79,7 @@ class EdocDelivery:
         def make() -> Call:
             document = mapping.document_for(parcel, files, partner.organ_id, now)
             if "to" in endpoint.options:
-                mapping.only_to(document.headers, endpoint.options["to"].split(","))
+                mapping.only_to(document.headers, (*endpoint.options["to"].split(","), parcel.addressed_as))
             return calls.sending(action, partner, document, "binary" if as_binary else "base64")
 
         return await asyncio.to_thread(make)

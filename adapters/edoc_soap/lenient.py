@@ -1,6 +1,8 @@
 """Reading SOAP messages of this generation as leniently as packets of edXML: stray bytes before the markup, a byte order mark,
 UTF-16, prefixes that nobody declared. Pure."""
 
+from typing import NamedTuple
+
 import msgspec
 from lxml import etree
 
@@ -9,16 +11,24 @@ from contracts.errors import ContractError
 from contracts.soap.message import Message, read_message
 from contracts.soap.mime import Related, is_related, read_related
 
-MAX_MARKUP = 20_000  # "<" of a message to 500 bodies with 64 files: about 12,000
-MAX_LIST_MARKUP = 150_000  # of an answer with a list in it
+
+class Caps(NamedTuple):
+    """Of the message without its files, before it is looked into."""
+
+    root_bytes: int
+    tags: int
 
 
-def read_leniently(content_type: str, octets: bytes, max_markup: int = MAX_MARKUP) -> Message:
-    """As `contracts.soap.message.read_message`, of at most so many tags, and once more where a message has to be put right first.
-    Raises what that raises."""
+REQUEST = Caps(2**20, 20_000)  # to 500 bodies with 64 files: about 300 kB and 12,000 tags
+ANSWER = Caps(48 * 2**20, 150_000)  # with a list in it
+
+
+def read_leniently(content_type: str, octets: bytes, caps: Caps = REQUEST) -> Message:
+    """As `contracts.soap.message.read_message`, within `caps`, and once more where a message has to be put right first. Raises
+    what that raises."""
     related = read_related(content_type, octets) if is_related(content_type) else Related(root=octets, root_type=content_type)
-    if related.root.count(b"<") > max_markup:
-        raise ContractError("soap.malformed", "/", f"more than {max_markup} tags")
+    if len(related.root) > caps.root_bytes or related.root.count(b"<") > caps.tags:
+        raise ContractError("soap.malformed", "/", f"more than {caps.tags} tags or {caps.root_bytes} bytes, files not counted")
     try:
         message = read_message(related.root_type, related.root)
     except ContractError as error:

@@ -96,12 +96,11 @@ def document_for(parcel: Parcel, files: Sequence[File], hop: str, now: datetime)
 
 
 def only_to(packet_headers: Sequence[etree._Element], patterns: Sequence[str]) -> None:
-    """Takes out of `To` whoever this bus does not serve; at least one stays. Changes the elements."""
+    """Takes out of `To` whoever this bus does not serve. Changes the elements."""
     for header in packet_headers:
-        receivers = list(children(header, "To"))
-        others = [one for one in receivers if not _matches(_organ(one), patterns)]
-        for one in others if len(others) < len(receivers) else ():
-            header.remove(one)
+        for one in list(children(header, "To")):
+            if not _matches(_organ(one), patterns):
+                header.remove(one)
 
 
 def record_of(body: bytes) -> etree._Element:
@@ -244,7 +243,7 @@ def _organ(organization: etree._Element) -> str:
 
 
 def _matches(code: str, patterns: Sequence[str]) -> bool:
-    return any(fnmatchcase(code, pattern) for pattern in patterns)
+    return any(fnmatchcase(code, pattern.strip()) for pattern in patterns)
 
 
 def _unqualified(root: etree._Element) -> etree._Element:

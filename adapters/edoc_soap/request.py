@@ -92,8 +92,10 @@ def read_request(headers: Mapping[str, str], octets: bytes) -> Request:
 
 
 def read_without_files(headers: Mapping[str, str], octets: bytes) -> Request:
-    """The same, of the message alone where it stands first, so that who calls is known before its files are looked at."""
-    return read_request(headers, _first_part(headers.get("Content-Type", ""), octets) or octets)
+    """The same, of the message alone, so that who calls is known before anything is made of its files. It stands first, as all
+    clients in service write it."""
+    content_type = headers.get("Content-Type", "")
+    return read_request(headers, _first_part(content_type, octets) if is_related(content_type) else octets)
 
 
 def credentials_of(request: Request) -> Credentials:
@@ -152,13 +154,11 @@ def _text(parent: etree._Element, name: str) -> str:
     return text(child(parent, name)) or ""
 
 
-def _first_part(content_type: str, octets: bytes) -> bytes | None:
-    boundary = parameters_of(content_type).get("boundary", "").encode()
-    if not is_related(content_type) or not boundary:
-        return None
-    begin = octets.find(b"--" + boundary)
-    end = octets.find(b"\n--" + boundary, begin + 1)
-    start = parameters_of(content_type).get("start", "").strip("<>").encode()
-    if begin < 0 or end < 0 or (start and start not in octets[begin : min(end, begin + 8192)]):
-        return None
-    return octets[begin:end] + b"\n--" + boundary + b"--\r\n"
+def _first_part(content_type: str, octets: bytes) -> bytes:
+    """With its frame."""
+    boundary = b"--" + parameters_of(content_type).get("boundary", "").encode("utf-8", "replace")
+    begin = octets.find(boundary)
+    end = octets.find(b"\n" + boundary, begin + 1) if begin >= 0 else -1
+    if end < 0:
+        raise ContractError("soap.malformed", "", "no part, or no boundary behind the first one")
+    return octets[begin:end] + b"\n" + boundary + b"--\r\n"

@@ -347,6 +347,7 @@ async def _run(port: int) -> None:
         print(f"A SOAP bus of the e-doc generation listens at {bus.url}")
         print("  OrganId and Token: " + ", ".join(f"{organ} {token}" for organ, token in bus.organizations.items()))
         print(f"  lgsp agency endpoint CODE {bus.url} --adapter edoc_soap --option organ_id=000.00.00.W29 --secret-file FILE")
+        print(f"  lgsp agency feed CODE {bus.url} --adapter edoc_soap --option organ_id=000.00.15.H01 --secret-file FILE")
         print(
             f'  misbehaves on demand: curl {bus.url.rpartition("/services")[0]}/misbehave -d \'{{"mood": "hang", "times": 1}}\''
         )

@@ -101,6 +101,14 @@ def test_who_calls_is_known_without_a_look_at_the_files() -> None:
         read_request(CIMultiDict(request.headers), cut)
 
 
+def test_a_message_that_does_not_stand_first_is_no_call() -> None:
+    """Or strangers could have files unpacked by putting them first."""
+    request = CLIENT.send()
+    moved = request.headers | {"Content-Type": request.headers["Content-Type"].replace('"Start"', '"file-0"')}
+    with pytest.raises(ContractError, match=r"soap\.malformed"):
+        read_without_files(CIMultiDict(moved), request.body)
+
+
 def test_a_token_is_in_no_representation() -> None:
     request = CLIENT.traces()
     found = read_request(CIMultiDict(request.headers), request.body)

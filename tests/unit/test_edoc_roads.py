@@ -111,10 +111,12 @@ async def test_files_go_as_the_bus_wants_them(
 
 
 async def test_only_those_whom_that_bus_serves_stand_in_to(delivery: EdocDelivery, bus: EdocBus) -> None:
-    await sent(delivery, bus, parcel(), to="000.*,H01.134")
-    [stored] = bus.documents.values()
-    receivers = [one[0].text for one in stored.header if etree.QName(one).localname == "To"]
-    assert receivers == ["H01.134"]
+    one = msgspec.structs.replace(parcel(), addressed_as=AgencyCode("H01.15"))
+    for patterns, expected in (("000.*, H01.134", ["H01.134", "H01.15"]), ("G*", ["H01.15"]), ("H01.*", ["H01.134", "H01.15"])):
+        bus.documents.clear()
+        await sent(delivery, bus, one, to=patterns)
+        [stored] = bus.documents.values()
+        assert [to[0].text for to in stored.header if etree.QName(to).localname == "To"] == expected
 
 
 async def test_a_signed_packet_goes_along_untouched(delivery: EdocDelivery, files: MemoryFiles, bus: EdocBus) -> None:
@@ -292,6 +294,7 @@ async def test_a_trace_that_the_hub_will_not_have_holds_back_no_other(
 ) -> None:
     bus.traces = [(OURS, status_record(code, sender=THEIRS, about=OURS)) for code in ("01", "", "03")]
     assert await collector.collect(feed(bus), hub.desk("W29")) == Collected(taken=2, refused=1)
+    assert hub.marks["W29", f"edoc.traces.{OURS}.refused"] and not hub.marks["W29", f"edoc.traces.{OURS}"]
 
 
 async def test_what_the_hub_will_not_have_is_told_with_its_reason(collector: EdocCollector, hub: MemoryHub, bus: EdocBus) -> None:
@@ -311,6 +314,7 @@ async def test_a_document_that_cannot_be_read_stays_where_it_is_and_holds_back_n
     offer(bus, Doc(receivers=(OURS,)))
     assert await collector.collect(feed(bus), hub.desk("W29")) == Collected(taken=1, refused=1)
     assert bus.pending[OURS] == [unreadable] and not bus.updates
+    assert hub.marks["W29", f"edoc.unreadable.{OURS}"].startswith(f"{unreadable}=body.invalid@/edXML/")
     before = bus.calls("GetDocument")
     assert await collector.collect(feed(bus), hub.desk("W29")) == Collected()
     assert bus.calls("GetDocument") == before

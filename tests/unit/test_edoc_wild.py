@@ -112,6 +112,7 @@ REFUSED = {
     "deeper than anything": replaced(b"<edXML:Content/>", b"<a>" * 5000 + b"</a>" * 5000),
     "tags without measure": replaced(b"<edXML:Content/>", b"<a/>" * 300_000),
     "receivers just as many": replaced(b"<edXML:To>", b"".join(ONE_MORE % number for number in range(500)) + b"<edXML:To>"),
+    "a message that is as large as files may be": root_changed(lambda xml: xml + b" " * 2_000_000),
     "a text without measure": replaced(b"<edXML:Content/>", b"<edXML:Content>" + b"x" * 2_000_000 + b"</edXML:Content>"),
     "receivers without measure": replaced(b"<edXML:To>", b"".join(ONE_MORE % number for number in range(4000)) + b"<edXML:To>"),
     "two bodies": replaced(b"</SOAP-ENV:Body>", b"</SOAP-ENV:Body><SOAP-ENV:Body/>"),
