@@ -3,7 +3,9 @@
 
 import binascii
 import hashlib
+import itertools
 import re
+import unicodedata
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -20,6 +22,8 @@ _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f]")
 # Their own container is an archive: one of these with one file inside is what was meant, unless that file is named like it.
 _ARCHIVES = frozenset({"zip", "docx", "xlsx", "pptx", "odt", "ods", "odp", "jar", "epub"})
+_URL_LETTERS = bytes.maketrans(b"-_", b"+/")
+_SAFE_ID = re.compile(r"[0-9A-Za-z!#$%&'*+./=?^_{|}~@-]{1,200}")  # what a MIME header carries without ado (RFC 2392, RFC 5322)
 MAX_NAME_CHARS = 200
 _WRAPPING = 64 * 1024  # bytes that an archive, base64 and its lines may add to what they may double
 
@@ -103,19 +107,20 @@ def placed(packet: Packet, files: Sequence[File]) -> Placed:
     """
     by_digest = {file.digest: file for file in files}
     marked = {one.kept.digest for one in packet.attachments if one.kept is not None}
+    marked |= {one.digest for one in files_in(packet) if one is not None} if files else set()
     pairs = [
         (attachment, at, _content(attachment, by_digest, number))
         for number, (attachment, at) in enumerate(zip(packet.attachments, matched(packet), strict=True), 1)
     ]
     named = _named_only(packet)
     pairs += [
-        (Attachment(), named.pop(one.name.casefold(), None), one) for digest, one in by_digest.items() if digest not in marked
+        (Attachment(), named.pop(_same_name(one.name), None), one) for digest, one in by_digest.items() if digest not in marked
     ]
-    references, attachments = list(packet.references), []
-    for number, (attachment, at, file) in enumerate(pairs, 1):
+    references, attachments, ids = list(packet.references), [], _Ids()
+    for attachment, at, file in pairs:
         if at is None:
             at, references = len(references), [*references, Reference()]
-        references[at], attached = _paired(references[at], attachment, file, number)
+        references[at], attached = _paired(references[at], attachment, file, ids)
         attachments.append(attached)
     packet = msgspec.structs.replace(packet, references=tuple(references), attachments=tuple(attachments))
     return Placed(packet, tuple(file for _, _, file in pairs))
@@ -137,10 +142,13 @@ def plain_id(content_id: str | None) -> str:
 
 
 def decoded(encoded: str, place: str) -> bytes:
-    """Base64 in lines or not, with or without its padding. Raises ContractError "edxml.file_encoding"."""
+    """Base64 in lines or not, padded or not, in either of its alphabets. Raises ContractError "edxml.file_encoding"."""
     compact = encoded.encode("utf-8").translate(None, _WHITE).rstrip(b"=")
-    if compact.translate(None, _ALPHABET) or len(compact) % 4 == 1:
-        raise ContractError("edxml.file_encoding", place, "not base64 (RFC 4648, section 4)")
+    strange = compact.translate(None, _ALPHABET)
+    if strange and not strange.strip(b"-_") and b"+" not in compact and b"/" not in compact:
+        compact, strange = compact.translate(_URL_LETTERS), b""
+    if strange or len(compact) % 4 == 1:
+        raise ContractError("edxml.file_encoding", place, "not base64 (RFC 4648, section 4 or 5)")
     return binascii.a2b_base64(compact + b"=" * (-len(compact) % 4))
 
 
@@ -192,7 +200,12 @@ def _by_id(one: Reference | Attachment) -> str:
 
 
 def _by_name(one: Reference | Attachment) -> str:
-    return (one.attachment_name or "").casefold()
+    return _same_name(one.attachment_name or "")
+
+
+def _same_name(name: str) -> str:
+    """Alike for names that people take for the same: letters may come composed or not."""
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _content(attachment: Attachment, by_digest: dict[str, File], number: int) -> File | None:
@@ -209,11 +222,25 @@ def _content(attachment: Attachment, by_digest: dict[str, File], number: int) ->
     return File(name=name, media_type=media_type(octets, name, attachment.content_type), octets=octets)
 
 
-def _paired(reference: Reference, attachment: Attachment, file: File | None, number: int) -> tuple[Reference, Attachment]:
+class _Ids:
+    """Ids given out in one packet: the sender's where it is a word of its own, else a new one."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+        self._numbers = itertools.count(1)
+
+    def take(self, wanted: str) -> str:
+        while not _SAFE_ID.fullmatch(wanted) or wanted in self._taken:
+            wanted = f"file-{next(self._numbers)}"
+        self._taken.add(wanted)
+        return wanted
+
+
+def _paired(reference: Reference, attachment: Attachment, file: File | None, ids: _Ids) -> tuple[Reference, Attachment]:
     """Entry of the manifest and attachment for one file, saying the same."""
-    name = attachment.attachment_name or reference.attachment_name or (file.name if file else None)
+    name = _name(attachment, reference) or (file.name if file else None)
     said: dict[str, Any] = {
-        "content_id": "cid:" + (plain_id(attachment.content_id) or plain_id(reference.content_id) or f"file-{number}"),
+        "content_id": "cid:" + ids.take(plain_id(attachment.content_id) or plain_id(reference.content_id)),
         "content_type": (ZIP if file.zipped else file.media_type) if file else attachment.content_type or reference.content_type,
         "attachment_name": name,
         "description": attachment.description or reference.description,

@@ -7,7 +7,7 @@ from lxml import etree
 
 from contracts.edxml.names import ROOTS, SPACES, XMLDSIG
 from contracts.edxml.opening import ENVELOPES, open_tree
-from contracts.edxml.tree import child, children, name_of
+from contracts.edxml.tree import child, children, name_of, text
 from contracts.errors import ContractError
 
 HEADER = "/edXML/edXMLEnvelope/edXMLHeader/MessageHeader"
@@ -39,7 +39,7 @@ class Places(NamedTuple):
     def is_signed(self) -> bool:
         """A signature that says something, in either namespace: the Java library writes it in that of QCVN 102, where nobody who
         verifies XML signatures looks for it; the .NET library leaves an empty DigitalSignature behind."""
-        return self.signature is not None and len(self.signature) > 0
+        return self.signature is not None and _says_something(self.signature)
 
 
 class Opened(NamedTuple):
@@ -58,8 +58,10 @@ def opened(octets: bytes) -> Opened:
 
 def locate(root: etree._Element) -> Places:
     """Raises ContractError "body.invalid" where there is not just one header."""
+    if root.tag in ENVELOPES:  # with a packet in its Body, or with header blocks of its own
+        root = next((one for part in root for one in part if _is_root(one)), root)
     soap = root.tag in ENVELOPES
-    if not soap and (etree.QName(root).localname not in ROOTS or etree.QName(root).namespace not in SPACES):
+    if not soap and not _is_root(root):
         raise ContractError("body.invalid", "/", "the root must be edXML")
     tops = (root, *(one for one in root if soap or name_of(one) == "edXMLEnvelope"))
     holders = [holder for top in tops for holder in (top, *children(top, "edXMLHeader"))]
@@ -70,7 +72,7 @@ def locate(root: etree._Element) -> Places:
     return Places(
         header=header,
         trace=next(_all(holders, "TraceHeaderList"), None),
-        signature=next((one for holder in holders for one in holder if _is_signature(one)), None),
+        signature=next((one for holder in holders for one in holder if _is_signature(one) and _says_something(one)), None),
         manifest=next(_all(bodies, "edXMLManifest", "Manifest"), None),
         files=tuple(file for one in lists for file in children(one, "Attachment")),
         others=tuple(one for place in around for one in place if name_of(one) not in _OURS and not _is_signature(one)),
@@ -91,6 +93,13 @@ def _only(headers: Iterator[etree._Element]) -> etree._Element:
     return header
 
 
+def _is_root(one: etree._Element) -> bool:
+    return etree.QName(one).localname in ROOTS and etree.QName(one).namespace in SPACES
+
+
 def _is_signature(one: etree._Element) -> bool:
-    qualified = etree.QName(one)
-    return qualified.localname == "Signature" and (qualified.namespace == XMLDSIG or qualified.namespace in SPACES)
+    return one.tag == f"{{{XMLDSIG}}}Signature" or name_of(one) in ("Signature", "DigitalSignature")
+
+
+def _says_something(signature: etree._Element) -> bool:
+    return len(signature) > 0 or text(signature) is not None

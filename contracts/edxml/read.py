@@ -16,6 +16,7 @@ from contracts.edxml.model import (
     Group,
     Kept,
     MessageHeader,
+    Organization,
     Packet,
     Reference,
     Status,
@@ -75,7 +76,7 @@ def packet_in(places: Places, repairs: tuple[str, ...] = ()) -> Packet:
         raise ContractError("edxml.too_many_files", FILES, f"at most {MAX_FILES}")
     packet = Packet(
         header=_each_once(reading.group(places.header, MessageHeader, HEADER), reading.repairs),
-        trace=TraceHeaderList() if places.trace is None else reading.group(places.trace, TraceHeaderList, TRACE),
+        trace=TraceHeaderList() if places.trace is None else reading.group(_papered(places.trace), TraceHeaderList, TRACE),
         references=tuple(reading.reference(one, f"{MANIFEST}[{n}]") for n, one in enumerate(references, 1)),
         attachments=tuple(reading.attachment(one, f"{FILES}[{n}]") for n, one in enumerate(places.files, 1)),
         signed=places.is_signed,
@@ -91,7 +92,7 @@ def packet_in(places: Places, repairs: tuple[str, ...] = ()) -> Packet:
 def status_in(places: Places, repairs: tuple[str, ...] = ()) -> Status:
     """The model of a status whose places were found. Raises ContractError as `read`."""
     reading = _Reading(list(repairs))
-    header = _put_right(reading.group(places.header, StatusHeader, HEADER), reading.repairs)
+    header = _put_right(_padded(reading.group(places.header, StatusHeader, HEADER), reading.repairs), reading.repairs)
     _require(header.from_.organ_id, f"{HEADER}/From/OrganId")
     _require(header.response_for.organ_id, f"{HEADER}/ResponseFor/OrganId")
     _require(header.response_for.document_id, f"{HEADER}/ResponseFor/DocumentId")
@@ -196,12 +197,31 @@ def _check_times(found: list[Any], element: Element, place: str) -> None:
 
 def _each_once(header: MessageHeader, repairs: list[str]) -> MessageHeader:
     """Addressees that have a code, each once (clause 1.2)."""
-    coded = {to.organ_id: to for to in reversed(header.to) if to.organ_id}
-    once = tuple(reversed(coded.values()))
+    coded: dict[str, Organization] = {}
+    for to in header.to:
+        if to.organ_id:
+            coded.setdefault(to.organ_id, to)
+    once = tuple(coded.values())
     if len(once) == len(header.to):
         return header
     repairs.append("recipient_twice" if len(once) < sum(1 for to in header.to if to.organ_id) else "recipient_without_code")
     return msgspec.structs.replace(header, to=once)
+
+
+def _papered(trace: etree._Element) -> etree._Element:
+    """With Paper in Bussiness, where the standard has it: the Java library knows it in the list, too."""
+    paper, bussiness = child(trace, "Paper"), child(trace, "Bussiness")
+    if paper is not None and bussiness is not None and text(child(bussiness, "Paper")) is None:
+        bussiness.append(paper)
+    return trace
+
+
+def _padded(header: StatusHeader, repairs: list[str]) -> StatusHeader:
+    """Codes have two digits; programs that keep them as numbers lose the first."""
+    if not re.fullmatch("[0-9]", header.status_code or ""):
+        return header
+    repairs.append("status_code_padded")
+    return msgspec.structs.replace(header, status_code=f"0{header.status_code}")
 
 
 def _put_right(header: StatusHeader, repairs: list[str]) -> StatusHeader:
