@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 from adapters.edoc_soap.collector import EdocCollector
 from adapters.edoc_soap.delivery import EdocDelivery
+from adapters.edoc_soap.delivery import check_endpoint as check_edoc_endpoint
 from adapters.edoc_soap.facade import EdocFacade
 from adapters.edxml_bus.collector import BusCollector
 from adapters.edxml_bus.delivery import BusDelivery
@@ -31,6 +32,7 @@ REGISTRY: Mapping[str, Callable[[Files], DeliveryAdapter]] = {
 
 # What can be said of an endpoint before anything is sent to it. Raises ValueError, in words for whoever registers it.
 CHECKS: Mapping[str, Callable[[Endpoint], None]] = {
+    "edoc_soap": check_edoc_endpoint,
     "soap": check_endpoint,
 }
 

@@ -24,6 +24,7 @@ _MAX_ANSWER_BYTES = 256 * 1024
 _AT_ONCE = 2  # documents with large files in memory, of one bus: another that hangs is none of its business
 _LARGE_BYTES = 8 * 2**20
 _ENCODINGS = ("base64", "binary")
+_OPTIONS = ("organ_id", "soap", "action", "to", "attachments")
 
 
 class EdocDelivery:
@@ -37,7 +38,7 @@ class EdocDelivery:
     async def deliver(self, parcel: Parcel, endpoint: Endpoint) -> Outcome:
         deadline = deadline_in(endpoint.timeout_s)
         try:
-            partner, action = partner_of(endpoint.options, endpoint.secret), _action(endpoint)
+            partner, action = checked(endpoint)
         except ValueError as error:
             return Retry("delivery.internal", f"the endpoint is registered wrongly: {error}")
         try:
@@ -85,11 +86,19 @@ class EdocDelivery:
         return await asyncio.to_thread(make)
 
 
-def _action(endpoint: Endpoint) -> str:
-    """Raises ValueError for options that cannot be right."""
+def check_endpoint(endpoint: Endpoint) -> None:
+    """Raises ValueError, in words for whoever registers it."""
+    checked(endpoint)
+
+
+def checked(endpoint: Endpoint) -> tuple[Partner, str]:
+    """As whom the hub calls there, and the action by which it sends. Raises ValueError for options that cannot be right."""
+    unknown = endpoint.options.keys() - _OPTIONS
+    if unknown:
+        raise ValueError(f"there is no option {', '.join(sorted(unknown))}; there are {', '.join(_OPTIONS)}")
     action = endpoint.options.get("action", "SendDocument")
     if ACTIONS.get(action) != "SendDocument":
         raise ValueError("the option action is SendDocument or SendMessage")
     if endpoint.options.get("attachments", "base64") not in _ENCODINGS:
         raise ValueError("the option attachments is base64 or binary")
-    return action
+    return partner_of(endpoint.options, endpoint.secret), action

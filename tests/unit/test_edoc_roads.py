@@ -12,6 +12,7 @@ from lxml import etree
 
 from adapters.edoc_soap.collector import EdocCollector
 from adapters.edoc_soap.delivery import EdocDelivery
+from adapters.registry import CHECKS
 from contracts.adapter import Endpoint, Parcel
 from contracts.agency import AgencyCode
 from contracts.desk import Submitted
@@ -158,10 +159,15 @@ async def test_other_branches_are_spoken_to_in_their_way(delivery: EdocDelivery,
     assert bus.got[0][0] == options.get("action", "SendDocument")
 
 
-@pytest.mark.parametrize("options", [{"organ_id": ""}, {"action": "GetTraces"}, {"attachments": "zip"}, {"soap": "3"}])
+@pytest.mark.parametrize(
+    "options", [{"organ_id": ""}, {"action": "GetTraces"}, {"attachments": "zip"}, {"soap": "3"}, {"organid": "W29"}]
+)
 async def test_options_that_cannot_be_right_are_told_and_nothing_is_sent(
     delivery: EdocDelivery, bus: EdocBus, options: dict[str, str]
 ) -> None:
+    """Whoever registers them is told at once; a delivery that meets them all the same is tried again."""
+    with pytest.raises(ValueError):
+        CHECKS["edoc_soap"](endpoint(bus, **options))
     outcome = await sent(delivery, bus, parcel(), **options)
     assert isinstance(outcome, Retry) and outcome.reason == "delivery.internal" and not bus.got
 
