@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from lxml import etree
 
-from adapters.soap.wsdl import WsdlError
+from adapters.soap.wsdl import WsdlError, forget_places
 from contracts.errors import ContractError
 from contracts.safe_xml import parse
 
@@ -33,6 +33,7 @@ def bundled(wsdl: bytes, schemas: Mapping[str, bytes]) -> tuple[str, Sequence[st
             found = _imported(one, types, files, used)
             if found is not None:
                 waiting.append(found)
+    forget_places(root)
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8").decode(), sorted(
         files.keys() - {name for name, _ in used}
     )

@@ -147,7 +147,7 @@ _NOTHING: Any = _Nothing()
 def _read(_digest: bytes, holder: _Octets) -> Description | WsdlError:
     try:
         root = parse(holder.octets)  # no DTD, neither deep nor endless
-        _forget_places(root)
+        forget_places(root)
         document = Document(io.BytesIO(etree.tostring(root)), _NOTHING, settings=Settings(force_https=False))
         return Description(tuple(_operations(document)))
     except WsdlError as error:
@@ -158,7 +158,7 @@ def _read(_digest: bytes, holder: _Octets) -> Description | WsdlError:
         return WsdlError(f"{type(error).__name__}: {str(error)[:300]}")  # zeep checks little: what it trips over is the file's
 
 
-def _forget_places(root: etree._Element) -> None:
+def forget_places(root: etree._Element) -> None:
     """An import of a schema that is inside says by its namespace which, and by its place where to fetch it besides."""
     inside = {schema.get("targetNamespace") for schema in root.iter(f"{_XSD}schema")}
     for one in root.iter(f"{_XSD}import"):

@@ -1,5 +1,5 @@
 """`make interop`: clients of other makers read logs of ours, in files and at a running hub, and refuse what was changed; others
-go the whole road of an envelope by SOAP.
+go the whole road of an envelope by SOAP, or take what the hub delivers by it.
 
 Exit status 1 when a client finds fault with a log, or does not find what was changed, or gets lost, or cannot be built. A client
 that needs a newer Go than there is says so and is left out; sumdb, which any Go from 1.19 builds, is never left out.
@@ -29,7 +29,7 @@ def main() -> int:
             print(f"interop: {error}", file=sys.stderr)
             return 1
     names = " and ".join(one.name for one in programs)
-    print(f"interop: {runs} runs of {names} and {roads} clients of SOAP as they should be, in {time.monotonic() - begun:.0f} s")
+    print(f"interop: {runs} runs of {names} and {roads} others over SOAP as they should be, in {time.monotonic() - begun:.0f} s")
     return 0
 
 

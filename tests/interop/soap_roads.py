@@ -1,4 +1,6 @@
-"""Clients that others wrote make their stubs from our WSDL and go the whole road: zeep, and the npm package soap."""
+"""Clients that others wrote make their stubs from our WSDL and go the whole road: zeep, and the npm package soap.
+
+The latter then takes what we deliver, as a service made of another WSDL."""
 
 import asyncio
 import json
@@ -10,6 +12,7 @@ from pathlib import Path
 from contracts.kinds import find
 from contracts.kinds.xml import to_xml
 from tests.integration.http_hub import COMMUNE, LAND_OFFICE, HttpHub, progress
+from tests.interop import soap_service
 from tests.interop.programs import Wrong
 from tests.signatures import agency
 from tests.soap_client import sealed_hub
@@ -23,13 +26,14 @@ class NoNode(Exception):
 
 
 async def check(folder: Path) -> int:
-    """How many clients went the road. Raises Wrong, NoNode or subprocess.CalledProcessError."""
+    """How many went the road. Raises Wrong, NoNode or subprocess.CalledProcessError."""
     node = await asyncio.to_thread(_with_package, folder / "npm")
     async with sealed_hub(folder / "soap-hub") as hub:
         given = _given(hub, folder)
         await asyncio.to_thread(_goes, [node, str(folder / "npm" / "road.mjs"), str(given)], "npm soap")
         await asyncio.to_thread(_goes, [sys.executable, "-m", "tests.interop.soap.road_zeep", str(given)], "zeep")
-    return 2
+    await soap_service.check(node, folder / "npm" / "service.mjs", folder)
+    return 3
 
 
 def _with_package(folder: Path) -> str:
@@ -38,7 +42,7 @@ def _with_package(folder: Path) -> str:
     if node is None or npm is None:
         raise NoNode("Node.js is not installed: run deploy/install/test-node.sh as root")
     folder.mkdir()
-    for name in ("package.json", "package-lock.json", "road.mjs"):
+    for name in ("package.json", "package-lock.json", "road.mjs", "service.mjs"):
         shutil.copy(_HERE / name, folder)
     subprocess.run(
         [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"], cwd=folder, check=True, timeout=_LIMIT_S
