@@ -68,14 +68,12 @@ def _accepted(expected: Expectations, evidence: Evidence) -> Check:
     planned = {message_id for ids in expected.lanes.values() for message_id in ids}
     answered = Counter(answer.message_id for answer in evidence.answers)
     wrong = [*(planned - answered.keys()), *(one for one, times in answered.items() if times > 1 or one not in planned)]
-    return _counted(
-        "accepted", "Thông điệp được tiếp nhận", "Messages accepted", expected.messages, answered.total(), wrong=wrong
-    )
+    return counted("accepted", "Thông điệp được tiếp nhận", "Messages accepted", expected.messages, answered.total(), wrong=wrong)
 
 
 def _turned_away(evidence: Evidence) -> Check:
     wrong = [f"{one.message_id}: {one.code}" for one in evidence.turned_away]
-    return _counted(
+    return counted(
         "no_wrong_refusal", "Thông điệp đúng bị từ chối nhầm", "Correct messages refused by mistake", 0, len(wrong), wrong=wrong
     )
 
@@ -85,7 +83,7 @@ def _delivered(expected: Expectations, evidence: Evidence, firsts: list[Arrival]
     planned = {(recipient, message_id) for (recipient, _), ids in expected.lanes.items() for message_id in ids}
     arrived = {(arrival.recipient, arrival.message_id) for arrival in firsts}
     wrong = [*(f"{who}: {what} lost" for who, what in planned - arrived), *(f"{who}: {what}" for who, what in arrived - planned)]
-    return _counted(
+    return counted(
         "delivered", "Lượt giao đến nơi", "Deliveries that arrived", expected.deliveries, len(arrived & planned), wrong=wrong
     )
 
@@ -95,7 +93,7 @@ def _as_promised(evidence: Evidence, firsts: list[Arrival]) -> Check:
     promised = {(who, delivery_id) for answer in evidence.answers for delivery_id, who in answer.deliveries.items()}
     arrived = {(arrival.recipient, arrival.delivery_id) for arrival in firsts}
     wrong = [f"{who}: delivery {delivery_id}" for who, delivery_id in promised ^ arrived]
-    return _counted(
+    return counted(
         "as_promised",
         "Tiếp nhận = giao (đối chiếu theo giấy biên nhận)",
         "Accepted = delivered (receipts against arrivals)",
@@ -108,12 +106,12 @@ def _as_promised(evidence: Evidence, firsts: list[Arrival]) -> Check:
 def _once(firsts: list[Arrival]) -> Check:
     times = Counter((arrival.recipient, arrival.message_id) for arrival in firsts)
     wrong = [f"{who}: {what}, {number} deliveries" for (who, what), number in times.items() if number > 1]
-    return _counted("once", "Thông điệp giao hai lần", "Messages delivered twice", 0, len(wrong), wrong=wrong)
+    return counted("once", "Thông điệp giao hai lần", "Messages delivered twice", 0, len(wrong), wrong=wrong)
 
 
 def _sealed(firsts: list[Arrival]) -> Check:
     wrong = [f"{arrival.recipient}: {arrival.message_id}" for arrival in firsts if not arrival.sealed]
-    return _counted(
+    return counted(
         "sealed",
         "Con dấu bên gửi, nơi nhận tự kiểm tra",
         "Senders' seals, verified by recipients themselves",
@@ -131,7 +129,7 @@ def _order(expected: Expectations, firsts: list[Arrival]) -> Check:
             seen[arrival.recipient, arrival.order_key].append(arrival.message_id)
     wrong = [f"{who}: {key}" for (who, key), ids in expected.lanes.items() if not _in_order(ids, seen.get((who, key), []))]
     total = len(expected.lanes)
-    return _counted(
+    return counted(
         "order",
         "Luồng (nơi nhận, hồ sơ) giữ đúng thứ tự",
         "Lanes (recipient, case) in order",
@@ -151,7 +149,7 @@ def _kinds(expected: Expectations, firsts: list[Arrival]) -> Check:
     kind_of = {arrival.message_id: arrival.kind for arrival in firsts}
     wrong = _differences(expected.messages_by_kind, Counter(kind_of.values()))
     total = len(expected.messages_by_kind)
-    return _counted("kinds", "Loại thông điệp đủ số lượng", "Kinds with the right count", total, total - len(wrong), wrong=wrong)
+    return counted("kinds", "Loại thông điệp đủ số lượng", "Kinds with the right count", total, total - len(wrong), wrong=wrong)
 
 
 def _links(expected: Expectations, firsts: list[Arrival]) -> Check:
@@ -161,7 +159,7 @@ def _links(expected: Expectations, firsts: list[Arrival]) -> Check:
         {f"{a} > {b}": number for (a, b), number in links.items()},
     )
     total = len(expected.deliveries_by_link)
-    return _counted(
+    return counted(
         "links", "Tuyến (nơi gửi > nơi nhận) đủ số lượng", "Links (sender > recipient) with the right count",
         total, total - len(wrong), wrong=wrong,
     )  # fmt: skip
@@ -173,14 +171,14 @@ def _post(direction: str, number: int, vi: str, en: str, firsts: list[Arrival]) 
         for arrival in firsts
         if (arrival.recipient, arrival.kind, arrival.direction) == (POST, "postal.order/1", direction)
     }
-    return _counted(f"post_{direction}", vi, en, number, len(orders))
+    return counted(f"post_{direction}", vi, en, number, len(orders))
 
 
 def _files(expected: Expectations, evidence: Evidence) -> Check:
     """Every recipient holds the very bytes that the sender uploaded, by their digest."""
     fetched = {(one.recipient, one.message_id, one.digest) for one in evidence.fetched}
     wrong = [f"{who}: {message_id}" for who, message_id, _ in expected.files ^ fetched]
-    return _counted(
+    return counted(
         "files",
         "Tệp đính kèm nơi nhận tải về, đúng giá trị băm",
         "Attachments fetched by recipients, digest compared",
@@ -234,12 +232,12 @@ def _proved(evidence: Evidence) -> Iterable[Check]:
          evidence.proofs.refusals, evidence.proofs.proved_refusals),
     )  # fmt: skip
     for name, vi, en, expected, found in counts:
-        yield _counted(name, vi, en, expected, found, wrong=evidence.proofs.wrong)
+        yield counted(name, vi, en, expected, found, wrong=evidence.proofs.wrong)
 
 
 def _balance(evidence: Evidence) -> Iterable[Check]:
     if evidence.hub is not None:
-        yield _counted(
+        yield counted(
             "hub_balance",
             "Sổ của trục tự cân đối (chênh lệch)",
             "The hub's own books balance (difference)",
@@ -261,7 +259,8 @@ def _note(name: str, vi: str, en: str, number: int) -> Check:
     return Check(name=name, verdict="told", vi=vi, en=en, expected="", found=_number(number))
 
 
-def _counted(name: str, vi: str, en: str, expected: int, found: int, *, wrong: Iterable[str] = ()) -> Check:
+def counted(name: str, vi: str, en: str, expected: int, found: int, *, wrong: Iterable[str] = ()) -> Check:
+    """Kept when the numbers agree and nothing is `wrong`."""
     detail = _examples(wrong)
     kept = expected == found and not detail
     return Check(

@@ -7,7 +7,7 @@ told in `script`; at the end of the day the postal service settles with every co
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from operator import attrgetter
 from uuid import UUID
@@ -15,6 +15,7 @@ from uuid import UUID
 from lgsp.demo import bodies
 from lgsp.demo.bodies import Body, Said
 from lgsp.demo.cases import HOURS_S, OPENS, VIETNAM, PlannedCase, invent_cases
+from lgsp.demo.letters import Letter, plan_letters
 from lgsp.demo.province import POST, Province, load_province
 from lgsp.demo.scans import Scan, scan_of
 from lgsp.demo.script import Step, script
@@ -46,7 +47,7 @@ class PlannedMessage:
 class Expectations:
     """What a run must show at the end. A delivery is one message to one recipient; a link is (sender, recipient), a lane
     (recipient, order key) with the ids of its messages in the one order in which they may arrive. `files`: which recipient must
-    come by which file, as (recipient, message id, digest)."""
+    come by which file, as (recipient, message id, digest). `letters`: official documents, which are not among the messages."""
 
     cases: int
     linked_cases: int
@@ -58,6 +59,7 @@ class Expectations:
     deliveries_by_link: Mapping[tuple[str, str], int]
     lanes: Mapping[tuple[str, str], tuple[str, ...]]
     files: frozenset[tuple[str, str, str]]
+    letters: tuple[Letter, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +84,8 @@ def plan_day(
     told = [message for case in planned for message in case_messages(case, province, rng, duration_s / HOURS_S)]
     settled = list(_settlements(planned, told, province, rng, duration_s))
     messages = tuple(sorted((*told, *settled), key=attrgetter("at_s")))
-    return DayPlan(cases=planned, messages=messages, expectations=_expect(planned, messages))
+    letters = plan_letters(province, day, rng)
+    return DayPlan(cases=planned, messages=messages, expectations=replace(_expect(planned, messages), letters=letters))
 
 
 def case_messages(case: PlannedCase, province: Province, rng: random.Random, scale: float) -> Iterator[PlannedMessage]:

@@ -10,8 +10,8 @@ from lgsp.demo.province import DemoAgency
 
 # What each level may send; deciding is for departments, parcels are for communes and the post. Closed agencies may send nothing.
 _GRANTS = {
-    "commune": (Grant(kinds=("case.*", "postal.order", "postal.cancel")),),
-    "department": (Grant(kinds=("case.*",)),),
+    "commune": (Grant(kinds=("case.*", "document.*", "postal.order", "postal.cancel")),),
+    "department": (Grant(kinds=("case.*", "document.*")),),
     "post": (Grant(kinds=("postal.event", "postal.settlement")),),
 }
 

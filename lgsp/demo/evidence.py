@@ -2,6 +2,7 @@
 happened."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,10 +25,21 @@ class TurnedAway:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Paper:
+    """What a document packet says of itself; `business_type` 0: new, 1: taken back."""
+
+    document_id: str
+    business_type: int
+
+
+Road = Literal["webhook", "mailbox", "SOAP"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
     """One copy of one delivery in a recipient's system. `took_s` from the sender's first attempt, None for what was sent by
     somebody else; `sealed`: the recipient has verified its sender's seal; `direction` of a postal order or event: "collect" or
-    "deliver"; `files`: digests of what is attached."""
+    "deliver"; `files`: digests of what is attached; `paper`: of an official document."""
 
     delivery_id: int
     recipient: str
@@ -39,6 +51,8 @@ class Arrival:
     files: tuple[str, ...] = ()
     sealed: bool = False
     took_s: float | None = None
+    road: Road = "webhook"
+    paper: Paper | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +71,15 @@ class Fetched:
     recipient: str
     message_id: str
     digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """A status of a document as the department read it off the bus."""
+
+    commune: str
+    document_id: str
+    status: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,13 +103,16 @@ class Proofs:
 
 @dataclass(slots=True, kw_only=True)
 class Evidence:
-    """Grows while the day runs. `strangers`: copies of messages that are not of this day (an earlier run, somebody at the
+    """Grows while the day runs. `papers`: copies of the day's official documents, `reported` in the order in which the department
+    read them. `strangers`: copies of messages that are not of this day (an earlier run, somebody at the
     command line)."""
 
     answers: list[Answered] = field(default_factory=list)
     turned_away: list[TurnedAway] = field(default_factory=list)
     arrivals: list[Arrival] = field(default_factory=list)
     strangers: list[Arrival] = field(default_factory=list)
+    papers: list[Arrival] = field(default_factory=list)
+    reported: list[Reported] = field(default_factory=list)
     fetched: list[Fetched] = field(default_factory=list)
     learned: list[Learned] = field(default_factory=list)
     hub: HubBalance | None = None

@@ -12,7 +12,10 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from contracts import wire
+from contracts.envelope import Envelope
 from contracts.receipt import Receipt
+from lgsp.demo.evidence import Road
 from lgsp.demo.sandbox import Member
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 2.0
@@ -95,6 +98,8 @@ class HubClient:
     Every method raises HubUnreachable.
     """
 
+    road: Road = "mailbox"  # by which its deliveries come
+
     def __init__(self, session: aiohttp.ClientSession, hub_url: str, member: Member, patience_s: float) -> None:
         self._session = session
         self._hub_url = hub_url.rstrip("/")
@@ -121,6 +126,10 @@ class HubClient:
         """One envelope."""
         status, answer, _ = await self._signed_in("POST", "/v1/envelopes", octets, _JSON)
         return _receipt.decode(answer) if status in (200, 202) else _problem.decode(answer)
+
+    async def submit(self, envelope: Envelope) -> Reply:
+        """The same, for who has not written it down."""
+        return await self.send(wire.render(envelope))
 
     async def send_batch(self, envelopes: Sequence[bytes]) -> list[Reply]:
         """Many in one request; one reply for each. Lines that may come again later are sent again."""

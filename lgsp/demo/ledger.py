@@ -1,5 +1,6 @@
 """What is known about the day while it runs: every receipt and every arrival is written here, and nowhere else."""
 
+import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -7,14 +8,16 @@ from dataclasses import dataclass, replace
 
 from contracts.receipt import Receipt
 from lgsp.demo.day import DayPlan, PlannedMessage
-from lgsp.demo.evidence import Answered, Arrival, Evidence, Learned, TurnedAway
+from lgsp.demo.evidence import Answered, Arrival, Evidence, Learned, Reported, TurnedAway
 from lgsp.demo.hub_client import Problem
 from lgsp.demo.lessons import SAME_RECEIPT, Lesson
+from lgsp.demo.letters import DEPARTMENT, NEW, STATUSES, Letter
 from lgsp.demo.pace import Pace
 from lgsp.demo.proofs import prove
 from lgsp.demo.province import Province
 from lgsp.demo.story import case_to_follow, clock, says, says_in_english, short_name
 
+_ROADS = {"webhook": "webhook", "mailbox": "hộp thư", "SOAP": "SOAP"}
 _MOMENTS = 500  # arrivals by which the present rate is judged
 
 
@@ -44,6 +47,9 @@ class Ledger:
         self.unsent: dict[str, str] = {}  # message id -> why its system gave up
         self.visitors: Callable[[Arrival], None] | None = None  # who is told of what arrives once the day is over
         self.collector: Callable[[Arrival], None] | None = None  # who fetches what a message of the day brought along
+        self.clerks: Callable[[Arrival], None] | None = None  # who works on the documents that arrive
+        self.letter_tale: list[TaleLine] = []
+        self._letters = {letter.document_id: letter for letter in plan.expectations.letters}
         self._ended_at: float | None = None
         self._messages = {message.message_id: message for message in plan.messages}
         followed = [one for one in plan.messages if self.case is not None and one.order_key == self.case.number]
@@ -88,6 +94,10 @@ class Ledger:
         if len(self._moments) < 2:
             return 0.0
         return len(self._moments) / max(time.monotonic() - self._moments[0], 0.001)
+
+    async def waits_for(self, at: float) -> None:
+        """Until this part of the day is over."""
+        await asyncio.sleep(max(0.0, at * self.duration_s - self.now_s))
 
     def begins(self, message: PlannedMessage) -> None:
         """Its system tries to send it, perhaps again: latencies count from the first time."""
@@ -135,6 +145,9 @@ class Ledger:
             if self.visitors is not None:
                 self.visitors(arrival)
             return
+        if arrival.paper is not None and arrival.paper.document_id in self._letters:
+            self._paper(arrival, self._letters[arrival.paper.document_id])
+            return
         message = self._messages.get(arrival.message_id)
         if message is None:
             self.evidence.strangers.append(arrival)
@@ -153,6 +166,40 @@ class Ledger:
         self._tell(message, f"→ {self._name(arrival.recipient)} đã nhận, sau {_ms(took_s)}", "received")
         self._close(message, arrival.recipient)
 
+    def sent_letter(self, letter: Letter, business_type: int, refused: str) -> None:
+        """The department sent a document or takes it back; `refused`: what the bus said against it."""
+        self.moved_at = time.monotonic()
+        vi, en = ("gửi", "sent") if business_type == NEW else ("thu hồi", "recalled")
+        text = f"{self._name(DEPARTMENT)} {vi} {letter.type_name} {letter.code} qua API trục văn bản (edXML)"
+        if refused:
+            self.unsent[letter.document_id] = refused
+            self._tell_of(f"{text}: bị từ chối", f"refused: {refused}")
+        else:
+            self._tell_of(text, f"{en} through the API of the document bus")
+
+    def reports(self, letter: Letter, commune: str, reply: Receipt | Problem) -> None:
+        """The hub's reply to what a clerk reports."""
+        self.moved_at = time.monotonic()
+        if isinstance(reply, Problem):
+            self.evidence.turned_away.append(TurnedAway(message_id=f"{letter.code} {commune}", code=reply.code))
+
+    def reported(self, letter: Letter, report: Reported) -> None:
+        """The department read a status."""
+        self.moved_at = time.monotonic()
+        self.evidence.reported.append(report)
+        vi, en = STATUSES.get(report.status, (report.status, report.status))
+        self._tell_of(f"← {self._name(report.commune)} báo {letter.code}: {report.status} {vi}", en)
+
+    def _paper(self, arrival: Arrival, letter: Letter) -> None:
+        self.moved_at = time.monotonic()
+        self.evidence.papers.append(arrival)
+        assert arrival.paper is not None
+        what = ("nhận", "received") if arrival.paper.business_type == NEW else ("nhận yêu cầu thu hồi", "asked to give it back")
+        seal = ", chữ ký số hợp lệ" if arrival.sealed else ""
+        self._tell_of(f"→ {self._name(arrival.recipient)} {what[0]} {letter.code} qua {_ROADS[arrival.road]}{seal}", what[1])
+        if self.clerks is not None:
+            self.clerks(arrival)
+
     def prove(self, vkeys: Sequence[str]) -> None:
         """All that senders were told, by the keys of the hub's log. Takes a while."""
         self.evidence.proofs = prove(self._receipts.values(), self._refusals, vkeys)
@@ -164,6 +211,9 @@ class Ledger:
     def _tell(self, message: PlannedMessage, text: str, english: str) -> None:
         if self.case is not None and message.order_key == self.case.number:
             self.tale.append(TaleLine(clock(self.now_s, self.duration_s), text, english))
+
+    def _tell_of(self, text: str, english: str) -> None:
+        self.letter_tale.append(TaleLine(clock(self.now_s, self.duration_s), text, english))
 
     def _close(self, message: PlannedMessage, recipient: str) -> None:
         """The followed case is closed when everything said about it has reached everybody it was said to."""

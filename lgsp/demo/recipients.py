@@ -11,7 +11,8 @@ from aiohttp import web
 
 from contracts import wire
 from contracts.errors import ContractError
-from lgsp.demo.evidence import Arrival
+from contracts.kinds.document import read_packet
+from lgsp.demo.evidence import Arrival, Paper, Road
 from lgsp.demo.hub_client import HubClient, HubUnreachable
 from lgsp.demo.ledger import Ledger
 from lgsp.demo.sandbox import Sandbox
@@ -44,10 +45,11 @@ _document = msgspec.json.Decoder(_Document)
 _leg = msgspec.json.Decoder(_Leg)
 
 
-def arrival_of(octets: bytes, seals: Seals) -> Arrival:
+def arrival_of(octets: bytes, seals: Seals, road: Road) -> Arrival:
     """Raises msgspec.DecodeError or ContractError for what is no delivery."""
     document = _document.decode(octets)
     delivery, envelope = document.delivery, wire.parse(bytes(document.envelope))
+    packet = read_packet(envelope.body) if envelope.kind == "document.packet/1" else None
     return Arrival(
         delivery_id=delivery.delivery_id,
         recipient=delivery.recipient,
@@ -56,8 +58,10 @@ def arrival_of(octets: bytes, seals: Seals) -> Arrival:
         kind=envelope.kind,
         order_key=envelope.order_key,
         files=tuple(file.digest for file in envelope.attachments),
-        sealed=seals.proves(envelope),
+        sealed=seals.proves(envelope) if packet is None else seals.proves_packet(envelope.body, packet.from_organ),
         direction=_leg.decode(envelope.body).direction if envelope.kind.startswith("postal.") else None,
+        road=road,
+        paper=None if packet is None else Paper(document_id=packet.document_id, business_type=packet.business_type),
     )
 
 
@@ -87,7 +91,7 @@ def push_app(sandbox: Sandbox, ledger: Ledger, seals: Seals, takeover: asyncio.E
         if not signed_by(member.push_secret, request.headers, octets, time.time()):
             return web.Response(status=401)
         try:
-            arrival = arrival_of(octets, seals)
+            arrival = arrival_of(octets, seals, "webhook")
         except (msgspec.DecodeError, ContractError):
             return web.Response(status=422)
         if arrival.recipient != code:
@@ -145,7 +149,7 @@ class Pullers:
         entries = await hub.mailbox(_PAGE, wait_s)
         documents = await asyncio.gather(*(self._fetch(hub, entry.delivery_id) for entry in entries))
         for document in documents:
-            self._ledger.arrived(arrival_of(document, self._seals))
+            self._ledger.arrived(arrival_of(document, self._seals, hub.road))
         if entries:
             await hub.acknowledge([entry.delivery_id for entry in entries])
 

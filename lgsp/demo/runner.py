@@ -111,14 +111,19 @@ async def _live(ledger: Ledger, systems: Systems, screen: Screen, patience_s: fl
     """From opening until everything has arrived; returns what went wrong when it never does."""
     trouble = ""
     ledger.start()
+    office = asyncio.create_task(systems.office.run())
     with screen.following(ledger):
-        while not ledger.pace.finished and not trouble:
+        while not (ledger.pace.finished and office.done()) and not trouble:
             for message in ledger.pace.take(ledger.now_s):
                 systems.senders.send(message)
             screen.tick(ledger)
             await asyncio.sleep(_TICK_S)
             trouble = ledger.stalled(patience_s)
-        if not trouble:
+        if trouble:
+            office.cancel()
+            await asyncio.wait({office})
+        else:
+            await office
             await systems.senders.drained()
             await systems.files.drained()
         ledger.end()

@@ -12,8 +12,11 @@ from lgsp.core.signatures.sealing import key_of_pem, sealed
 from signing.jws_partner import check_jws
 from signing.local_key import LocalKey
 from signing.paths import Anchors
-from signing.report import Trust
+from signing.profiles import EDXML
+from signing.report import Signer, Trust
 from signing.trust import TrustBase
+from signing.verify import check
+from signing.xml_sign import sign_enveloped
 
 
 class Seals:
@@ -39,11 +42,24 @@ class Seals:
             check_statement(found.payload, envelope)
         except ContractError:
             return False
-        names = found.report.signer.certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATION_IDENTIFIER)
-        return [one.value for one in names] == [f"GOVVN-{envelope.sender}"]
+        return _is_of(found.report.signer, envelope.sender)
+
+    def sealed_packet(self, packet: bytes, by: str) -> bytes:
+        """An edXML packet with the seal of `by` in its header."""
+        return sign_enveloped(packet, self._key(by), datetime.now(UTC), EDXML)
+
+    def proves_packet(self, packet: bytes, sender: str) -> bool:
+        """The same for an official document: its seal is in the packet."""
+        found = check(packet, EDXML, self._trust, datetime.now(UTC)).report
+        return found.trust is Trust.TRUSTED and found.signer is not None and _is_of(found.signer, sender)
 
     def _key(self, code: str) -> LocalKey:
         if code not in self._keys:
             seal = self._folder / "agencies" / code / "seal"
             self._keys[code] = key_of_pem(seal.with_suffix(".key").read_bytes(), seal.with_suffix(".pem").read_bytes())
         return self._keys[code]
+
+
+def _is_of(signer: Signer, code: str) -> bool:
+    names = signer.certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATION_IDENTIFIER)
+    return [one.value for one in names] == [f"GOVVN-{code}"]

@@ -2,8 +2,9 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from operator import attrgetter
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
@@ -16,13 +17,13 @@ from rich.text import Text
 
 from lgsp.demo.evidence import Arrival
 from lgsp.demo.hub_client import Problem
-from lgsp.demo.ledger import Ledger
+from lgsp.demo.ledger import Ledger, TaleLine
 from lgsp.demo.result import DemoResult, Latency
 from lgsp.demo.sandbox import Sandbox, visitors_mailbox
 from lgsp.demo.story import clock, short_name
 
 _PICTURE_S, _LINE_S = 0.2, 5.0
-_TALE_LINES = 9
+_TALE_LINES, _LETTER_LINES = 9, 4
 _PIPE_WIDTH = 120
 _MARKS = {"kept": "[green]✓[/]", "broken": "[bold red]✗[/]", "told": "[dim]·[/]"}
 
@@ -41,7 +42,7 @@ class Screen:
         self._quiet = quiet
         self._live: Live | None = None
         self._next_at = 0.0
-        self._told = 0
+        self._told = self._told_of_letters = 0
 
     def say(self, vi: str, en: str) -> None:
         if not self._quiet:
@@ -90,10 +91,11 @@ class Screen:
     def _tick_plain(self, ledger: Ledger, *, force: bool = False) -> None:
         if self._quiet:
             return
-        for line in ledger.tale[self._told :]:
+        lines = (*ledger.tale[self._told :], *ledger.letter_tale[self._told_of_letters :])
+        for line in sorted(lines, key=attrgetter("clock")):
             text = f"    {line.clock}  {line.text} · {line.english}"
             self._console.print(text, markup=False, highlight=False, soft_wrap=True)
-        self._told = len(ledger.tale)
+        self._told, self._told_of_letters = len(ledger.tale), len(ledger.letter_tale)
         if force or time.monotonic() >= self._next_at:
             self._next_at = time.monotonic() + _LINE_S
             self._console.print(counters_line(ledger), highlight=False, soft_wrap=True)
@@ -119,7 +121,10 @@ def picture(ledger: Ledger) -> RenderableType:
     expected = ledger.plan.expectations
     parts: list[RenderableType] = [_clock_row(ledger), Text(), _counters(ledger)]
     if ledger.case is not None:
-        parts += [Text(), _tale(ledger)]
+        title = f"Theo dõi hồ sơ {ledger.case.number} · {ledger.case.field.name}"
+        parts += [Text(), _tale(ledger.tale, _TALE_LINES, title)]
+    if ledger.plan.expectations.letters:
+        parts.append(_tale(ledger.letter_tale, _LETTER_LINES, "Theo dõi văn bản edXML · official documents"))
     if ledger.last_refusal is not None:
         parts.append(_short_refusal(ledger.last_refusal))
     title = (
@@ -158,14 +163,13 @@ def _counter(vi: str, en: str, value: str, rest: str = "") -> RenderableType:
     return Text.from_markup(f"[bold]{value}[/][dim]{rest}[/]\n{vi}\n[dim]{en}[/]")
 
 
-def _tale(ledger: Ledger) -> RenderableType:
-    assert ledger.case is not None
-    lines = ledger.tale[-_TALE_LINES:]
+def _tale(tale: Sequence[TaleLine], number: int, title: str) -> RenderableType:
+    """The last `number` lines."""
+    lines = tale[-number:]
     text = Text("\n", no_wrap=True, overflow="ellipsis").join(
         Text.assemble((one.clock, "yellow"), "  ", one.text, (f" · {one.english}", "dim")) for one in lines
     )
-    text.append("\n" * (_TALE_LINES - len(lines)))  # the picture keeps its height
-    title = f"Theo dõi hồ sơ {ledger.case.number} · {ledger.case.field.name}"
+    text.append("\n" * (number - len(lines)))  # the picture keeps its height
     return Panel(text, title=title, title_align="left", border_style="dim")
 
 

@@ -11,15 +11,19 @@ import aiohttp
 from aiohttp import web
 from prometheus_client.parser import text_string_to_metric_families
 
+from lgsp.demo.bus_client import BusClient
 from lgsp.demo.evidence import HubBalance
 from lgsp.demo.files import Files
 from lgsp.demo.hub_client import HubClient, HubUnreachable
 from lgsp.demo.ledger import Ledger
 from lgsp.demo.lessons import Lesson
+from lgsp.demo.letters import DEPARTMENT
+from lgsp.demo.office import Office
 from lgsp.demo.recipients import Pullers, push_app
-from lgsp.demo.sandbox import Sandbox, pulling
+from lgsp.demo.sandbox import Member, Sandbox, pulling
 from lgsp.demo.seals import Seals
 from lgsp.demo.senders import Senders
+from lgsp.demo.soap_client import SoapClient
 
 _TAKEOVER_S, _LISTEN_AGAIN_S = 5.0, 0.2
 _DIFFERENCE, _BY_STATE = "lgsp_balance_difference", "lgsp_deliveries"
@@ -37,6 +41,7 @@ class Systems:
     senders: Senders
     pullers: Pullers
     files: Files
+    office: Office
     seals: Seals
     takeover: asyncio.Event
 
@@ -85,7 +90,7 @@ async def open_systems(
     takeover, seals = asyncio.Event(), Seals(Path(sandbox.pki))
     # No limit: each long poll holds a connection, and what is sent is bounded by its sender.
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-        hubs = {code: HubClient(session, sandbox.hub_url, member, patience_s) for code, member in sandbox.members.items()}
+        hubs = {code: _client(member)(session, sandbox.hub_url, member, patience_s) for code, member in sandbox.members.items()}
         runner = web.AppRunner(push_app(sandbox, ledger, seals, takeover), access_log=None)
         await runner.setup()
         try:
@@ -95,13 +100,20 @@ async def open_systems(
                 pullers = Pullers(hubs, ledger, seals)
                 files = Files(hubs, ledger.evidence, tasks)
                 ledger.collector = files.collect
+                bus = BusClient(session, sandbox.hub_url, sandbox.members[DEPARTMENT], DEPARTMENT, patience_s)
+                office = Office(bus, hubs, ledger, seals)
+                ledger.clerks = office.arrived
                 pulls = tasks.create_task(pullers.run(code for code in pulling(sandbox) if code != unpolled))
                 senders = Senders(hubs, ledger, lessons, _batching(sandbox, ledger), seals, tasks)
-                yield Systems(hubs, senders, pullers, files, seals, takeover)
+                yield Systems(hubs, senders, pullers, files, office, seals, takeover)
                 pulls.cancel()
                 await asyncio.wait({pulls})
         finally:
             await runner.cleanup()
+
+
+def _client(member: Member) -> type[HubClient]:
+    return SoapClient if member.speaks == "soap" else HubClient
 
 
 async def _listen(runner: web.AppRunner, sandbox: Sandbox, session: aiohttp.ClientSession, *, insist: bool) -> None:

@@ -220,7 +220,7 @@ def test_a_delivery_is_read_as_far_as_the_check_needs_it(plan: DayPlan, seals: S
         "delivery": {"delivery_id": 7, "attempt": 1, "sequence": 3, "recipient": "VNPOST.AG", "addressed_as": "VNPOST.AG"},
         "envelope": json.loads(wire.render(envelope_of(order, NOON))),
     }
-    found = arrival_of(msgspec.json.encode(document), seals)
+    found = arrival_of(msgspec.json.encode(document), seals, "mailbox")
     assert (found.delivery_id, found.recipient, found.message_id) == (7, "VNPOST.AG", order.message_id)
     assert (found.order_key, found.direction) == (order.order_key, order.body["direction"])
 
