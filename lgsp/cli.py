@@ -51,6 +51,7 @@ from lgsp.commands.retention import erase, retention
 from lgsp.commands.send import send
 from lgsp.commands.serve import gateway, run_hub, worker
 from lgsp.commands.signature import signature
+from lgsp.commands.simulate import simulate
 from lgsp.commands.status import status
 from lgsp.commands.trace import trace
 from lgsp.commands.trust import trust
@@ -79,6 +80,7 @@ COMMANDS = (
     key,
     log,
     demo_pki,
+    simulate,
     deadletter,
     balance,
     maintenance,

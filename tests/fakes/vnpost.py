@@ -284,10 +284,10 @@ def _reply(request: web.Request, status: int, message: str) -> web.Response:
 async def _serve(port: int, pace_s: float) -> None:
     async with Vnpost(port, pace_s) as post:
         print(
-            f"Vietnam Post (simulated) at {post.url}\n"
-            f"  shape ngsp: lgsp agency endpoint POST {post.url} --adapter vnpost --secret-file F   with {KEY}:{SECRET} in F\n"
-            f"  shape lgsp: ... --option shape=lgsp                                                with {STATIC_TOKEN!r} in F\n"
-            f"  tracking:   lgsp agency feed POST {post.url} --adapter vnpost --secret-file F --option customer.{CUSTOMER}=CODE\n"
+            f"Vietnam Post (simulated) at {post.url}; in FILE: {KEY}:{SECRET}, of shape lgsp: {STATIC_TOKEN}\n"
+            f"  shape ngsp: lgsp agency endpoint CODE {post.url} --adapter vnpost --secret-file FILE\n"
+            f"  shape lgsp: lgsp agency endpoint CODE {post.url} --adapter vnpost --option shape=lgsp --secret-file FILE\n"
+            f"  tracking:   lgsp agency feed CODE {post.url} --adapter vnpost --option others=CODE --secret-file FILE\n"
             f"  settlement: curl {post.url}/settlement.csv, for `lgsp postal settlement`\n"
             f'  POST {post.url}/happen {{"order": ..., "status": 4}} and POST {post.url}/misbehave {{"fail_next": 3}}',
             flush=True,
