@@ -14,7 +14,7 @@ from contracts.kinds import Kind
 
 _STEP = re.compile(r"([^.\[\]]+)(?:\[([^\[\]]+)\])?")
 _STEPS = re.compile(rf"{_STEP.pattern}(?:\.{_STEP.pattern})*")
-_ROOTS = frozenset({"body", "content", "envelope", "delivery", "identifier", "file", "item", "secret"})
+_ROOTS = frozenset({"body", "content", "packet", "envelope", "delivery", "identifier", "file", "item", "secret"})
 _OF_ENVELOPE = frozenset(
     {"message_id", "sender", "kind", "created_at", "media_type", "order_key", "priority", "correlation_id", "expires_at"}
 )
@@ -117,7 +117,9 @@ def _wrong(place: Place, kind: Kind, each: str) -> str:
         return "{file...} stands in an element that repeats: name[files]"
     if root == "item" and not each.startswith("body."):
         return "{item...} stands in an element that repeats: name[body.papers]"
-    if root in ("content", "secret") and rest:
+    if root == "packet" and not kind.name.startswith("document."):
+        return f"{kind.name} is no packet: {{content}}"
+    if root in ("content", "packet", "secret") and rest:
         return f"{root} has nothing inside"
     members = {"envelope": _OF_ENVELOPE, "delivery": _OF_DELIVERY, "file": _OF_FILE}.get(root)
     if members is not None and (len(rest) != 1 or rest[0] not in members):

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from lxml import etree
@@ -12,6 +13,8 @@ from adapters.soap.registration import ATTACHED, Plan
 from adapters.soap.security import secured
 from adapters.soap.templates import Value, as_text
 from contracts.adapter import Parcel
+from contracts.edxml.attachments import File
+from contracts.edxml.slim import restored
 from contracts.errors import ContractError
 from contracts.kinds import read_body
 from contracts.soap.message import XOP_INCLUDE, Version
@@ -34,7 +37,9 @@ def request_of(plan: Plan, parcel: Parcel, files: Mapping[str, bytes], secret: s
 
     Raises ContractError: the body is no such kind, or lacks what the operation has to have.
     """
-    values = _values(parcel, plan, files, secret)
+    values = dict(_values(parcel, plan, files, secret))
+    if plan.hop:
+        values["packet"] = _packet(parcel, plan.hop, files, now)
     binaries: list[bytes] = []
     fields, headers = _filled(plan.fields, values, binaries), _filled(plan.headers, values, binaries)
     envelope, http = _message(plan, fields, headers)
@@ -73,6 +78,16 @@ def _values(parcel: Parcel, plan: Plan, files: Mapping[str, bytes], secret: str)
             for one in sent.attachments
         ],
     }
+
+
+def _packet(parcel: Parcel, hop: str, files: Mapping[str, bytes], now: float) -> bytes:
+    """The document as recipients of packets get it: its files inside again; the very octets where it is signed."""
+    found = [
+        File(name=one.name, media_type=one.media_type, octets=files[one.digest])
+        for one in parcel.envelope.attachments
+        if one.digest in files
+    ]
+    return restored(parcel.envelope.body, found, (hop, datetime.fromtimestamp(now, UTC)))
 
 
 def _filled(tree: Node | Leaf, values: Mapping[str, Value], binaries: list[bytes]) -> Value:

@@ -16,8 +16,10 @@ from contracts.kinds import named as named_kind
 
 MAX_FILES_BYTES = 32 * 2**20  # of one delivery, together
 ATTACHED, INLINE = "mtom", "inline"
+_PACKET = "packet"
+_FILES = frozenset({"file.content", _PACKET})  # places for which attachments are read
 
-_NAMES = frozenset({"operation", "service", "port", "binary", "security", "security.username", "security.certificate"})
+_NAMES = frozenset({"operation", "service", "port", "binary", "organid", "security", "security.username", "security.certificate"})
 _ANSWER = frozenset({"answer.field", "answer.delivered", "answer.retry", "answer.reference"})
 _PREFIXES = ("field.", "header.", "http.")
 _SECURITY = ("none", "username", "username-digest", "x509")
@@ -53,6 +55,7 @@ class Plan:
     security: Security
     answer: AnswerRules
     wants_files: bool
+    hop: str  # of the hub in the trace of packets; "" where none are wanted
 
 
 def plan_of(description: Description, options: Mapping[str, str], kind_key: str) -> Plan:
@@ -79,7 +82,8 @@ def plan_of(description: Description, options: Mapping[str, str], kind_key: str)
         binary=_one_of("binary", own.get("binary", INLINE), (INLINE, ATTACHED)),
         security=_security(own),
         answer=_answer(own),
-        wants_files=any(place.path == "file.content" for place in places_of(fields)),
+        wants_files=not _FILES.isdisjoint(place.path for place in places_of(fields)),
+        hop=_hop(own, fields),
     )
 
 
@@ -99,6 +103,14 @@ def check_endpoint(endpoint: Endpoint) -> None:
     if not named:
         _check_names(endpoint.options)
         description.operation(*(endpoint.options.get(one, "") for one in ("operation", "service", "port")))
+
+
+def _hop(own: Mapping[str, str], fields: Node | Leaf) -> str:
+    if all(place.path != _PACKET for place in places_of(fields)):
+        return ""
+    if not own.get("organid"):
+        raise WsdlError("organid: a packet bears who handed it on, so the code that the hub goes by there is needed")
+    return own["organid"]
 
 
 def options_of(kind: Kind, options: Mapping[str, str]) -> dict[str, str]:

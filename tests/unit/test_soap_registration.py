@@ -69,6 +69,7 @@ def wrong(description: Description, changes: Mapping[str, str], kind: str = "cas
         ({"case.file:field.HoSo..ChuHoSo": "x"}, "no path of elements"),
         ({"case.file:field.HoSo.DonViGui": "{envelope.sende}"}, "envelope has"),
         ({"case.file:field.HoSo.DonViGui": "{secret.password}"}, "nothing inside"),
+        ({"case.file:field.HoSo.DonViGui": "{packet}"}, "case.file is no packet"),
         ({"case.file:header.XacThuc.Khoa": "x"}, "has no XacThuc.Khoa"),
         ({"http.X-Key": "{secrets}"}, "perhaps secret"),
         ({"case.file:operation": "TiepNhanHS"}, "there are: TiepNhanHoSo, CapNhatTienDo, NhanVanBan"),
@@ -86,6 +87,14 @@ def wrong(description: Description, changes: Mapping[str, str], kind: str = "cas
 def test_what_cannot_be_right_is_told(description: Description, changes: Mapping[str, str], words: str) -> None:
     """In words that whoever registers the endpoint can act on."""
     assert words in wrong(description, changes)
+
+
+def test_a_packet_needs_the_code_of_the_hub(description: Description) -> None:
+    """It stands in the trace of what is handed on; the attachments of the envelope are wanted then."""
+    changes = {"document.packet:field.VanBan": "{packet}"}
+    assert "organid" in wrong(description, changes, "document.packet/1")
+    plan = plan_of(description, {**OPTIONS, **changes, "organid": "000.00.00.W29"}, "document.packet/1")
+    assert (plan.hop, plan.wants_files) == ("000.00.00.W29", True)
 
 
 def test_what_counts_for_one_kind_disturbs_no_other(description: Description) -> None:
