@@ -18,8 +18,10 @@ _START_S, _END_S, _PAUSE_S = 30.0, 5.0, 0.1
 
 # Names of modules in tests/fakes: Vietnamese, English.
 COUNTERPARTS: Mapping[str, tuple[str, str]] = {
+    "national_bus": ("Trục liên thông văn bản quốc gia (edXML)", "The national document bus (edXML)"),
     "edoc_bus": ("Trục văn bản SOAP thế hệ e-doc", "A SOAP document bus of the e-doc generation"),
     "vnpost": ("Bưu chính: đơn hàng, định vị bưu gửi", "The post: orders and tracking"),
+    "soap_system": ("Hệ thống một cửa có dịch vụ SOAP riêng", "A one-stop desk with a SOAP service of its own"),
 }
 
 
@@ -55,7 +57,7 @@ def simulate(name: str | None, lists: bool, port: int, misbehaviours: tuple[tupl
 
     \b
       lgsp simulate --list
-      lgsp simulate edoc_bus --port 9100
+      lgsp simulate national_bus --port 9100
       lgsp simulate vnpost --misbehave fail_next=3
 
     It prints what to type to connect it to a hub. It keeps nothing on disk, and its secrets protect nothing.

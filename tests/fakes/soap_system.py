@@ -249,8 +249,8 @@ async def _serve(port: int) -> None:
     async with SoapSystem(port) as desk:
         options = " ".join(f"--option '{name}={value}'" for name, value in OPTIONS.items())
         print(
-            f"A one-stop desk's web service (simulated) at {desk.url}; {PASSWORD!r} goes into the secret file F\n"
-            f"  lgsp agency endpoint CODE {desk.url} --adapter soap --wsdl {WSDL_FILE.name} --secret-file F {options}\n"
+            f"A one-stop desk's web service (simulated) at {desk.url}; in FILE: {PASSWORD}\n"
+            f"  lgsp agency endpoint CODE {desk.url} --adapter soap --wsdl '{WSDL_FILE}' --secret-file FILE {options}\n"
             f'  POST {desk.url.rpartition("/")[0]}/misbehave {{"fail_next": 3}}',
             flush=True,
         )
