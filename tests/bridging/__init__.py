@@ -1,0 +1,1 @@
+"""Every way into the hub crossed with every way out of it."""
