@@ -77,7 +77,7 @@ class VnpostTracking:
     async def _customer(self, plan: Plan, feed: Feed, desk: Desk, customer: str, found: _Round) -> None:
         mark = f"tracking {customer}".strip()
         kept = await desk.mark(mark)
-        known = set((await desk.mark(f"{mark} refused")).split(","))
+        known = set(filter(None, (await desk.mark(f"{mark} refused")).split(",")))
         after = overlapped(kept, plan.overlap_s) if kept else FIRST_ID
         for _ in range(_PAGES_A_ROUND):
             page = await self._page(plan, feed, customer, after)
@@ -103,7 +103,8 @@ class VnpostTracking:
     async def _take(self, plan: Plan, desk: Desk, document: Tracked, found: _Round, known: set[str]) -> None:
         """What the hub would take later passes as an error, and comes again; what it never will is counted, and holds up
         nothing."""
-        if document.oid in known:
+        key = document.digest[:16]
+        if key in known:
             return
         try:
             if document.event is None:
@@ -113,7 +114,7 @@ class VnpostTracking:
             if error.problem.retryable:
                 raise
             found.refused += 1
-            known.add(document.oid)
+            known.add(key)
 
 
 async def _submit(plan: Plan, desk: Desk, document: Tracked, event: PostalEvent) -> bool:
@@ -177,7 +178,7 @@ def _read(answer: Answer, states: Mapping[int, LegState]) -> Page:
 
 
 async def _remember(desk: Desk, mark: str, refused: set[str]) -> None:
-    name, value = f"{mark} refused", ",".join(sorted(filter(None, refused))[-_REMEMBERED:])
+    name, value = f"{mark} refused", ",".join(sorted(refused)[-_REMEMBERED:])
     if value != await desk.mark(name):
         await desk.set_mark(name, value)
 

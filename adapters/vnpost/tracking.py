@@ -143,7 +143,7 @@ def _event(document: Mapping[str, Any], oid: str, states: Mapping[int, LegState]
             "event_code": emsevt,
             "status_code": status,
             "status_text": told,
-            "at": _time(document.get("EventTime"), oid),
+            "at": _plausible(_time(document.get("EventTime"), oid)),
             "place": {"code": place, "name": f"Bưu cục {place}"} if place else None,
             "note": tidy.line(_text(document, "Notes"), 1000),
         },
@@ -178,16 +178,19 @@ def _time(value: Any, oid: str) -> datetime:
         text = str(value.get("$date", "")).strip()
     if re.fullmatch(r"\d{9,14}(?:\.\d+)?", text) and len(text.partition(".")[0]) != 14:
         number = float(text)
-        seconds = number / 1000 if number > _MILLISECONDS else number
-        if not _PLAUSIBLE_S[0] <= seconds <= _PLAUSIBLE_S[1]:
-            raise ValueError("EventTime: a time from 2000 to 2100")
-        return datetime.fromtimestamp(seconds, UTC)
+        return datetime.fromtimestamp(number / 1000 if number > _MILLISECONDS else number, UTC)
     if not text:
         made_s = second_of(oid)
         if made_s is None:
             raise ValueError("EventTime: missing")
         return datetime.fromtimestamp(made_s, UTC)
     return _local_time(text)
+
+
+def _plausible(moment: datetime) -> datetime:
+    if not 2000 <= moment.year <= 2100:
+        raise ValueError("EventTime: a year from 2000 to 2100")
+    return moment
 
 
 def _local_time(text: str) -> datetime:

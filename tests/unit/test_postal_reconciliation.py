@@ -1,14 +1,20 @@
 """The account of a day: sums per agency and post office, and every way in which things do not fit together."""
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from typing import get_args
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from contracts.kinds.postal_codes import LegState
 from lgsp.core.postal.differences import SORTS
+from lgsp.core.postal.following import legs_of
 from lgsp.core.postal.reconciliation import Reconciliation, Row, reconcile
 from tests.postal import CUSTOMER, DAY, DESK, OTHER, Days, at, line
 
+AFTER = ("postal.event_after_end", "postal.cancelled_after_collection")
 NEXT = DAY + timedelta(days=1)
 
 
@@ -216,6 +222,47 @@ def test_an_agency_sees_its_own_and_nothing_else() -> None:
     assert {row.agency for row in own.rows} == {OTHER} and own.total.handed_over == 1
     assert {one.agency for one in (*own.differences, *own.open)} <= {OTHER}
     assert whole.of(DESK).total.delivered == 1 and whole.of("nobody").rows == ()
+
+
+_ACTS = st.lists(
+    st.tuples(
+        st.sampled_from(["order", "cancel", *get_args(LegState)]),
+        st.sampled_from(["A", "B"]),
+        st.integers(1, 6),
+        st.integers(0, 23),
+    ),
+    max_size=25,
+)
+
+
+@given(_ACTS)
+def test_every_parcel_is_in_the_accounts_once(acts: list[tuple[str, str, int, int]]) -> None:
+    """Whatever happened in whatever order: over all days the sums are those of the legs, and what has not ended is open."""
+    days = Days()
+    for what, number, day, hour in acts:
+        if what == "order":
+            days.order(number, at(day, hour), direction="deliver")
+        elif what == "cancel":
+            days.cancel(number, at(day, hour))
+        else:
+            days.event(number, what, at(day, hour))  # type: ignore[arg-type] # one of the states
+    legs = legs_of(days.traffic)
+    accounts = [reconcile(date(2026, 12, day), days.traffic) for day in range(1, 9)]
+    ended = sum(leg.end is not None for leg in legs)
+    assert sum(one.total.delivered + one.total.returned + one.total.cancelled for one in accounts) == ended
+    assert sum(one.total.accepted for one in accounts) == sum(leg.accepted_at is not None for leg in legs)
+    assert sum(one.total.handed_over for one in accounts) == sum(leg.ordered_at is not None for leg in legs)
+    assert len(accounts[-1].open) == len(legs) - ended
+    strays = [one for account in accounts for one in account.differences if one.code in AFTER]
+    assert len(strays) == sum(len(leg.strays) for leg in legs)
+
+
+def test_times_at_the_ends_of_the_calendar_break_no_account() -> None:
+    """A body may bear them."""
+    far = (
+        Days().event("N", "collected", datetime.max.replace(tzinfo=UTC)).event("M", "collected", datetime.min.replace(tzinfo=UTC))
+    )
+    assert reconcile(DAY, far.traffic).total.accepted == 0
 
 
 def test_a_day_without_anything_is_clean() -> None:

@@ -1,11 +1,14 @@
 """The tracking feed of Vietnam Post: pages as they come, and what becomes of them."""
 
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adapters.vnpost.collector import VnpostTracking
 from adapters.vnpost.tracking import overlapped, read_page, states_of
@@ -58,7 +61,7 @@ def test_the_table_of_states_is_the_provinces_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "at"),
+    ("told", "at"),
     [
         (1_764_547_200_000, datetime(2025, 12, 1, tzinfo=UTC)),
         ("1764547200000", datetime(2025, 12, 1, tzinfo=UTC)),
@@ -70,13 +73,40 @@ def test_the_table_of_states_is_the_provinces_own() -> None:
         (None, datetime.fromtimestamp(0x692D3F80, UTC)),
     ],
 )
-def test_times_come_in_many_forms(given: Any, at: datetime) -> None:
-    assert event_of(EventTime=given).at == at
+def test_times_come_in_many_forms(told: Any, at: datetime) -> None:
+    assert event_of(EventTime=told).at == at
 
 
 @pytest.mark.parametrize("oid", [{"oid": OID}, {"$oid": OID}, OID])
 def test_an_id_comes_in_many_forms(oid: Any) -> None:
     assert event_of(_id=oid).event_id == OID
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=30),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+_NAMES = ("_id", "CustomerCode", "OrderNumber", "EventTime", "POSID", "ItemCode", "StatusCode", "StatusMessage", "Notes")
+
+
+@given(st.lists(_JSON | st.dictionaries(st.sampled_from(_NAMES), _JSON, max_size=9), max_size=4))
+def test_whatever_stands_in_a_page_each_document_is_an_event_or_says_why_not(documents: list[Any]) -> None:
+    """And a good one among them is read as ever."""
+    good = {"_id": {"oid": OID}, "OrderNumber": "TG-1", "EventTime": 1_764_547_200_000, "StatusCode": 4}
+    octets = json.dumps({"_returned": 1, "_embedded": {"doc": [*documents, good]}}).encode()
+    page = read_page(octets, states_of({}))
+    assert len(page.documents) == len(documents) + 1
+    assert all((one.event is None) == bool(one.wrong) for one in page.documents)
+    assert page.documents[-1].event is not None and page.documents[-1].event.state == "delivered"
+
+
+@pytest.mark.parametrize(
+    "told", ["9999-12-31T23:59:59Z", "0001-01-01", 1, 99999999999999, "0", -5, True, [], "31/02/2026 10:00:00"]
+)
+def test_a_time_that_cannot_be_is_told(told: Any) -> None:
+    page = read_page(json.dumps({"_embedded": {"doc": [{"OrderNumber": "N", "EventTime": told}]}}).encode(), {})
+    assert page.documents[0].event is None and page.documents[0].wrong
 
 
 def test_documents_have_two_names_and_may_be_missing() -> None:
@@ -164,6 +194,21 @@ async def test_a_document_that_was_changed_is_another_event(hub: MemoryHub, post
     post.happen("TG-1", 1)
     await collector.collect(feed_of(post), hub.desk(POST))
     post.feed[0]["StatusMessage"] = "Phát thành công"
+    assert await collector.collect(feed_of(post), hub.desk(POST)) == Collected(taken=1)
+
+
+async def test_a_document_without_an_id_is_not_lost(hub: MemoryHub, post: Vnpost, collector: VnpostTracking) -> None:
+    """It moves no cursor, and comes in once all the same."""
+    post.happen("TG-1", 4, _id=None)
+    assert await collector.collect(feed_of(post), hub.desk(POST)) == Collected(taken=1)
+    assert await collector.collect(feed_of(post), hub.desk(POST)) == Collected()
+
+
+async def test_a_document_that_was_refused_and_mended_is_taken(hub: MemoryHub, post: Vnpost, collector: VnpostTracking) -> None:
+    post.happen("TG-1", 4, EventTime="hôm qua")
+    for refused in (1, 0):
+        assert await collector.collect(feed_of(post), hub.desk(POST)) == Collected(refused=refused)
+    post.feed[0]["EventTime"] = 1_764_547_200_000
     assert await collector.collect(feed_of(post), hub.desk(POST)) == Collected(taken=1)
 
 

@@ -36,7 +36,11 @@ class Traffic:
 
 
 def local_day(moment: datetime) -> date:
-    return moment.astimezone(ICT).date()
+    """Also of times at the ends of the calendar, which a body may bear and no zone can be moved from."""
+    try:
+        return moment.astimezone(ICT).date()
+    except OverflowError:
+        return moment.date()
 
 
 def end_of(day: date) -> datetime:
