@@ -119,13 +119,14 @@ def legs(settings: "Settings", case: str, as_json: bool) -> None:
 
 
 @postal.command(short_help="Lập đối soát từ tệp CSV · A settlement out of a spreadsheet.")
+@json_option
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--customer", required=True, help="CustomerCode of the contract.")
 @click.option("--day", "on", required=True, type=click.DateTime(["%Y-%m-%d"]), help="The day accounted for.")
 @click.option("--sender", required=True, metavar="CODE", help="The post.")
 @click.option("--to", "agency", required=True, metavar="CODE", help="The agency that has the contract.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=".", help="Folder for the envelopes.")
-def settlement(file: Path, customer: str, on: datetime, sender: str, agency: str, out: Path) -> None:
+def settlement(file: Path, customer: str, on: datetime, sender: str, agency: str, out: Path, as_json: bool) -> None:
     """Lập đối soát · Turn a CSV file of the post into envelopes of postal.settlement, and say how to send them.
 
     Columns by their names, Vietnamese or English: Số đơn, Chiều, Chặng, Số hiệu, Cước, Thu hộ, Thời điểm kết thúc, Mã hồ sơ.
@@ -138,12 +139,18 @@ def settlement(file: Path, customer: str, on: datetime, sender: str, agency: str
         remedy = "mend the line and run it again; the file is UTF-8, as 'CSV UTF-8' of a spreadsheet"
         raise Failed(f"{file}: {error}", remedy) from None
     out.mkdir(parents=True, exist_ok=True)
-    for part in parts:
-        _write(part, sender, agency, out)
+    written = [(_write(part, sender, agency, out), part) for part in parts]
+    if as_json:
+        print_json({"files": [str(path) for path, _ in written]})
+        return
+    for path, part in written:
+        amounts = f"cước · fees {_dong(part.total_fee_vnd)}, thu hộ · COD {_dong(part.total_cod_vnd)}"
+        say(f"{path}: {len(part.lines)} dòng · lines, {amounts}")
+        say(f"  {program()} send {path} --sign con-dau.key")
 
 
-def _write(part: "PostalSettlement", sender: str, agency: str, out: Path) -> None:
-    """One envelope, under the same id for the same part, and the command that sends it."""
+def _write(part: "PostalSettlement", sender: str, agency: str, out: Path) -> Path:
+    """One envelope, under the same id for the same part."""
     from contracts import wire
     from contracts.agency import AgencyCode
     from contracts.envelope import Envelope, checked
@@ -159,9 +166,7 @@ def _write(part: "PostalSettlement", sender: str, agency: str, out: Path) -> Non
     )
     path = out / f"{name}.json"
     path.write_bytes(msgspec.json.format(wire.render(checked(envelope)), indent=1))
-    amounts = f"cước · fees {_dong(part.total_fee_vnd)}, thu hộ · COD {_dong(part.total_cod_vnd)}"
-    say(f"{path}: {len(part.lines)} dòng · lines, {amounts}")
-    say(f"  {program()} send {path} --sign con-dau.key")
+    return path
 
 
 def _show(account: "Reconciliation") -> None:
