@@ -99,11 +99,17 @@ def file_hash(octets: bytes) -> str:
 
 def java_file_hash(octets: bytes) -> str:
     """What the Java library makes of it: a byte below 16 has one digit, so mostly there are fewer than 64."""
-    return "".join(f"{byte:x}" for byte in hashlib.sha256(octets).digest())
+    return _without_zeros(hashlib.sha256(octets).digest())
 
 
 def is_hash_of(claimed: str, octets: bytes) -> bool:
-    return claimed.strip().lower() in (file_hash(octets), java_file_hash(octets))
+    """In either spelling."""
+    digest = hashlib.sha256(octets).digest()
+    return claimed.strip().lower() in (digest.hex(), _without_zeros(digest))
+
+
+def _without_zeros(digest: bytes) -> str:
+    return "".join(f"{byte:x}" for byte in digest)
 
 
 def _without_prefix(name: str) -> str:

@@ -1,7 +1,6 @@
 """The hub as the national document bus: existing clients of it are given this hub as their endpoint, and nothing else changes."""
 
 import asyncio
-import base64
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -92,7 +91,7 @@ class NationalBus:
 
     async def _edoc(self, _: Call, said: Parameters, desk: Desk) -> Answer:
         octets = (await exchange.packet(desk, said.get("docId")))[1]
-        return await asyncio.to_thread(lambda: wire.render(wire.well(wire.Content, data=base64.b64encode(octets).decode())))
+        return await asyncio.to_thread(wire.content, octets)
 
     async def _download(self, _: Call, said: Parameters, desk: Desk) -> Answer:
         octets = (await exchange.packet(desk, said.get("docId")))[1]

@@ -16,6 +16,7 @@ from contracts.desk import Desk, Waiting
 from contracts.edxml.model import Packet, Status
 from contracts.edxml.read import read, read_packet
 from contracts.edxml.when import moment
+from contracts.envelope import Envelope
 from contracts.errors import ContractError
 from contracts.facade import Answer, Call, Credentials, Operation, Secret
 from contracts.receipt import Refusal
@@ -72,7 +73,7 @@ class ProvincialBus:
     async def _edoc(self, call: Call, desk: Desk) -> Answer:
         doc_id = call.query.get("docId", "")
         parcel, octets = await exchange.packet(desk, doc_id)
-        return await asyncio.to_thread(_fetched, doc_id, parcel.envelope.sender, octets)
+        return await asyncio.to_thread(_fetched, doc_id, parcel.envelope, octets)
 
     async def _update(self, said: wire.Update, desk: Desk) -> Answer:
         doc_id, status = said.doc_id, str(said.status).strip().lower()
@@ -137,20 +138,20 @@ def _file_in(call: Call) -> bytes:
     return file_part(parts_of(call.headers.get("Content-Type", ""), call.body), *FILE_PARTS)
 
 
-def _fetched(doc_id: str, sender: str, octets: bytes) -> Answer:
-    found = read(octets)
+def _fetched(doc_id: str, envelope: Envelope, octets: bytes) -> Answer:
+    found = read(envelope.body)
     author = found.header.from_
     about = found.header.code if isinstance(found, Packet) else None
     subject = found.header.subject if isinstance(found, Packet) else found.header.description
     packet = wire.Packet(
         doc_id=doc_id,
-        from_=author.organ_id or sender,
+        from_=author.organ_id or envelope.sender,
         from_name=author.organ_name or "",
         edoc_code=notation_of(about) or "",
         edoc_abstract=subject or "",
-        edxml=octets.decode("utf-8", "replace"),
+        edxml="",
     )
-    return wire.render(wire.Fetched(success=True, message="OK", data=packet))
+    return wire.fetched(packet, octets.decode("utf-8", "replace"))
 
 
 def _row(one: Waiting, which: wire.Message, caller: str, under_way: frozenset[int]) -> wire.Row:

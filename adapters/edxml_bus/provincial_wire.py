@@ -17,6 +17,8 @@ from contracts.receipt import Refusal
 JSON, TEXT = "application/json", "text/plain"
 SYSTEM_ID, SECRET_KEY, AUTHORIZATION = "X-SystemId", "X-SecretKey", "Authorization"
 
+_STEP_CHARS = 2**20
+
 TELLING = frozenset({"sendEdoc", "updateStatus"})  # answered with an Outcome
 
 Message = Literal["edoc", "status"]
@@ -134,6 +136,13 @@ class Unauthorized(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=T
 def render(said: Any, status: int = 200) -> Answer:
     octets = json.dumps(msgspec.to_builtins(said), separators=(",", ":"), ensure_ascii=True).encode()
     return Answer(status=status, headers={"Content-Type": f"{JSON}; charset=utf-8"}, body=octets)
+
+
+def fetched(packet: Packet, text: str) -> Answer:
+    """With `text` as its `edxml`, the last member. Of any size, in steps that let other threads in between."""
+    empty = render(Fetched(success=True, message="OK", data=packet))
+    pieces = (json.dumps(text[at : at + _STEP_CHARS])[1:-1].encode() for at in range(0, len(text), _STEP_CHARS))
+    return Answer(status=200, headers=empty.headers, body=b"".join((empty.body[: -len(b'"}}')], *pieces, b'"}}')))
 
 
 def told(doc_id: str) -> Answer:

@@ -1,5 +1,6 @@
 """The document buses' own grammar: signed headers, the file in a request, codes, answers."""
 
+import base64
 import hashlib
 import hmac
 import json
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.answers import Answer
-from adapters.edxml_bus import codes
+from adapters.edxml_bus import codes, national_wire, provincial_wire
 from adapters.edxml_bus.answers import outcome_of
 from adapters.edxml_bus.delivery import addressed_to, send_edoc
 from adapters.edxml_bus.form import MAX_PARTS, Part, file_part, multipart, parts_of
@@ -233,3 +234,14 @@ def test_a_packet_goes_out_as_a_form_or_as_the_java_library_sends_it() -> None:
     bare = send_edoc(parcel("G22"), b"<edXML/>", "hub", java)
     assert (bare.body, bare.content_type) == (b"<edXML/>\r\n", "application/octet-stream")
     assert bare.parameters["hash-file"] == java_file_hash(b"<edXML/>")
+
+
+@given(st.binary(max_size=100), st.text(max_size=100))
+@settings(max_examples=50, derandomize=True, database=None)
+def test_packets_of_any_size_are_rendered_as_small_ones_are(octets: bytes, text: str) -> None:
+    """In steps, and yet one JSON document."""
+    large, long = octets * 20_000, text * 20_000
+    assert base64.b64decode(json.loads(national_wire.content(large).body)["data"]) == large
+    packet = provincial_wire.Packet(doc_id="d", from_="H01", from_name="", edoc_code="", edoc_abstract="", edxml="")
+    said = json.loads(provincial_wire.fetched(packet, long).body)
+    assert said == {"success": True, "message": "OK", "data": {**said["data"], "edxml": long}}
