@@ -7,7 +7,7 @@ endpoint.
 
 import base64
 import binascii
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -29,7 +29,7 @@ from adapters.vnpost.messages import (
     read,
 )
 from contracts.agency import AgencyCode
-from contracts.desk import Desk, Submitted
+from contracts.desk import Desk, Listed, Submitted
 from contracts.errors import ContractError
 from contracts.facade import Answer, Bearer, Call, Credentials, Operation, Parameter, Secret
 from contracts.receipt import Refusal
@@ -129,20 +129,21 @@ class PostalFacade:
 
     async def _order(self, given: _Given) -> bytes:
         message = read(given.call.body, OrderMessage)
-        names = [one.name_vi for one in await given.desk.agencies() if given.desk.caller in (one.code, one.parent)]
+        listed = await given.desk.agencies()
+        names = [one.name_vi for one in listed if given.desk.caller in (one.code, one.parent)]
         order = order_of(message, direction_of(message, names, given.call.query.get("direction")))
-        return self._taken(await placing.place(given.desk, await self._post(given), order))
+        return self._taken(await placing.place(given.desk, _post(given, listed), order))
 
     async def _register(self, given: _Given) -> bytes:
         registration = registration_of(read(given.call.body, DocumentMessage))
-        return self._taken(await placing.register(given.desk, await self._post(given), registration))
+        return self._taken(await placing.register(given.desk, _post(given, await given.desk.agencies()), registration))
 
     async def _cancel(self, given: _Given) -> bytes:
         message = _cancel_message(given.call)
         way = given.call.query.get("direction") or None
         if way not in (None, "collect", "deliver"):
             raise ContractError("body.invalid", "direction", "collect or deliver")
-        taken = await placing.cancel(given.desk, await self._post(given), message, way)
+        taken = await placing.cancel(given.desk, _post(given, await given.desk.agencies()), message, way)
         return self._taken(taken[-1])
 
     async def _track(self, given: _Given) -> bytes:
@@ -153,9 +154,6 @@ class PostalFacade:
         page = await tracking_page(given.desk, after, min(max(limit, 1), MAX_PAGE), query.get("customercode", "").strip())
         return _encode(page)
 
-    async def _post(self, given: _Given) -> AgencyCode:
-        return placing.post_of(await given.desk.agencies(), given.call.query.get("post"), given.desk.now())
-
     def _taken(self, submitted: Submitted) -> bytes:
         """The same words however often: what was taken before was taken."""
         return _encode(
@@ -164,6 +162,10 @@ class PostalFacade:
 
     def _status(self, number: int) -> int | str:
         return str(number) if self._form.texts else number
+
+
+def _post(given: _Given, listed: Sequence[Listed]) -> AgencyCode:
+    return placing.post_of(listed, given.call.query.get("post"), given.desk.now())
 
 
 def _operations(form: Form) -> list[Operation]:

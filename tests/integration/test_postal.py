@@ -136,6 +136,44 @@ async def test_a_day_with_the_post_from_order_to_account(tmp_path: Path) -> None
         assert [one["order_number"] for one in before["open"]] == ["HS-2"]
 
 
+async def test_a_client_that_pages_for_one_order_finds_it_or_comes_to_an_end(tmp_path: Path) -> None:
+    """As the known client does it, for every order anew: from 24 zeros, until it finds its order or nothing is embedded."""
+
+    async def find(hub: HttpHub, wanted: str) -> int | None:
+        last = FIRST_ID
+        for _ in range(10):
+            page = (await hub.call("GET", f"/post/ngsp/getOrderTracking?pagesize=2&lastId={last}")).json
+            if "_embedded" not in page:
+                return None
+            documents = page["_embedded"]["doc"]
+            found = [one["StatusCode"] for one in documents if one["OrderNumber"] == wanted]
+            if found:
+                return int(found[-1])
+            last = documents[-1]["_id"]["oid"]
+        raise AssertionError("it would ask for ever")
+
+    async with road(tmp_path) as (hub, post):
+        for number in range(1, 6):
+            post.happen(f"HS-{number}", number, at=datetime.now(UTC))
+        await until(lambda: find(hub, "HS-5"))
+        assert [await find(hub, f"HS-{number}") for number in (1, 4, 5, 1, 9)] == [1, 4, 5, 1, None]
+
+
+async def test_a_day_settled_by_a_spreadsheet_fits(tmp_path: Path) -> None:
+    """The post gives a CSV file; what it becomes is sent like any envelope, and the account is clean."""
+    async with road(tmp_path / "var") as (hub, post):
+        await busy(hub, post)
+        async with hub.client.get(f"{post.url}/settlement.csv", params={"CustomerCode": CUSTOMER}) as answer:
+            (tmp_path / "day.csv").write_bytes(await answer.read())
+        day = local_day(datetime.now(UTC))
+        options = ("--customer", CUSTOMER, "--day", day, "--sender", POST, "--to", COMMUNE, "--out", tmp_path, "--json")
+        made = await lgsp("postal", "settlement", tmp_path / "day.csv", *options)
+        (path,) = json.loads(made.stdout)["files"]
+        assert (await hub.send(Path(path).read_bytes(), agency=POST)).status == 202
+        found = await account(hub, COMMUNE)
+        assert found["clean"] is True and found["total"]["cod_paid_vnd"] == found["total"]["cod_due_vnd"] == 126_500
+
+
 async def _has(post: Vnpost, *numbers: str) -> bool:
     return set(numbers) <= set(post.orders)
 

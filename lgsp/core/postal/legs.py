@@ -154,7 +154,8 @@ def adopted(leg: Leg, said: Said[PostalOrder]) -> Leg:
 def happened(leg: Leg, event: PostalEvent) -> Leg:
     """The leg after an event of the post."""
     place = event.place
-    text = event.status_text or event.note or ""
+    number = "" if event.status_code is None else f"[{event.status_code}]"
+    text = f"{number} {event.status_text or event.note or ''}".strip()
     step = Step(at=event.at, state=event.state, text=text, office=(place.code or place.name) if place else "")
     moved = advance(leg, step)
     if event.item_code and event.item_code not in leg.items:
