@@ -31,6 +31,7 @@ TYPES: Mapping[str, MessageType] = MappingProxyType({kind: name for name, kind i
 MAX_ROWS = 500
 _MAX_LOOKED_AT = 10_000
 _MAX_MARKED = 500
+_MAX_WHY_CHARS = 300
 _PROCESSING = "edxml_bus.processing"
 _FAILED = "hệ thống nhận báo không lưu được gói tin (the recipient's system reported: fail)"
 
@@ -115,11 +116,11 @@ async def done(desk: Desk, doc_id: str) -> None:
     await _mark(desk, found.delivery_id, processing=False)
 
 
-async def failed(desk: Desk, doc_id: str) -> None:
+async def failed(desk: Desk, doc_id: str, why: str = "") -> None:
     """The caller could not store it, which its sender is told. Counts only where it can be had now: what this hub could not hand
     out is no fault of the packet."""
     found = await parcel(desk, doc_id)
-    await desk.acknowledge(found.delivery_id, _FAILED)
+    await desk.acknowledge(found.delivery_id, f"{_FAILED}: {why[:_MAX_WHY_CHARS]}" if why else _FAILED)
     await _mark(desk, found.delivery_id, processing=False)
 
 

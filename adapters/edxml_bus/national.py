@@ -1,6 +1,8 @@
 """The hub as the national document bus: existing clients of it are given this hub as their endpoint, and nothing else changes."""
 
 import asyncio
+import base64
+import binascii
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -22,6 +24,7 @@ from contracts.facade import Answer, Call, Credentials, Keyed, Operation
 from contracts.receipt import Refusal
 
 FILE_PART = "file_doc"
+_XML_IN_BASE64 = (b"PD94", b"PGVk", b"PEVk", b"77u/PD94", b"77u/PGVk")  # "<?x", "<ed", "<Ed", also behind a byte order mark
 _FROM, _TO, _HASH, _STATUS = (f"{PREFIX}{name}" for name in ("from", "to", "hash-file", "status"))
 _PERIOD = (f"{PREFIX}fromDate", f"{PREFIX}toDate")
 _STATE_TEXTS: Mapping[str, str] = MappingProxyType({"inbox": "Chờ nhận (waiting)", "processing": "Đang xử lý (in process)"})
@@ -108,7 +111,7 @@ class NationalBus:
             case "done":
                 await exchange.done(desk, doc_id)
             case "fail":
-                await exchange.failed(desk, doc_id)
+                await exchange.failed(desk, doc_id, said.get("description"))
             case "inbox" | "processing" as state:
                 await exchange.noted(desk, doc_id, processing=state == "processing")
             case _:
@@ -167,9 +170,19 @@ def _file_in(call: Call, claimed: str) -> bytes:
         candidates = [call.body.removesuffix(b"\r\n"), call.body]
     for octets in candidates:
         if claimed and is_hash_of(claimed, octets):
-            return octets
+            return _decoded(octets)
     detail = "it is of another file" if claimed else "SHA-256 of the file in hex is missing: it binds the file to the signature"
     raise ContractError("attachment.digest_mismatch", _HASH, detail)
+
+
+def _decoded(octets: bytes) -> bytes:
+    """Some put the packet into base64 first."""
+    if not octets.startswith(_XML_IN_BASE64):
+        return octets
+    try:
+        return base64.b64decode(octets)
+    except binascii.Error:
+        return octets
 
 
 def _addressed_to(said: Parameters) -> tuple[str, ...]:

@@ -110,6 +110,7 @@ OPERATIONS = (
     _operation(
         "POST", "/updateStatus", "The delivery state of a packet that was received", Basic, _DOC_ID,
         _parameter("status", "done: stored; fail: could not be stored. Business statuses are packets: sendEdoc", DeliveryState),
+        _parameter("description", "Why, where it is fail; its sender is told. Optional"),
     ),
     _operation("POST", "/getSentEdocList", "What became of what was sent", SentList, _SERVICE, _TYPE, _DOC_ID, *_PERIOD),
     _operation("POST", "/getAgenciesList", "The directory", Agencies),

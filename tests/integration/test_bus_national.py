@@ -1,6 +1,7 @@
 """Document systems whose client of the national bus is given this hub as its endpoint, and nothing else."""
 
 import asyncio
+import base64
 import io
 import zipfile
 from collections.abc import AsyncIterator
@@ -66,6 +67,13 @@ async def test_a_document_goes_from_one_client_to_the_other(bus: BusHub, framing
     assert await receiver.count("Edoc") == 0 and await bus.java(OTHER).count("Edoc", "GET") == 1
 
 
+async def test_a_packet_in_base64_is_one_all_the_same(bus: BusHub) -> None:
+    """So one integrator sends it; it is the same packet as in the clear."""
+    client, packet = bus.java(DEPARTMENT), document(1, DEPARTMENT, [COMMUNE])
+    first = await client.send_edoc(sending(client), base64.b64encode(packet))
+    assert (first["status"], first["DocId"]) == ("OK", (await client.send_edoc(sending(client), packet))["DocId"])
+
+
 async def test_the_same_file_again_gets_the_same_doc_id(bus: BusHub) -> None:
     """However often; another file under the same DocumentId is refused, with the reason."""
     client, packet = bus.java(DEPARTMENT), document(1, DEPARTMENT, [COMMUNE])
@@ -109,7 +117,10 @@ async def test_delivery_states_are_seen_by_both_sides(bus: BusHub) -> None:
     assert (await receiver.get_received_edoc_list(EDOC))[0]["status"] == "processing"
     await receiver.get_edoc(row["docId"])
     (theirs,) = await other.get_received_edoc_list(EDOC)
+    other.headers["description"] = "disk full"
     assert (await other.update_status(theirs["docId"], "fail"))["status"] == "OK"
+    rows = (await sender.call("getSentEdocList", EDOC | {"docId": doc_id}))["data"]
+    assert any("disk full" in row["receiveStatusDesc"] for row in rows)
     assert await states() == {COMMUNE: "processing", OTHER: "fail"}
     await receiver.update_status(row["docId"], "done")
     await receiver.update_status(row["docId"], "done")
