@@ -1,5 +1,8 @@
-"""What the facade answers, in the form of this bus: `{http://www.e-doc.vn/Schema/}<Action>Response`, and in it a report, a list
-or a number. Only a document stands in the body unwrapped. What is inside is unqualified, as the vendor's classes write it.
+"""What the facade answers, in the form of this bus: `{http://www.e-doc.vn/Schema/}<Action>Response`, in it a report, a list or a
+number. Only a document stands in the body unwrapped.
+
+The wrapper has the prefix edXML, what is inside the same namespace without a prefix: readers by namespace find it, and those that
+look for bare names do. Put together as text: elements that are moved take over a prefix.
 """
 
 from collections.abc import Iterable, Sequence
@@ -7,11 +10,12 @@ from collections.abc import Iterable, Sequence
 from lxml import etree
 
 from adapters.edoc_soap.names import SCHEMA, edoc
-from adapters.edoc_soap.report import Report, written
+from adapters.edoc_soap.report import Report, bare, written
 from contracts.desk import Listed
 from contracts.edxml.edoc import Message as Document
 from contracts.facade import Answer
 from contracts.receipt import Refusal
+from contracts.safe_xml import local_name
 from contracts.soap.faults import http_status, write_fault
 from contracts.soap.message import Version, write_message
 from contracts.soap.mime import write_related
@@ -22,9 +26,7 @@ _LATER_S = "30"
 
 
 def reply(version: Version, asked_as: str, *content: etree._Element) -> Answer:
-    wrapper = etree.Element(edoc(f"{asked_as}Response"), nsmap={"edXML": SCHEMA})
-    wrapper.extend(content)
-    return _answer(200, version, write_message(version, [wrapper]))
+    return _answer(200, version, _envelope(version, _wrapped(asked_as, *content)))
 
 
 def document(version: Version, found: Document) -> Answer:
@@ -36,15 +38,12 @@ def document(version: Version, found: Document) -> Answer:
 
 def refused(version: Version, asked_as: str, report: Report, refusal: Refusal, signed: str | None) -> Answer:
     """HTTP 200, as this bus says no; 503 where the same call may succeed later, so that no client takes it for final."""
-    content = written(report)
-    if asked_as not in _UNWRAPPED:
-        wrapper = etree.Element(edoc(f"{asked_as}Response"), nsmap={"edXML": SCHEMA})
-        wrapper.append(content)
-        content = wrapper
-    answer = _answer(503 if refusal.retryable else 200, version, write_message(version, [content], _proof(signed)))
-    return answer if not refusal.retryable else Answer(
-        status=answer.status, headers={**answer.headers, "Retry-After": _LATER_S}, body=answer.body
-    )  # fmt: skip
+    content = _text(written(report)) if asked_as in _UNWRAPPED else _wrapped(asked_as, written(report))
+    message = _envelope(version, content, *map(_text, _proof(signed)))
+    if not refusal.retryable:
+        return _answer(200, version, message)
+    headers = {"Content-Type": _content_type(version), "Retry-After": _LATER_S}
+    return Answer(status=503, headers=headers, body=message)
 
 
 def fault(version: Version, refusal: Refusal, signed: str | None) -> Answer:
@@ -53,39 +52,62 @@ def fault(version: Version, refusal: Refusal, signed: str | None) -> Answer:
 
 
 def document_ids(numbers: Iterable[int]) -> etree._Element:
-    root = etree.Element(edoc("DocumentIds"), nsmap={"edXML": SCHEMA})
+    root = bare("DocumentIds")
     for number in numbers:
-        etree.SubElement(root, "DocumentId").text = str(number)
+        etree.SubElement(root, edoc("DocumentId")).text = str(number)
     return root
 
 
 def document_id(number: int) -> etree._Element:
-    root = etree.Element(edoc("DocumentId"), nsmap={"edXML": SCHEMA})
+    root = bare("DocumentId")
     root.text = str(number)
     return root
 
 
 def traces(statuses: Iterable[etree._Element]) -> etree._Element:
-    root = etree.Element(edoc("Traces"), nsmap={"edXML": SCHEMA})
-    root.extend(statuses)
+    root = bare("Traces")
+    for status in statuses:
+        _copied(status, root)
     return root
 
 
 def organizations(agencies: Sequence[Listed]) -> etree._Element:
     """All living ones under each of their codes: address books of this generation know the older ones."""
-    root = etree.Element(edoc("Organizations"), nsmap={"edXML": SCHEMA})
+    root = bare("Organizations")
     names = {one.code: one.name_vi for one in agencies}
     for agency in agencies:
         for code in (agency.code, *agency.other_codes):
             over = "" if agency.parent is None else names.get(agency.parent, "")
-            _organization(etree.SubElement(root, "Organization"), code, over, agency.name_vi)
+            _organization(etree.SubElement(root, edoc("Organization")), code, over, agency.name_vi)
     return root
 
 
 def _organization(element: etree._Element, code: str, in_charge: str, name: str) -> None:
     texts = {"OrganId": code, "OrganizationInCharge": in_charge, "OrganName": name}
     for one in ("OrganId", "OrganizationInCharge", "OrganName", "OrganAdd", "Email", "Telephone", "Fax", "Website"):
-        etree.SubElement(element, one).text = texts.get(one, "")
+        etree.SubElement(element, edoc(one)).text = texts.get(one, "")
+
+
+def _wrapped(asked_as: str, *content: etree._Element) -> str:
+    name = f"edXML:{asked_as}Response"
+    return f'<{name} xmlns:edXML="{SCHEMA}">{"".join(map(_text, content))}</{name}>'
+
+
+def _envelope(version: Version, content: str, *headers: str) -> bytes:
+    header = f"<soap:Header>{''.join(headers)}</soap:Header>"
+    body = f"<soap:Body>{content}</soap:Body>"
+    return f'<soap:Envelope xmlns:soap="{version.value}">{header}{body}</soap:Envelope>'.encode()
+
+
+def _text(element: etree._Element) -> str:
+    return etree.tostring(element, encoding="unicode")
+
+
+def _copied(element: etree._Element, parent: etree._Element) -> None:
+    copy = etree.SubElement(parent, edoc(local_name(element)))
+    copy.text = element.text
+    for child in element:
+        _copied(child, copy)
 
 
 def _proof(signed: str | None) -> list[etree._Element]:

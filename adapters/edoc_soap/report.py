@@ -1,9 +1,10 @@
 """`Report`: how this bus says yes or no. A flag, and errors whose codes say what is wrong with which element.
 
-    <edXML:Report><IsSuccess>false</IsSuccess>
-      <ErrorList><Error><Code>N.MessageHeader.Subject</Code><Description>...</Description></Error></ErrorList></edXML:Report>
+    <Report xmlns="http://www.e-doc.vn/Schema/"><IsSuccess>false</IsSuccess>
+      <ErrorList><Error><Code>N.MessageHeader.Subject</Code><Description>...</Description></Error></ErrorList></Report>
 
-Only the root is qualified, as the vendor's annotated classes write it; reading looks at local names.
+A client in service takes everything in it to be of the namespace, the vendor's annotated classes may leave the children out;
+so reading looks at local names.
 """
 
 import msgspec
@@ -36,14 +37,19 @@ class Report(msgspec.Struct, frozen=True):
 OK = Report(True)
 
 
+def bare(name: str) -> etree._Element:
+    """An element of the schema without a prefix, and so will be those that are made inside it."""
+    return etree.fromstring(f'<{name} xmlns="{SCHEMA}"/>')
+
+
 def written(report: Report) -> etree._Element:
-    root = etree.Element(edoc("Report"), nsmap={"edXML": SCHEMA})
-    etree.SubElement(root, "IsSuccess").text = "true" if report.success else "false"
-    errors = etree.SubElement(root, "ErrorList")
+    root = bare("Report")
+    etree.SubElement(root, edoc("IsSuccess")).text = "true" if report.success else "false"
+    errors = etree.SubElement(root, edoc("ErrorList"))
     for one in report.errors:
-        error = etree.SubElement(errors, "Error")
-        etree.SubElement(error, "Code").text = one.code
-        etree.SubElement(error, "Description").text = one.description
+        error = etree.SubElement(errors, edoc("Error"))
+        etree.SubElement(error, edoc("Code")).text = one.code
+        etree.SubElement(error, edoc("Description")).text = one.description
     return root
 
 

@@ -80,6 +80,7 @@ class EdocBus:
     )
     port: int = 0
     base64_text: bool = True
+    qualified: bool = True  # whether what stands in a reply is of the schema too, and not its root alone
     documents: dict[int, Stored] = field(default_factory=dict)
     pending: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     traces: list[tuple[str, str]] = field(default_factory=list)  # OrganId it is for, record; removed when handed out
@@ -163,9 +164,9 @@ class EdocBus:
                 assert request.transport is not None
                 request.transport.abort()
             case "permission denied":
-                return _answer(root, _wrapped(action, _report(None)))
+                return _answer(root, _wrapped(action, self._report(None)))
             case "report without a flag":
-                return _answer(root, _wrapped(action, f'<e:Report xmlns:e="{SCHEMA}"/>'))
+                return _answer(root, _wrapped(action, self._in_schema("Report", "")))
             case _:
                 pass
         if mood == "duplicate":
@@ -192,29 +193,29 @@ class EdocBus:
             case "UpdateTraces":
                 return _answer(root, _wrapped(action, self._update(header, body)))
             case "CheckPermission":
-                return _answer(root, _wrapped(action, _report(*self._denied(header.find("CheckPermission")))))
+                return _answer(root, _wrapped(action, self._report(*self._denied(header.find("CheckPermission")))))
         asked = body[0] if len(body) else None
         denied = self._denied(asked)
         if denied:
-            return _answer(root, _wrapped(action, _report(*denied)) if action != "GetDocument" else _report(*denied))
+            return _answer(root, _wrapped(action, self._report(*denied)) if action != "GetDocument" else self._report(*denied))
         assert asked is not None
         organ, number = _text(asked, "OrganId"), int(_text(asked, "DocumentId") or 0)
         match action:
             case "GetPendingDocumentIds":
                 ids = "".join(f"<DocumentId>{one}</DocumentId>" for one in self.pending[organ])
-                return _answer(root, _wrapped(action, f'<e:DocumentIds xmlns:e="{SCHEMA}">{ids}</e:DocumentIds>'))
+                return _answer(root, _wrapped(action, self._in_schema("DocumentIds", ids)))
             case "GetDocument":
                 return self._document(root, organ, number)
             case "ConfirmReceived":
                 self.pending[organ] = [one for one in self.pending[organ] if one != number]
-                return _answer(root, _wrapped(action, _report()))
+                return _answer(root, _wrapped(action, self._report()))
             case "GetTraces":
                 mine = [record for owner, record in self.traces if owner == organ]
                 self.traces = [(owner, record) for owner, record in self.traces if owner != organ]
-                return _answer(root, _wrapped(action, f'<e:Traces xmlns:e="{SCHEMA}">{"".join(mine)}</e:Traces>'))
+                return _answer(root, _wrapped(action, self._in_schema("Traces", "".join(mine))))
             case "GetOrganizations":
                 found = "".join(f"<Organization><OrganId>{one}</OrganId></Organization>" for one in self.organizations)
-                return _answer(root, _wrapped(action, f'<e:Organizations xmlns:e="{SCHEMA}">{found}</e:Organizations>'))
+                return _answer(root, _wrapped(action, self._in_schema("Organizations", found)))
             case _:
                 return web.Response(status=500, text="Soap action not define !!!!!!!")
 
@@ -225,27 +226,27 @@ class EdocBus:
         )
         manifest = body.find(f"{{{SCHEMA}}}Manifest")
         if message is None or trace is None or manifest is None:
-            return (_report("N.MessageHeader"),)
+            return (self._report("N.MessageHeader"),)
         if denied := self._denied(None if signature is None else signature.find(f"{{{SCHEMA}}}KeyInfo")):
-            return (_report(*(one and one.replace("CheckPermission", "CheckSignature") for one in denied)),)
+            return (self._report(*(one and one.replace("CheckPermission", "CheckSignature") for one in denied)),)
         stored = Stored(message, trace, manifest, parts)
         if not stored.text("Subject"):
-            return (_report("N.MessageHeader.Subject"),)
+            return (self._report("N.MessageHeader.Subject"),)
         if stored.business_type == "0" and any(
             one.text("DocumentId") == stored.text("DocumentId") for one in self.documents.values()
         ):
-            return (_report("M.Exist"),)
+            return (self._report("M.Exist"),)
         receivers = [_text(to, "OrganId") for to in message.findall(f"{{{SCHEMA}}}To")]
-        return _report(), f'<e:DocumentId xmlns:e="{SCHEMA}">{self.put(stored, *receivers)}</e:DocumentId>'
+        return self._report(), f'<e:DocumentId xmlns:e="{SCHEMA}">{self.put(stored, *receivers)}</e:DocumentId>'
 
     def _update(self, header: etree._Element, body: etree._Element) -> str:
         signature, status = header.find(f"{{{SCHEMA}}}Signature"), body.find("Status")
         if denied := self._denied(None if signature is None else signature.find(f"{{{SCHEMA}}}KeyInfo")):
-            return _report(*(one and one.replace("CheckPermission", "CheckSignature") for one in denied))
+            return self._report(*(one and one.replace("CheckPermission", "CheckSignature") for one in denied))
         if status is None:
-            return _report("M.UpdateTraces")
+            return self._report("M.UpdateTraces")
         self.updates.append(status)
-        return _report()
+        return self._report()
 
     def _document(self, root: etree._Element, organ: str, number: int) -> web.Response:
         stored = self.documents.get(number)
@@ -253,10 +254,21 @@ class EdocBus:
             _text(to, "OrganId") for to in stored.header if etree.QName(to).localname == "To"
         ]
         if stored is None or not allowed:
-            return _answer(root, _report("M.DOCUMENT"))
+            return _answer(root, self._report("M.DOCUMENT"))
         blocks = "".join(etree.tostring(one, encoding="unicode") for one in (stored.header, stored.trace))
         envelope = _envelope(root, blocks, etree.tostring(stored.manifest, encoding="unicode"))
         return _multipart(envelope, stored.parts, text=self.base64_text)
+
+    def _report(self, *codes: str | None) -> str:
+        """Without a code: success. With None: refused without saying why, as this bus answers a wrong token."""
+        errors = "".join(f"<Error><Code>{one}</Code><Description>refused</Description></Error>" for one in codes if one)
+        flag = "false" if codes else "true"
+        return self._in_schema("Report", f"<IsSuccess>{flag}</IsSuccess><ErrorList>{errors}</ErrorList>")
+
+    def _in_schema(self, name: str, inside: str) -> str:
+        if self.qualified:
+            return f'<{name} xmlns="{SCHEMA}">{inside}</{name}>'
+        return f'<e:{name} xmlns:e="{SCHEMA}">{inside}</e:{name}>'
 
     def _denied(self, asked: etree._Element | None) -> tuple[str | None, ...]:
         """The errors of a report, (None,) for the report without any; empty where it may."""
@@ -294,13 +306,6 @@ def _read(content_type: str, body: bytes) -> tuple[etree._Element, dict[str, tup
     _, *files = whole.iter_parts()
     encodings = {str(one["Content-Transfer-Encoding"]) for one in files}
     return etree.fromstring(found[0][2]), {name: (kind, octets) for name, kind, octets in found[1:]}, encodings
-
-
-def _report(*codes: str | None) -> str:
-    """Without a code: success. With None: refused without saying why, as this bus answers a wrong token."""
-    errors = "".join(f"<Error><Code>{one}</Code><Description>refused</Description></Error>" for one in codes if one)
-    flag = "false" if codes else "true"
-    return f'<e:Report xmlns:e="{SCHEMA}"><IsSuccess>{flag}</IsSuccess><ErrorList>{errors}</ErrorList></e:Report>'
 
 
 def _wrapped(action: str, *inner: str) -> str:

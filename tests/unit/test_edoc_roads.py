@@ -33,9 +33,9 @@ NOW = datetime(2026, 11, 18, 3, 0, tzinfo=UTC)
 PDF = b"%PDF-1.4 c\xc3\xb4ng v\xc4\x83n"
 
 
-@pytest.fixture
-async def bus() -> AsyncIterator[EdocBus]:
-    async with EdocBus({BUS: TOKEN, OURS: TOKEN, "H01.99": "another"}) as found:
+@pytest.fixture(params=[True, False], ids=["replies qualified", "their roots alone"])
+async def bus(request: pytest.FixtureRequest) -> AsyncIterator[EdocBus]:
+    async with EdocBus({BUS: TOKEN, OURS: TOKEN, "H01.99": "another"}, qualified=request.param) as found:
         yield found
 
 
