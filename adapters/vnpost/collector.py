@@ -3,6 +3,7 @@
 The cursor is kept only once everything before it was submitted. What comes twice is the same envelope, octet for octet.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,6 +27,7 @@ from contracts.kinds.postal_codes import LegState
 KIND = "postal.event/1"
 _CUSTOMER = "customer."
 _MAX_PAGE_BYTES = 16 * 2**20
+_LONG_BYTES = 64 * 1024  # longer pages are read beside the event loop
 _PAGES_A_ROUND = 5
 _OVERLAP_S = 120
 _REMEMBERED = 50  # documents that were refused, so that they are not refused again with each overlap
@@ -98,7 +100,9 @@ class VnpostTracking:
         address = plan.account.address("tracking")
         url = f"{address}{'&' if '?' in address else '?'}{urlencode(query)}"
         answer = await self._client.get(plan.account, url, deadline_in(feed.timeout_s), _MAX_PAGE_BYTES)
-        return _read(answer, plan.states)
+        if len(answer.body) <= _LONG_BYTES:
+            return _read(answer, plan.states)
+        return await asyncio.to_thread(_read, answer, plan.states)
 
     async def _take(self, plan: Plan, desk: Desk, document: Tracked, found: _Round, known: set[str]) -> None:
         """What the hub would take later passes as an error, and comes again; what it never will is counted, and holds up

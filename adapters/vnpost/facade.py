@@ -5,11 +5,12 @@ endpoint.
 2024: the same calls, with numbers as texts in its replies and the token in a header of its own.
 """
 
+import asyncio
 import base64
 import binascii
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -34,13 +35,16 @@ from contracts.errors import ContractError
 from contracts.facade import Answer, Bearer, Call, Credentials, Operation, Parameter, Secret
 from contracts.receipt import Refusal
 
+M = TypeVar("M")
+
 JSON = "application/json"
 TOKEN_HEADER = "access_token"  # noqa: S105 - the name of a header
 MAX_BODY_BYTES = 2**20
+_LONG_BYTES = 64 * 1024
 _PAGE_SIZE = 50  # where the call names none; what the known client asks for
 # Clients read what these statuses mean; any other refusal is told with 200 and in words, because their kit gives up on an error
 # without reading its body.
-_AS_STATUS = frozenset({401, 403, 408, 413, 429})
+_AS_STATUS = frozenset({401, 408, 413, 429})
 _MAX_TEXT = 2000
 
 _encode = msgspec.json.Encoder().encode
@@ -128,14 +132,14 @@ class PostalFacade:
         return Answer(status=status, headers={"Content-Type": JSON}, body=_encode(reply))
 
     async def _order(self, given: _Given) -> bytes:
-        message = read(given.call.body, OrderMessage)
+        message = await _parsed(given.call.body, OrderMessage)
         listed = await given.desk.agencies()
         names = [one.name_vi for one in listed if given.desk.caller in (one.code, one.parent)]
         order = order_of(message, direction_of(message, names, given.call.query.get("direction")))
         return self._taken(await placing.place(given.desk, _post(given, listed), order))
 
     async def _register(self, given: _Given) -> bytes:
-        registration = registration_of(read(given.call.body, DocumentMessage))
+        registration = registration_of(await _parsed(given.call.body, DocumentMessage))
         return self._taken(await placing.register(given.desk, _post(given, await given.desk.agencies()), registration))
 
     async def _cancel(self, given: _Given) -> bytes:
@@ -195,6 +199,11 @@ def _operations(form: Form) -> list[Operation]:
         one("POST", "/cancelOrder", "cancelOrder", "Withdraw an order", CancelMessage, (*_BOTH, _DIRECTION, _POST)),
         one("GET", "/cancelOrder", "cancelOrderByQuery", "Withdraw an order", None, (*_BOTH, _DIRECTION, _POST)),
     ]
+
+
+async def _parsed(octets: bytes, shape: type[M]) -> M:
+    """Long bodies are read beside the event loop."""
+    return read(octets, shape) if len(octets) <= _LONG_BYTES else await asyncio.to_thread(read, octets, shape)
 
 
 def _cancel_message(call: Call) -> CancelMessage:
