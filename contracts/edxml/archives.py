@@ -12,8 +12,9 @@ _END, _END_64, _LOCATOR_64 = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
 _COMMENT = 65_535  # bytes that may follow the end record
 _DIRECTORY = 8 * 1024  # bytes of a directory with one entry
 _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
-_SMALL = 1024 * 1024  # what grows to less is no danger however much it grows
+_SMALL = 10 * 1024 * 1024  # what grows to less is no danger however much it grows: a blank scan
 _BROKEN = (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, OSError, ValueError, struct.error, OverflowError)
+_FAST = 1  # of nine: documents are compressed already
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that the format knows; a clock would make the same file differ
 
 
@@ -49,7 +50,7 @@ def archive_of(name: str, octets: bytes) -> bytes:
     """An archive with this one file inside; the same octets for the same file."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(zipfile.ZipInfo(name, _EPOCH), octets, zipfile.ZIP_DEFLATED)
+        archive.writestr(zipfile.ZipInfo(name, _EPOCH), octets, zipfile.ZIP_DEFLATED, _FAST)
     return packed.getvalue()
 
 

@@ -18,7 +18,6 @@ from contracts.edxml.places import FILES
 from contracts.errors import ContractError
 
 _WHITE = b" \t\r\n\x0b\x0c"
-_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f]")
 # Their own container is an archive: one of these with one file inside is what was meant, unless that file is named like it.
 _ARCHIVES = frozenset({"zip", "docx", "xlsx", "pptx", "odt", "ods", "odp", "jar", "epub"})
@@ -40,7 +39,8 @@ CAPS = Caps()
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True):
-    """A file as people know it: its own name, its true type, unpacked. `zipped`: it travels in an archive of its own."""
+    """A file as people know it: its own name, its true type, unpacked. `zipped`: it travels in an archive of its own. `digest`:
+    "sha256:" + hex, made here where the caller does not know it."""
 
     name: str
     media_type: str
@@ -48,10 +48,11 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
     zipped: bool = False
     content_id: str = ""
     description: str | None = None
+    digest: str = ""
 
-    @property
-    def digest(self) -> str:
-        return "sha256:" + hashlib.sha256(self.octets).hexdigest()
+    def __post_init__(self) -> None:
+        if not self.digest:
+            msgspec.structs.force_setattr(self, "digest", "sha256:" + hashlib.sha256(self.octets).hexdigest())
 
     def __repr__(self) -> str:
         return f"File({self.name!r}, {self.media_type!r}, {len(self.octets)} bytes)"
@@ -143,13 +144,14 @@ def plain_id(content_id: str | None) -> str:
 
 def decoded(encoded: str, place: str) -> bytes:
     """Base64 in lines or not, padded or not, in either of its alphabets. Raises ContractError "edxml.file_encoding"."""
-    compact = encoded.encode("utf-8").translate(None, _WHITE).rstrip(b"=")
-    strange = compact.translate(None, _ALPHABET)
-    if strange and not strange.strip(b"-_") and b"+" not in compact and b"/" not in compact:
-        compact, strange = compact.translate(_URL_LETTERS), b""
-    if strange or len(compact) % 4 == 1:
-        raise ContractError("edxml.file_encoding", place, "not base64 (RFC 4648, section 4 or 5)")
-    return binascii.a2b_base64(compact + b"=" * (-len(compact) % 4))
+    compact = encoded.encode().translate(None, _WHITE)
+    if (b"-" in compact or b"_" in compact) and b"+" not in compact and b"/" not in compact:
+        compact = compact.translate(_URL_LETTERS)
+    padding = b"=" * (-len(compact) % 4)
+    try:
+        return binascii.a2b_base64(compact + padding if padding else compact, strict_mode=True)
+    except binascii.Error:
+        raise ContractError("edxml.file_encoding", place, "not base64 (RFC 4648, section 4 or 5)") from None
 
 
 def _file(attachment: Attachment, reference: Reference, number: int, place: str, caps: Caps) -> File:

@@ -9,7 +9,7 @@ import msgspec
 from contracts.agency import AgencyCode
 from contracts.edxml.attachments import CAPS, Caps, File
 from contracts.edxml.ids import sent_doc_id
-from contracts.edxml.model import Packet, Status
+from contracts.edxml.model import Organization, Packet, Status
 from contracts.edxml.names import MEDIA_TYPE
 from contracts.edxml.places import opened
 from contracts.edxml.read import status_in
@@ -21,9 +21,11 @@ DOCUMENT_KIND, STATUS_KIND = "document.packet/1", "document.status/1"
 
 
 class Incoming(msgspec.Struct, frozen=True, kw_only=True):
-    """The envelope, and the files that have to be kept before it is submitted: its attachments, in their order."""
+    """The envelope, and the files that have to be kept before it is submitted: its attachments, in their order. `author`: the
+    body that wrote it (From), which a bus that passes it on is not."""
 
     envelope: Envelope
+    author: str
     files: tuple[File, ...] = ()
 
 
@@ -38,9 +40,15 @@ def envelope_of(
     tree = opened(octets)
     if tree.places.is_status:
         status = status_in(tree.places, tree.repairs)
-        return Incoming(envelope=checked(_of_status(status, octets, sender, received_on, recipients)))
+        return Incoming(
+            envelope=checked(_of_status(status, octets, sender, received_on, recipients)), author=_organ(status.header.from_)
+        )
     slim = slimmed_tree(octets, tree, caps)
-    return Incoming(envelope=checked(_of_packet(slim, octets, sender, received_on, recipients)), files=slim.files)
+    return Incoming(
+        envelope=checked(_of_packet(slim, octets, sender, received_on, recipients)),
+        author=_organ(slim.packet.header.from_),
+        files=slim.files,
+    )
 
 
 def packet_message_id(packet: Packet, octets: bytes) -> str:
@@ -83,6 +91,10 @@ def _of_status(status: Status, octets: bytes, sender: AgencyCode, received_on: d
         body=octets,
         media_type=MEDIA_TYPE,
     )
+
+
+def _organ(body: Organization) -> str:
+    return body.organ_id or ""
 
 
 def _written(packet: Packet) -> Iterator[When | None]:

@@ -11,6 +11,7 @@ import msgspec
 from rich.console import Console
 
 from tests.bench import (
+    edxml,
     evidence,
     fairness,
     memory,
@@ -44,8 +45,9 @@ PARTS = (
     "signatures",
     "evidence",
     "trees",
+    "edxml",
 )
-_WITHOUT_SERVERS = {"stages", "fairness", "signatures", "trees"}
+_WITHOUT_SERVERS = {"stages", "fairness", "signatures", "trees", "edxml"}
 _SINGLE, _BATCH = "/v1/envelopes", "/v1/envelopes:batch"
 _WIDTH = 110  # into a file or a pipe
 _SETUPS = ("embedded", "production", "production, 2 processes")
@@ -124,6 +126,12 @@ def _measure(console: Console, parts: set[str], setups: Sequence[str], plan: Pla
         rows += grown
         trees.show(console, grown)
         trees.check(grown)
+    if "edxml" in parts:
+        with console.status("edXML: packets taken and refused"):
+            read = edxml.measure(rounds=3 if quick else 7)
+        rows += read
+        edxml.show(console, read)
+        edxml.check(read)
     if parts - _WITHOUT_SERVERS:
         with ExitStack() as stack, console.status("starting servers") as status:
             world, load = _open_world(stack)
