@@ -104,9 +104,10 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "a title of 1 MB": (lambda: java(Said(subject="a" * 1_000_000)), "body.invalid", f"{HEADER}/Subject"),
     "a status without document": (
         lambda: status().replace(SAID.document_id.encode(), b""), "body.invalid", f"{HEADER}/ResponseFor/DocumentId"),
-    "an addressee that is no code": (lambda: java(Said(recipients=("xã Hòa Sơn",))), "agency.code_malformed", "/recipients/0"),
+    "an addressee that is no code": (
+        lambda: java(Said(recipients=("xã Hòa Sơn",))), "agency.code_malformed", f"{HEADER}/To/OrganId"),
     "600 addressees": (
-        lambda: java(Said(recipients=tuple(f"H{n}" for n in range(600)))), "envelope.field_invalid", "/recipients"),
+        lambda: java(Said(recipients=tuple(f"H{n}" for n in range(600)))), "body.invalid", f"{HEADER}/To"),
     # --- files ------------------------------------------------------------------------------------------------------------
     "65 files": (lambda: java(Said(files=tuple((f"{n}.pdf", PDF) for n in range(65)))), "edxml.too_many_files",
                  "/edXML/AttachmentEncoded/Attachment"),

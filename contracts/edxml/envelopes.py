@@ -5,13 +5,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, time
 
 import msgspec
+from lxml import etree
 
-from contracts.agency import AgencyCode
+from contracts.agency import AgencyCode, agency_code
 from contracts.edxml.attachments import CAPS, Caps, File
 from contracts.edxml.ids import sent_doc_id
 from contracts.edxml.model import Organization, Packet, Status
 from contracts.edxml.names import MEDIA_TYPE
-from contracts.edxml.places import opened
+from contracts.edxml.places import HEADER, Opened, opened
 from contracts.edxml.read import status_in
 from contracts.edxml.slim import Slim, slimmed_tree
 from contracts.edxml.when import VIETNAM, When
@@ -40,6 +41,7 @@ def envelope_of(
     tree = opened(octets)
     if tree.places.is_status:
         status = status_in(tree.places, tree.repairs)
+        octets = _sound(octets, tree)
         return Incoming(
             envelope=checked(_of_status(status, octets, sender, received_on, recipients)), author=_organ(status.header.from_)
         )
@@ -70,7 +72,7 @@ def _of_packet(slim: Slim, octets: bytes, sender: AgencyCode, received_on: date,
     return Envelope(
         message_id=packet_message_id(packet, octets),
         sender=sender,
-        recipients=tuple(map(AgencyCode, dict.fromkeys(recipients or packet.recipients))),
+        recipients=_codes(recipients, packet.recipients, f"{HEADER}/To/OrganId"),
         kind=DOCUMENT_KIND,
         created_at=_first(_written(packet), received_on),
         body=slim.body,
@@ -85,12 +87,24 @@ def _of_status(status: Status, octets: bytes, sender: AgencyCode, received_on: d
     return Envelope(
         message_id=status_message_id(status),
         sender=sender,
-        recipients=tuple(map(AgencyCode, dict.fromkeys(recipients or (about.organ_id or "",)))),
+        recipients=_codes(recipients, (about.organ_id or "",), f"{HEADER}/ResponseFor/OrganId"),
         kind=STATUS_KIND,
         created_at=_first((status.header.timestamp,), received_on),
         body=octets,
         media_type=MEDIA_TYPE,
     )
+
+
+def _sound(octets: bytes, tree: Opened) -> bytes:
+    """What was put right about the XML is not passed on, unless it is signed."""
+    if tree.places.is_signed or not tree.repairs:
+        return octets
+    return etree.tostring(tree.root, xml_declaration=True, encoding="UTF-8")
+
+
+def _codes(named: Sequence[str], inside: Sequence[str], place: str) -> tuple[AgencyCode, ...]:
+    """Those that the call names, else those in the packet, which are refused where they stand."""
+    return tuple(map(AgencyCode, dict.fromkeys(named))) or tuple(dict.fromkeys(agency_code(code, place) for code in inside))
 
 
 def _organ(body: Organization) -> str:

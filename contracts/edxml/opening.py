@@ -15,14 +15,11 @@ from contracts.safe_xml import NotWellFormed, parse
 # Of a packet to 500 bodies with 64 files and a signature: "<" 12,000 times, "=" 500, 6,000 where every element declares its
 # namespace anew. What costs more than it can be worth is refused before it is parsed.
 MAX_MARKUP = 16_000
-MAX_COUNTS = (
-    (b"=", 16_000, "attributes"),
-    (b"xmlns", 8_000, "namespace declarations"),
-    (b"&", 50_000, "references to characters"),
-)
-_LINE_ENDS = (b"&#13;", b"&#xD;", b"&#xd;", b"&#10;", b"&#xA;", b"&#xa;")  # of each line of base64, where Java or .NET wrote it
+MAX_COUNTS = ((b"=", 16_000, "attributes"), (b"xmlns", 8_000, "namespace declarations"))
+MAX_REFERENCES = 50_000  # "&", line ends not counted: Java writes "&#13;" at the end of each line of base64
 MAX_TAG_BYTES = 64 * 1024
 MAX_UNBOUND = 16  # prefixes that are mended
+_LINE_ENDS = (b"&#13;", b"&#xD;", b"&#xd;", b"&#10;", b"&#xA;", b"&#xa;")
 _STRAY_BYTES = 64  # a vendor's sample starts with "1212<?xml"
 _UTF_16 = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
@@ -34,6 +31,7 @@ _ROOT_NAME = re.compile(rb"<[A-Za-z_][^\s/>]*")
 _TAG = re.compile(rb"<[^!?][^<>]*")
 _PREFIX = re.compile(rb"[<\s/]([A-Za-z_][\w.-]*):[A-Za-z_]")
 _DECLARED = re.compile(rb"""xmlns:([A-Za-z_][\w.-]*)\s*=\s*["']([^"'<]*)["']""")
+_CONTROL = re.compile(rb"[\x01-\x08\x0b\x0c\x0e-\x1f]|&#(?:x0*(?:[0-8bcef]|1[0-9a-f])|0*(?:[0-8]|1[124-9]|2[0-9]|3[01]));", re.I)
 _ENCODING = re.compile(rb"""^<\?xml[^>]*?encoding\s*=\s*["']([^"']{1,40})["']""")
 _KNOWN = {
     b"edXML": QCVN,
@@ -53,20 +51,29 @@ def open_tree(octets: bytes) -> tuple[etree._Element, tuple[str, ...]]:
     repairs: list[str] = []
     octets = _without_strays(_as_utf8(octets, repairs), repairs)
     _check_counts(octets)
+    root = _parsed(octets, repairs, mends=2)
+    return root, tuple(repairs)
+
+
+def _parsed(octets: bytes, repairs: list[str], mends: int) -> etree._Element:
+    """As it is, else with its prefixes declared and without control characters."""
     try:
-        return parse(octets, huge_texts=True, max_markup=MAX_MARKUP), tuple(repairs)
+        return parse(octets, huge_texts=True, max_markup=MAX_MARKUP)
     except NotWellFormed as error:
-        if not error.unbound:
+        mended = _declared(octets, repairs) if error.unbound else _printable(octets, repairs)
+        if mended == octets or not mends:
             raise
-        mended = _declared(octets, repairs)
-        return parse(mended, huge_texts=True, max_markup=MAX_MARKUP), tuple(repairs)
+    return _parsed(mended, repairs, mends - 1)
 
 
 def _check_counts(octets: bytes) -> None:
     """Raises ContractError "body.malformed" for what would take long to parse."""
     for sign, most, things in ((b"<", MAX_MARKUP, "tags"), *MAX_COUNTS):
-        if octets.count(sign) > most and (sign != b"&" or octets.count(sign) - sum(map(octets.count, _LINE_ENDS)) > most):
+        if octets.count(sign) > most:
             raise ContractError("body.malformed", "/", f"more than {most} {things}")
+    ends = sum(map(octets.count, _LINE_ENDS)) if b"&#" in octets else 0
+    if octets.count(b"&") - ends > MAX_REFERENCES:
+        raise ContractError("body.malformed", "/", f"more than {MAX_REFERENCES} references to characters")
     start = octets.find(b"<")
     while start >= 0:
         if octets.find(b">", start, start + MAX_TAG_BYTES) < 0 and not octets.startswith(b"<![CDATA[", start):
@@ -95,10 +102,19 @@ def _without_strays(octets: bytes, repairs: list[str]) -> bytes:
     encoding = _ENCODING.match(octets[:200])
     if encoding and encoding[1].lower() not in {b"utf-8", b"utf8"}:
         repairs.append("encoding_declared")
-    if octets.endswith((b"\0", b"\x1a")):
+    after = octets[octets.rfind(b">") + 1 :].strip(b"\0\x1a \t\r\n") if octets else b""
+    if (after and len(after) <= _STRAY_BYTES) or octets.endswith((b"\0", b"\x1a")):
         repairs.append("stray_bytes_after")
-        octets = octets.rstrip(b"\0\x1a")
+        octets = octets[: octets.rfind(b">") + 1]
     return octets
+
+
+def _printable(octets: bytes, repairs: list[str]) -> bytes:
+    """Without the control characters that some word processors leave in titles and some writers let through."""
+    mended = _CONTROL.sub(b"", octets)
+    if mended != octets:
+        repairs.append("control_characters")
+    return mended
 
 
 def _declared(octets: bytes, repairs: list[str]) -> bytes:

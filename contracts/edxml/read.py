@@ -28,12 +28,13 @@ from contracts.edxml.places import FILES, HEADER, MANIFEST, TRACE, Places, opene
 from contracts.edxml.shape import Element, by_name
 from contracts.edxml.tree import child, children, name_of, text, verbatim
 from contracts.edxml.when import When
+from contracts.envelope import MAX_RECIPIENTS
 from contracts.errors import ContractError
 
 MAX_TEXT = 10_000  # characters of one text; the longest that the standard knows is 500
 MAX_FILES = 64  # of an envelope
 MAX_OTHERS = 200  # elements that are none of ours, kept verbatim
-MAX_TIMES = 1000  # one element in one group; an envelope has at most 500 recipients
+MAX_TIMES = 1000  # one element in one group
 
 # Elements that say who, to whom and which: two of them that differ would be read differently by different systems.
 _SINGLE = frozenset(
@@ -85,6 +86,8 @@ def packet_in(places: Places, repairs: tuple[str, ...] = ()) -> Packet:
     )
     _require(packet.header.from_.organ_id, f"{HEADER}/From/OrganId")
     _require(packet.recipients, f"{HEADER}/To/OrganId")
+    if len(packet.recipients) > MAX_RECIPIENTS:
+        raise ContractError("body.invalid", f"{HEADER}/To", f"more than {MAX_RECIPIENTS}; clause 1.2")
     _require(packet.header.document_id, f"{HEADER}/DocumentId")
     return packet
 

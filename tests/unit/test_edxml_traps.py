@@ -4,14 +4,17 @@ import base64
 import io
 import zipfile
 from collections.abc import Callable
+from datetime import date
 
 import pytest
 
+from contracts.agency import AgencyCode
 from contracts.edxml.attachments import files_in
+from contracts.edxml.envelopes import envelope_of
 from contracts.edxml.read import read_packet
 from contracts.edxml.slim import slimmed
 from contracts.edxml.when import When
-from tests.edxml_packets import DOCUMENTS, PDF, SAID, Said, dotnet, java, zipped_by_java
+from tests.edxml_packets import DOCUMENTS, PDF, SAID, Said, dotnet, java, status, zipped_by_java
 from tests.unit.test_edxml_shapes import said_by
 
 ENVELOPE = "<edXML:edXMLEnvelope"
@@ -35,6 +38,10 @@ ANYWHERE: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "UTF-16 with its mark": (lambda octets: octets.decode().replace("UTF-8", "utf-16").encode("utf-16"), "utf_16"),
     "UTF-16, other end first": (lambda octets: b"\xfe\xff" + octets.decode().encode("utf-16-be"), "utf_16"),
     "NUL bytes behind": (lambda octets: octets + b"\0\0\0", "stray_bytes_after"),
+    "the end of a multipart body behind": (lambda octets: octets + b"\r\n--boundary--\r\n", "stray_bytes_after"),
+    "XML 1.1 declared": (replaced(('version="1.0" enc', 'version="1.1" enc')), ""),
+    "a control character as a reference": (replaced(("Subject>V/v", "Subject>&#x1F;V/v")), "control_characters"),
+    "a control character": (replaced(("Subject>V/v", "Subject>\x02V/v")), "control_characters"),
     "root EdXML": (replaced(("<edXML ", "<EdXML "), ("</edXML>", "</EdXML>")), ""),
     "no namespace": (replaced((' xmlns="http://www.mic.gov.vn/TBT/QCVN_102_2016"', "")), ""),
     "white space around values": (replaced((">28.22.H17<", ">\n\t 28.22.H17 <")), ""),
@@ -184,6 +191,27 @@ def test_base64_is_read_however_it_is_laid_out(encoded: str) -> None:
     (file,) = files_in(read_packet(with_file("cv.pdf", PDF, encoded=laid_out)))
     assert file is not None
     assert file.octets == PDF
+
+
+@pytest.mark.parametrize("lines", ["{}&#13;\n", "{}&#xD;\n", "<![CDATA[{}\r\n]]>"])
+def test_a_large_file_in_lines_is_a_file(lines: str) -> None:
+    """Java writes the end of every line of base64 as a reference, others put it all into CDATA."""
+    large = PDF + bytes(6_000_000)
+    text = "".join(map(lines.format, base64.encodebytes(large).decode().splitlines()))
+    if "CDATA" in lines:
+        text = lines.format("\r\n".join(base64.encodebytes(large).decode().splitlines()))
+    (file,) = files_in(read_packet(with_file("cv.pdf", large, encoded=text)))
+    assert file is not None
+    assert file.octets == large
+
+
+def test_what_is_put_right_of_a_status_is_not_passed_on_either() -> None:
+    """It has no files to be taken out, and its octets stay where nothing is wrong with them."""
+    day = date(2026, 11, 28)
+    wrong, right = (envelope_of(one, sender=AgencyCode("H17"), received_on=day) for one in (b"1212" + status(), status()))
+    assert right.envelope.body == status()
+    assert wrong.envelope.body.startswith(b"<?xml")
+    assert wrong.envelope.message_id == right.envelope.message_id
 
 
 @pytest.mark.parametrize(
