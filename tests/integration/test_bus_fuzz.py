@@ -23,10 +23,11 @@ from adapters.edxml_bus.provincial import ProvincialBus
 from tests.fakes.vxp_client import JavaClient
 from tests.integration.bus_hub import COMMUNE, DEPARTMENT, bus_hub
 from tests.packets import Enclosed, document
+from tests.thorough import much
 
 pytestmark = pytest.mark.slow
 
-EXAMPLES = 12  # for each operation and mode
+EXAMPLES = much(40, 8)  # for each operation and mode
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 _SIGNATURE = frozenset({"sign-header", "sign-header-key", "hash-header", "systemid", "timestamp"})
 
