@@ -127,6 +127,8 @@ def checked(envelope: Envelope, prefix: str = "") -> Envelope:
         raise _reject(f"{prefix}/tracestate", "at most 512 printable ASCII characters")
     if envelope.signature is not None:
         _check_signature(envelope.signature, prefix)
+    if len(envelope.attachments) > MAX_ATTACHMENTS:
+        raise _reject(f"{prefix}/attachments", f"at most {MAX_ATTACHMENTS}")
     for place, attachment in enumerate(envelope.attachments):
         _check_attachment(attachment, f"{prefix}/attachments/{place}")
     return msgspec.structs.replace(

@@ -185,6 +185,14 @@ async def test_files_of_an_envelope_that_is_refused_are_not_kept(hub: HttpHub) -
     assert missing.problem["code"] == "access.not_a_party"
 
 
+async def test_more_files_than_an_envelope_may_have_are_refused_before_any_is_kept(hub: HttpHub) -> None:
+    files = [{"content": base64.b64encode(f"{number}".encode()).decode()} for number in range(65)]
+    refused = await soap(hub, "sendEnvelope", {"envelope": addressed(hub), "file": files})
+    assert (refused.problem["code"], refused.problem["field"]) == ("envelope.field_invalid", "/attachments")
+    missing = await soap(hub, "checkAttachment", {"digest": f"sha256:{hashlib.sha256(b'0').hexdigest()}"})
+    assert missing.problem["code"] == "access.not_a_party"
+
+
 async def test_strangers_get_what_is_open_and_nothing_else(hub: HttpHub) -> None:
     assert "case.file/1" in (await soap(hub, "listContracts", agency=None)).texts("result/contracts/kind")
     assert (await soap(hub, "listMailbox", agency=None)).problem["code"] == "auth.missing"

@@ -79,6 +79,8 @@ async def test_a_second_copy_changes_nothing_and_is_refused(hub: HttpHub) -> Non
     assert (await told(hub, octets))["code"] == "soap.replayed"
     again = await post(hub, signed("sendEnvelope", {"envelope": given}), COMMUNE, Version.SOAP_11)
     assert again.text("lgsp_duplicate") == "true"
+    wrong = signed("sendEnvelope", {"envelope": addressed(hub, recipients=["H99"])})
+    assert [(await told(hub, wrong))["code"] for _ in range(2)] == ["route.unknown_recipient"] * 2  # it changed nothing
     read = signed("listMailbox", {})
     assert [(await post(hub, read, COMMUNE, Version.SOAP_11)).status for _ in range(2)] == [200, 200]
 

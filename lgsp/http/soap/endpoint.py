@@ -1,13 +1,13 @@
 """/soap: messages in, messages out. Each is read with caps and given to the handler of its route; a refusal becomes a fault."""
 
 import asyncio
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from typing import ParamSpec, TypeVar
 from weakref import WeakValueDictionary
 
 from aiohttp import hdrs, web
+from msgspec.structs import replace
 
 from contracts import wire
 from contracts.errors import ContractError
@@ -18,16 +18,17 @@ from contracts.soap.mime import XOP, media_type_of, write_related
 from lgsp.core.directory import Agency
 from lgsp.errors import Unavailable
 from lgsp.flow.examination import BROUGHT_BY
-from lgsp.http import tus
-from lgsp.http.answers import accept_of, encode
+from lgsp.http.answers import accept_of, encode, finish
 from lgsp.http.auth import CALLER, Authenticator
 from lgsp.http.problems import MESSAGE_ID, problem_of, refusal_of, unforeseen
 from lgsp.http.reading import RECEIVED, read_body
 from lgsp.http.room import patiently
 from lgsp.http.routes import Route
 from lgsp.http.services import Services
-from lgsp.http.soap.inner import Answered, Asked, call
-from lgsp.http.soap.operations import PROBLEM, Operation, SentFile, operations_of
+from lgsp.http.soap.answer_room import LARGE_BYTES, PLACES, AnswerRoom
+from lgsp.http.soap.files import attached, upload
+from lgsp.http.soap.inner import Answered, call
+from lgsp.http.soap.operations import PROBLEM, Operation, operations_of
 from lgsp.http.soap.reading import Reader, Request
 from lgsp.http.soap.security import SECURITY, ActedOn, Seen, acted_on, is_signed, verbatim
 from lgsp.http.soap.writing import Writer
@@ -64,7 +65,7 @@ class Soap:
         self._uploads = next(one for one in routes if one.name == "createUpload")
         self._documents = {"wsdl": write_wsdl(operations, services.settings.base_url), "xsd": write_xsd(operations)}
         self._data_dir = services.settings.data_dir
-        self._room = asyncio.Semaphore(_LARGE_AT_ONCE)
+        self._room, self._places = asyncio.Semaphore(_LARGE_AT_ONCE), asyncio.Semaphore(PLACES)
         self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._seen = Seen(services.clock)
 
@@ -82,14 +83,20 @@ class Soap:
     async def post(self, request: web.Request) -> web.StreamResponse:
         twelve = media_type_of(request.headers.get("Content-Type", "")) == Version.SOAP_12.media_type
         request[_VERSION] = Version.SOAP_12 if twelve else Version.SOAP_11
-        try:
-            return await self._with_room(request)
-        except ConnectionError:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever happens is said as a fault
-            return await self._refused(request, error)
+        async with AsyncExitStack() as held:
+            try:
+                response = await self._with_room(request, AnswerRoom(self._places, self._limit_bytes, held))
+            except ConnectionError:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever happens is said as a fault
+                response = await self._refused(request, error)
+            if response.content_length is not None and response.content_length > LARGE_BYTES:
+                finish(request, response)
+                await response.prepare(request)
+                await response.write_eof()
+        return response
 
-    async def _with_room(self, request: web.Request) -> web.Response:
+    async def _with_room(self, request: web.Request, room: AnswerRoom) -> web.Response:
         """Who calls is known before anything is read; strangers may ask for what is open to everybody."""
         caller = None
         if self._authenticator.is_named(request):
@@ -97,16 +104,16 @@ class Soap:
             request[CALLER] = caller.code
         limit = self._limit_bytes if caller is not None else _STRANGERS_BYTES
         if (request.content_length or limit) <= _SMALL_BYTES:
-            return await self._answered(request, caller, await read_body(request, limit))
+            return await self._answered(request, caller, await read_body(request, limit), room)
         turns = self._turns.setdefault(request.get(CALLER, ""), asyncio.Semaphore(_LARGE_OF_ONE))
         async with (
             patiently(turns, f"{_LARGE_OF_ONE} large messages of one caller are being read"),
             spooled(request, limit, self._data_dir) as body,
             patiently(self._room, f"{_LARGE_AT_ONCE} large messages are being worked on"),
         ):
-            return await self._answered(request, caller, await body.octets())
+            return await self._answered(request, caller, await body.octets(), room)
 
-    async def _answered(self, request: web.Request, caller: Agency | None, octets: bytes) -> web.Response:
+    async def _answered(self, request: web.Request, caller: Agency | None, octets: bytes, room: AnswerRoom) -> web.Response:
         message = await _aside(len(octets), read_message, request.headers.get("Content-Type", ""), octets)
         request[_VERSION] = message.version
         _check_understood(request, message)
@@ -125,43 +132,35 @@ class Soap:
         reader = Reader(acted.related, verbatim(message, acted.body))
         read = await _aside(len(octets), reader.request, element, operation)
         with self._once(operation, acted):
-            answered = await self._done(request, operation, read, caller)
+            if read.files and caller is not None:
+                read = await self._with_files(request, read, caller, room)
+            answered = await call(operation.route, read.asked, request, caller, room)
         return await _aside(len(answered.body), _response, message, operation, answered, _wants_mtom(request, message))
 
     @contextmanager
     def _once(self, operation: Operation, acted: ActedOn) -> Iterator[None]:
-        """A signed message changes something once; reading twice is harmless. What comes to nothing may come again."""
+        """A signed message changes something once; reading twice is harmless. What comes to nothing counts for nothing."""
         changes = acted.looked is not None and operation.route.method not in ("GET", "HEAD")
         if changes:
             self._seen.remember(acted.mark)
         token = BROUGHT_BY.set(acted.looked)
         try:
             yield
-        except Exception as error:
-            if not isinstance(error, ContractError):
+        except BaseException:
+            if changes:
                 self._seen.forget(acted.mark)
             raise
         finally:
             BROUGHT_BY.reset(token)
 
-    async def _done(self, request: web.Request, operation: Operation, read: Request, caller: Agency | None) -> Answered:
-        asked = read.asked
-        if read.files and caller is not None:
-            asked = await self._with_files(request, asked, read, caller)
-        return await call(operation.route, asked, request, caller, self._limit_bytes)
-
-    async def _with_files(self, request: web.Request, asked: Asked, read: Request, caller: Agency) -> Asked:
-        """Keeps the files as uploads of the caller's; not before everything else about the envelope is known to be in order."""
-        envelope = dict(read.envelope or {})
-        await self._intake.foresee(wire.parse(encode(envelope)), caller)
-        attached = list(envelope.get("attachments", ()))
+    async def _with_files(self, request: web.Request, read: Request, caller: Agency, room: AnswerRoom) -> Request:
+        """The files are kept once all else about their envelope is known to be in order."""
+        size_bytes = sum(len(one.content) for one in read.files)
+        body = encode(await _aside(size_bytes, attached, read.envelope or {}, read.files))
+        await self._intake.foresee(wire.parse(body), caller)
         for file in read.files:
-            digest = f"sha256:{hashlib.sha256(file.content).hexdigest()}"
-            await call(self._uploads, _upload(file), request, caller, self._limit_bytes)
-            if digest not in {one.get("digest") for one in attached}:
-                size = len(file.content)
-                attached.append({"digest": digest, "size_bytes": size, "media_type": file.media_type, "name": file.name})
-        return Asked(path=asked.path, query=asked.query, headers=asked.headers, body=encode(envelope | {"attachments": attached}))
+            await call(self._uploads, upload(file), request, caller, room)
+        return replace(read, asked=replace(read.asked, body=body))
 
     async def _refused(self, request: web.Request, error: Exception) -> web.Response:
         message_id = request.get(MESSAGE_ID)
@@ -192,11 +191,6 @@ def _check_understood(request: web.Request, message: Message) -> None:
     if unknown:
         request[_BLOCKS] = unknown
         raise ContractError("soap.must_understand", "/Envelope/Header", ", ".join(unknown)[:300])
-
-
-def _upload(file: SentFile) -> Asked:
-    headers = {"Tus-Resumable": tus.VERSION, "Upload-Length": str(len(file.content)), "Content-Type": tus.CHUNK}
-    return Asked(headers=headers, body=file.content)
 
 
 def _wants_mtom(request: web.Request, message: Message) -> bool:

@@ -13,10 +13,10 @@ from aiohttp.http import HttpVersion11, RawRequestMessage
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from contracts.errors import ContractError
 from lgsp.core.directory import Agency
 from lgsp.http.problems import MESSAGE_ID
 from lgsp.http.routes import Route
+from lgsp.http.soap.answer_room import AnswerRoom
 from lgsp.http.trace import NOTES, TRACE
 
 
@@ -46,16 +46,14 @@ class _Request(web.Request):
 
 
 class _Collected(AbstractStreamWriter):
-    """Keeps what a handler streams; at most `limit_bytes`."""
+    """Keeps what a handler streams, as far as there is room."""
 
-    def __init__(self, limit_bytes: int) -> None:
-        self._left_bytes, self.pieces = limit_bytes, list[bytes]()
+    def __init__(self, room: AnswerRoom) -> None:
+        self._room, self._total_bytes, self.pieces = room, 0, list[bytes]()
 
     async def write(self, chunk: bytes | bytearray | memoryview) -> None:
-        """Raises ContractError "soap.answer_too_large"."""
-        self._left_bytes -= len(chunk)
-        if self._left_bytes < 0:
-            raise ContractError("soap.answer_too_large")
+        self._total_bytes += len(chunk)
+        await self._room.take(self._total_bytes)
         self.pieces.append(bytes(chunk))
 
     async def write_eof(self, chunk: bytes = b"") -> None:
@@ -71,12 +69,12 @@ class _Collected(AbstractStreamWriter):
     async def write_headers(self, status_line: str, headers: "CIMultiDict[str]") -> None: ...
 
 
-async def call(route: Route, asked: Asked, outer: web.Request, caller: Agency | None, limit_bytes: int) -> Answered:
-    """`limit_bytes`: of the answer. `caller`: who is known to call; a route for agencies needs one.
+async def call(route: Route, asked: Asked, outer: web.Request, caller: Agency | None, room: AnswerRoom) -> Answered:
+    """`room`: for the answer. `caller`: who is known to call; a route for agencies needs one.
 
-    Raises what the handler raises, and ContractError "soap.answer_too_large".
+    Raises what the handler raises, and what `room` does.
     """
-    collected = _Collected(limit_bytes)
+    collected = _Collected(room)
     request = _request(route, asked, outer, collected)
     try:
         if route.public is not None:
@@ -89,8 +87,7 @@ async def call(route: Route, asked: Asked, outer: web.Request, caller: Agency | 
             outer[MESSAGE_ID] = request[MESSAGE_ID]
     body = response.body if isinstance(response, web.Response) else b"".join(collected.pieces)
     assert body is None or isinstance(body, bytes | bytearray)
-    if len(body or b"") > limit_bytes:
-        raise ContractError("soap.answer_too_large")
+    await room.take(len(body or b""))
     return Answered(status=response.status, headers=response.headers, body=bytes(body or b""))
 
 
