@@ -82,7 +82,7 @@ class _Search:
 def _is_needed(prefix: str, octets: bytes, element: etree._Element) -> bool:
     """A prefix may also stand in a text or a value (xsi:type), so it counts wherever a qualified name may begin."""
     if prefix:
-        return re.search(rb"""[<>/"'\s]%b:\w""" % re.escape(prefix.encode()), octets) is not None
+        return re.search(rb"""(?:[<>"'\s]|</)%b:\w""" % re.escape(prefix.encode()), octets) is not None
     return any(one.prefix is None for one in element.iter(etree.Element))
 
 
