@@ -1,9 +1,10 @@
 """Between messages of this bus and envelopes of the hub. Pure, but for `files_of`, which gathers pieces that others read."""
 
-from collections.abc import AsyncIterator, Callable, Sequence, Set
+from collections.abc import AsyncIterator, Callable, Collection, Sequence, Set
 from datetime import date, datetime
 from fnmatch import fnmatchcase
 from typing import NamedTuple
+from urllib.parse import unquote
 
 import msgspec
 from lxml import etree
@@ -182,24 +183,30 @@ def _check_author(author: Organization, codes: Set[str], place: str) -> None:
 
 def _packet(message: Message) -> Packet:
     """Tags, then what stands in them, then the files."""
-    blocks = {name_of(one): one for one in message.headers}
-    for name in ("MessageHeader", "TraceHeaderList"):
-        if name not in blocks:
-            raise missing(name)
-    manifest = child(message.body, "Manifest", "edXMLManifest")
-    if manifest is None:
-        raise missing("Manifest")
-    if sum(1 for _ in children(blocks["MessageHeader"], "To")) > MAX_RECIPIENTS:
+    header, trace = (_only(message.headers, name) for name in ("MessageHeader", "TraceHeaderList"))
+    manifest = _only(tuple(message.body), "Manifest", "edXMLManifest")
+    if sum(1 for _ in children(header, "To")) > MAX_RECIPIENTS:
         raise ContractError("body.invalid", "/MessageHeader/To", f"more than {MAX_RECIPIENTS} receivers")
-    headers = (blocks["MessageHeader"], blocks["TraceHeaderList"])
     _check_files(manifest, message.related.parts)
-    return packet_from(headers, manifest, _numbered(manifest, message.related.parts))
+    return packet_from((header, trace), manifest, _numbered(manifest, message.related.parts))
+
+
+def _only(elements: Sequence[etree._Element], *names: str) -> etree._Element:
+    """Two of them would be read differently by different systems."""
+    found = [one for one in elements if name_of(one) in names]
+    if not found:
+        raise missing(names[0])
+    if len(found) > 1:
+        raise mismatch(names[0], "stands twice")
+    return found[0]
 
 
 def _check_files(manifest: etree._Element, parts: Sequence[Part]) -> None:
     """Declared and present, each once: nothing is missing, nothing is dropped."""
-    declared = [plain_id(_href(one)) for one in children(manifest, "Reference")]
     present = {part.content_id for part in parts}
+    declared = [_content_id(one, present) for one in children(manifest, "Reference")]
+    if len(present) < len(parts):
+        raise mismatch("Manifest/Reference", "several parts have no Content-ID")
     for content_id in declared:
         if content_id not in present:
             raise ContractError(
@@ -216,7 +223,7 @@ def _numbered(manifest: etree._Element, parts: Sequence[Part]) -> list[Part]:
     by_id = {part.content_id: part for part in parts}
     found: dict[str, Part] = {}
     for reference in children(manifest, "Reference"):
-        old = plain_id(_href(reference))
+        old = _content_id(reference, by_id.keys())
         if old not in found:
             octets = unarmoured(by_id[old].octets)
             found[old] = msgspec.structs.replace(by_id[old], content_id=f"file-{len(found) + 1}", octets=octets)
@@ -226,6 +233,12 @@ def _numbered(manifest: etree._Element, parts: Sequence[Part]) -> list[Part]:
             del reference.attrib["href"]
         reference.set(XLINK_HREF, f"cid:{found[old].content_id}")
     return list(found.values())
+
+
+def _content_id(reference: etree._Element, present: Collection[str]) -> str:
+    """Percent-encoded where it has to be (RFC 2392), which some leave undone."""
+    written = plain_id(_href(reference))
+    return written if written in present else unquote(written)
 
 
 def _href(reference: etree._Element) -> str:
