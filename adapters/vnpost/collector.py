@@ -38,7 +38,7 @@ class Plan:
     """What the options say, checked."""
 
     account: Account
-    agencies: Mapping[str, str]  # CustomerCode -> code of the agency
+    agencies: Mapping[str, str]  # CustomerCode -> code of the agency; several with commas, where they share a contract
     others: str  # gets what bears another CustomerCode; "": the post itself
     states: Mapping[int, LegState]
     page_size: int
@@ -144,7 +144,7 @@ def envelope_of(document: Tracked, event: PostalEvent, post: AgencyCode, recipie
         Envelope(
             message_id=f"pe-{name}-{document.digest[:12]}",
             sender=post,
-            recipients=(AgencyCode(recipient),),
+            recipients=tuple(AgencyCode(code.strip()) for code in recipient.split(",")),
             kind=KIND,
             created_at=created_at,
             body=msgspec.json.encode(event),

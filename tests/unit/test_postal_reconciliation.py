@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -183,6 +184,11 @@ def test_what_does_not_fit_is_named_once_and_by_its_code(days: Days, expected: l
 
 def test_every_sort_of_difference_is_shown_by_a_day() -> None:
     assert {f"postal.{code}" for _, expected in BAD_DAYS.values() for code in expected} == set(SORTS)
+
+
+def test_the_runbook_says_of_every_sort_whose_turn_it_is() -> None:
+    runbook = (Path(__file__).parents[2] / "deploy" / "RUNBOOK.md").read_text(encoding="utf-8")
+    assert [code for code in SORTS if f"`{code}`" not in runbook] == []
 
 
 def test_a_difference_is_of_its_day_only() -> None:

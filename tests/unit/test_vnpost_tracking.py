@@ -161,9 +161,11 @@ async def test_each_event_goes_to_the_agency_of_its_contract(hub: MemoryHub, pos
     post.happen("TG-2", 4, CustomerCode="LAND")
     post.happen("TG-3", 4, CustomerCode="NEW")
     post.happen("TG-4", 4, CustomerCode="GONE")
-    feed = feed_of(post, customer__LAND="H01.10.01", customer__GONE="H01.nobody")
-    assert await collector.collect(feed, hub.desk(POST)) == Collected(taken=4)
-    assert [one.recipients for one in hub.envelopes] == [(DESK,), ("H01.10.01",), (POST,), (POST,)]
+    post.happen("TG-5", 4, CustomerCode="SHARED")
+    shared = f"H01.10.01, {DESK}"
+    feed = feed_of(post, customer__LAND="H01.10.01", customer__GONE="H01.nobody", customer__SHARED=shared)
+    assert await collector.collect(feed, hub.desk(POST)) == Collected(taken=5)
+    assert [one.recipients for one in hub.envelopes] == [(DESK,), ("H01.10.01",), (POST,), (POST,), ("H01.10.01", DESK)]
 
 
 @pytest.mark.parametrize("how", ["duplicate", "shuffle", "repeat_pages"])
