@@ -72,7 +72,7 @@ async def bus_hub(
 ) -> AsyncIterator[BusHub]:
     policy = folder / "signatures.json"
     policy.write_text(README.read_text().partition("```json\n")[2].partition("```")[0])
-    async with http_hub(folder, agencies=agencies(endpoint, feed), signature_policy_file=policy, **settings) as hub:
+    async with http_hub(folder, agencies=agencies(endpoint, feed), **{"signature_policy_file": policy} | settings) as hub:
         secrets = {}
         for code in (DEPARTMENT, COMMUNE, OTHER):
             secrets[code], hashed = new_secret(token_key(hub.hub.settings), code)
