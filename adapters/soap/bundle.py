@@ -87,6 +87,6 @@ def _named(place: str, files: Mapping[str, etree._Element]) -> str | None:
 
 def _parsed(name: str, octets: bytes) -> etree._Element:
     try:
-        return parse(octets)
+        return parse(octets.removeprefix(b"\xef\xbb\xbf").lstrip())
     except ContractError as error:
         raise WsdlError(f"{name}: {error.detail}") from None

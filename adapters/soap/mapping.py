@@ -12,6 +12,7 @@ from adapters.soap.fields import Leaf, Node
 from adapters.soap.registration import ATTACHED, Plan
 from adapters.soap.security import secured
 from adapters.soap.templates import Value, as_text
+from adapters.soap.wsdl import Operation
 from contracts.adapter import Parcel
 from contracts.edxml.attachments import File
 from contracts.edxml.slim import restored
@@ -145,10 +146,18 @@ def _message(plan: Plan, fields: Value, headers: Value) -> tuple[etree._Element,
     try:
         said = operation.binding.get(operation.name)
         message = said.create(*arguments, **named)
-        operation.binding._set_http_headers(message, said)
     except (ZeepError, TypeError, ValueError, AttributeError) as error:
         raise ContractError("body.invalid", "/body", f"{operation.name} cannot be said of it: {str(error)[:200]}") from None
-    return message.content, dict(message.headers)
+    return message.content, _http(operation, said.soapaction)
+
+
+def _http(operation: Operation, action: str | None) -> dict[str, str]:
+    """SOAP 1.1, 6.1.1: a header of its own, quoted, empty for none; SOAP 1.2, RFC 3902: a parameter of the media type, if any."""
+    action = _header((action or "").replace('"', ""))
+    if operation.version == "1.1":
+        return {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": f'"{action}"'}
+    named = f'; action="{action}"' if action else ""
+    return {"Content-Type": f"application/soap+xml; charset=utf-8{named}"}
 
 
 def _moved_out(envelope: etree._Element, binaries: Sequence[bytes]) -> tuple[Part, ...]:
@@ -170,10 +179,10 @@ def _texts(envelope: etree._Element) -> Iterator[etree._Element]:
 
 def _packaged(plan: Plan, http: dict[str, str], octets: bytes, parts: Sequence[Part]) -> Request:
     version = Version.SOAP_12 if plan.operation.version == "1.2" else Version.SOAP_11
-    action = f"; {http['Content-Type'].partition('action=')[1]}{http['Content-Type'].partition('action=')[2]}"
+    _, named, action = http["Content-Type"].partition("; action=")
     inner = f'{XOP}; charset=UTF-8; type="{version.media_type}"'
     content_type, body = write_related(octets, inner, parts, start_info=version.media_type)
-    http["Content-Type"] = content_type + (action if version is Version.SOAP_12 else "")
+    http["Content-Type"] = f"{content_type}{named}{action}"
     return Request(http, body)
 
 

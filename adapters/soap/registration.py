@@ -3,6 +3,7 @@
 An option may be for one kind only: `case.file:operation=...` counts for case.file, `operation=...` for all others.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -21,6 +22,8 @@ _FILES = frozenset({"file.content", _PACKET})  # places for which attachments ar
 
 _NAMES = frozenset({"operation", "service", "port", "binary", "organid", "security", "security.username", "security.certificate"})
 _ANSWER = frozenset({"answer.field", "answer.delivered", "answer.retry", "answer.reference"})
+_HTTP_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")  # RFC 9110, 5.6.2
+_OUR_HEADERS = frozenset({"connection", "content-length", "content-type", "host", "soapaction", "transfer-encoding"})
 _PREFIXES = ("field.", "header.", "http.")
 _SECURITY = ("none", "username", "username-digest", "x509")
 
@@ -68,6 +71,8 @@ def plan_of(description: Description, options: Mapping[str, str], kind_key: str)
     headers = tree_of("header", own, operation, kind)
     http = {name.removeprefix("http."): parsed(name, text) for name, text in own.items() if name.startswith("http.")}
     for name, one in http.items():
+        if not _HTTP_NAME.fullmatch(name) or name.lower() in _OUR_HEADERS:
+            raise WsdlError(f"http.{name}: no header that may be set")
         check_places(f"http.{name}", one, kind, "")
     assert isinstance(headers, Node)
     missing = missing_in(fields, operation.fields)

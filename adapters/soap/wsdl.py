@@ -109,7 +109,7 @@ def read_wsdl(text: str) -> Description:
     """Kept by its digest, errors too. Takes up to a second of CPU for a large one. Raises WsdlError."""
     if len(text) > MAX_WSDL_BYTES:
         raise WsdlError(f"larger than {MAX_WSDL_BYTES} bytes")
-    octets = text.encode()
+    octets = text.lstrip("\ufeff \t\r\n").encode()  # as editors and servers leave it at the beginning
     found = _read(hashlib.sha256(octets).digest(), _Octets(octets))
     if isinstance(found, WsdlError):
         raise found

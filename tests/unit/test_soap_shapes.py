@@ -54,6 +54,34 @@ def said(wsdl: str, options: Mapping[str, str]) -> str:
     return etree.tostring(found, encoding="unicode")
 
 
+@pytest.mark.parametrize("binary", ["inline", "mtom"])
+@pytest.mark.parametrize(
+    ("soap", "action", "content_type", "header"),
+    [
+        ("soap", "urn:s#nhan", "text/xml; charset=utf-8", '"urn:s#nhan"'),
+        ("soap", "", "text/xml; charset=utf-8", '""'),
+        ("soap", "urn:&#10;X-Evil: &quot;1", "text/xml; charset=utf-8", '"urn:X-Evil: 1"'),
+        ("soap12", "urn:s#nhan", 'application/soap+xml; charset=utf-8; action="urn:s#nhan"', None),
+        ("soap12", "", "application/soap+xml; charset=utf-8", None),
+    ],
+)
+def test_the_action_stands_where_its_version_wants_it(
+    soap: str, action: str, content_type: str, header: str | None, binary: str
+) -> None:
+    """And nowhere when there is none."""
+    wsdl = service(element('<x:sequence><x:element name="ma" type="x:base64Binary"/></x:sequence>'), ELEMENT)
+    wsdl = wsdl.replace("http://schemas.xmlsoap.org/wsdl/soap/", f"http://schemas.xmlsoap.org/wsdl/{soap}/")
+    wsdl = wsdl.replace(' soapAction="urn:s#nhan"', f' soapAction="{action}"' if action else "")
+    plan = plan_of(read_wsdl(f"\ufeff\n{wsdl}"), {"field.ma": "{content}", "binary": binary}, "case.file/1")
+    headers = request_of(plan, parcel(), {}, "", NOW, NONCE).headers
+    assert headers.get("SOAPAction") == header
+    if binary == "inline":
+        assert headers["Content-Type"] == content_type
+    else:
+        assert headers["Content-Type"].startswith("multipart/related; ")
+        assert headers["Content-Type"].endswith('; action="urn:s#nhan"') == (soap == "soap12" and bool(action))
+
+
 def test_rpc_style_wraps_parts_in_the_name_of_the_operation() -> None:
     """Parts have types instead of elements, and no namespace (WS-I BP 1.1, R2735)."""
     wsdl = service("", '<w:part name="ma" type="x:string"/><w:part name="so" type="x:int"/>', style="rpc")
