@@ -16,7 +16,7 @@ from adapters.calling import Unanswered, deadline_in
 from adapters.vnpost.client import Account, Client, account_of
 from adapters.vnpost.messages import FIRST_ID, MAX_PAGE
 from adapters.vnpost.tracking import Page, Tracked, next_id, overlapped, read_page, second_of, states_of
-from contracts.agency import AgencyCode
+from contracts.agency import AgencyCode, agency_code
 from contracts.desk import Desk
 from contracts.envelope import Envelope, checked
 from contracts.errors import ContractError
@@ -38,8 +38,8 @@ class Plan:
     """What the options say, checked."""
 
     account: Account
-    agencies: Mapping[str, str]  # CustomerCode -> code of the agency; several with commas, where they share a contract
-    others: str  # gets what bears another CustomerCode; "": the post itself
+    agencies: Mapping[str, tuple[AgencyCode, ...]]  # CustomerCode -> who has the contract, several where they share it
+    others: tuple[AgencyCode, ...]  # get what bears another CustomerCode; (): the post itself
     states: Mapping[int, LegState]
     page_size: int
     overlap_s: int
@@ -123,19 +123,19 @@ class VnpostTracking:
 
 async def _submit(plan: Plan, desk: Desk, document: Tracked, event: PostalEvent) -> bool:
     """Whether it was new. An event that its agency cannot be sent goes to the others: it is not lost."""
-    recipient = plan.agencies.get(event.customer_code or "", plan.others) or desk.caller
-    others = plan.others or desk.caller
+    others = plan.others or (desk.caller,)
+    recipients = plan.agencies.get(event.customer_code or "", others)
     try:
-        return (await desk.submit(envelope_of(document, event, desk.caller, recipient))).fresh
+        return (await desk.submit(envelope_of(document, event, desk.caller, recipients))).fresh
     except ContractError as error:
         if error.code == "envelope.id_reused":  # taken before, when the table of states or of contracts was another
             return False
-        if recipient == others or error.problem.retryable or not error.code.startswith(("route.", "grant.")):
+        if recipients == others or error.problem.retryable or not error.code.startswith(("route.", "grant.")):
             raise
     return (await desk.submit(envelope_of(document, event, desk.caller, others))).fresh
 
 
-def envelope_of(document: Tracked, event: PostalEvent, post: AgencyCode, recipient: str) -> Envelope:
+def envelope_of(document: Tracked, event: PostalEvent, post: AgencyCode, recipients: tuple[AgencyCode, ...]) -> Envelope:
     """The same for the same document. A document that was changed under its id is another envelope."""
     made_s = second_of(document.oid)
     name = document.oid if document.oid.isascii() and document.oid.isalnum() and len(document.oid) <= 50 else "doc"
@@ -144,7 +144,7 @@ def envelope_of(document: Tracked, event: PostalEvent, post: AgencyCode, recipie
         Envelope(
             message_id=f"pe-{name}-{document.digest[:12]}",
             sender=post,
-            recipients=tuple(AgencyCode(code.strip()) for code in recipient.split(",")),
+            recipients=recipients,
             kind=KIND,
             created_at=created_at,
             body=msgspec.json.encode(event),
@@ -155,12 +155,12 @@ def envelope_of(document: Tracked, event: PostalEvent, post: AgencyCode, recipie
 def plan_of(feed: Feed) -> Plan:
     """Raises ValueError, naming the option."""
     options = feed.options
-    agencies = {name.removeprefix(_CUSTOMER): code for name, code in options.items() if name.startswith(_CUSTOMER)}
+    agencies = {name.removeprefix(_CUSTOMER): _codes(name, text) for name, text in options.items() if name.startswith(_CUSTOMER)}
     one_by_one = options.get("one_by_one", "no") == "yes"
     return Plan(
         account=account_of(feed.url, feed.secret, options),
         agencies=agencies,
-        others=options.get("others", ""),
+        others=_codes("others", options["others"]) if options.get("others") else (),
         states=states_of(options),
         page_size=_number(options, "page_size", MAX_PAGE, 1, MAX_PAGE),
         overlap_s=_number(options, "overlap_s", _OVERLAP_S, 0, 86_400),
@@ -185,6 +185,11 @@ async def _remember(desk: Desk, mark: str, refused: set[str]) -> None:
     name, value = f"{mark} refused", ",".join(sorted(refused)[-_REMEMBERED:])
     if value != await desk.mark(name):
         await desk.set_mark(name, value)
+
+
+def _codes(name: str, text: str) -> tuple[AgencyCode, ...]:
+    """Raises ContractError, which is a ValueError."""
+    return tuple(agency_code(code, f"option {name}") for code in text.split(","))
 
 
 def _number(options: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:

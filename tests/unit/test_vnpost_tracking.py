@@ -240,7 +240,17 @@ async def test_a_token_that_ran_out_is_fetched_once_more(hub: MemoryHub, post: V
     assert post.tokens_given == 2
 
 
-@pytest.mark.parametrize("options", [{"page_size": "0"}, {"page_size": "x"}, {"shape": "soap"}, {"status__4": "arrived"}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"page_size": "0"},
+        {"page_size": "x"},
+        {"shape": "soap"},
+        {"status__4": "arrived"},
+        {"customer__X": "a,,b"},
+        {"others": "?"},
+    ],
+)
 async def test_a_feed_that_is_registered_wrongly_is_told(
     hub: MemoryHub, post: Vnpost, collector: VnpostTracking, options: dict[str, str]
 ) -> None:
