@@ -1,6 +1,7 @@
 """The hub as a SOAP bus of the e-doc generation: existing clients connect by changing endpoint and token, and nothing else."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -28,6 +29,7 @@ _NO_CALL = frozenset(
 )
 _GONE = frozenset({"delivery.recalled", "envelope.erased"})
 _AT_ONCE = 4  # documents in memory on their way out, with all their files
+_LARGE_BYTES = 8 * 2**20  # takes five times its size while it is converted: one at a time
 _SMALL_BYTES = 8 * 1024  # such messages are read in a millisecond
 
 _Made = TypeVar("_Made")
@@ -56,6 +58,7 @@ class EdocFacade:
 
     def __init__(self) -> None:
         self._room = asyncio.Semaphore(_AT_ONCE)
+        self._converting = asyncio.Semaphore(1)
 
     def credentials(self, call: Call) -> Credentials:
         return credentials_of(read_without_files(call.headers, call.body))
@@ -99,7 +102,8 @@ class EdocFacade:
         def read() -> mapping.Sent:
             return mapping.document_sent(request.message, desk.caller, desk.caller_codes, today)
 
-        sent = await _made(call, read)
+        async with self._converting if len(call.body) > _LARGE_BYTES else contextlib.nullcontext():
+            sent = await _made(call, read)
         for file in sent.files:
             await desk.keep(file.octets)
         submitted = await desk.submit(sent.envelope)
