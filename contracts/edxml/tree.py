@@ -30,7 +30,10 @@ def child(parent: etree._Element | None, *names: str) -> etree._Element | None:
 
 def text(element: etree._Element | None) -> str | None:
     """Trimmed; an empty element is an absent one."""
-    return None if element is None else "".join(map(str, element.itertext())).strip() or None
+    if element is None:
+        return None
+    written = "".join(map(str, element.itertext())) if len(element) else element.text or ""
+    return written.strip() or None
 
 
 def verbatim(element: etree._Element) -> str:
