@@ -9,6 +9,7 @@ from adapters.edoc_soap.delivery import check_endpoint as check_edoc_endpoint
 from adapters.edoc_soap.facade import EdocFacade
 from adapters.edxml_bus.collector import BusCollector
 from adapters.edxml_bus.delivery import BusDelivery
+from adapters.edxml_bus.delivery import check_endpoint as check_bus_endpoint
 from adapters.edxml_bus.national import NationalBus
 from adapters.edxml_bus.provincial import ProvincialBus
 from adapters.soap.delivery import SoapDelivery
@@ -33,6 +34,7 @@ REGISTRY: Mapping[str, Callable[[Files], DeliveryAdapter]] = {
 # What can be said of an endpoint before anything is sent to it. Raises ValueError, in words for whoever registers it.
 CHECKS: Mapping[str, Callable[[Endpoint], None]] = {
     "edoc_soap": check_edoc_endpoint,
+    "edxml_bus": check_bus_endpoint,
     "soap": check_endpoint,
 }
 

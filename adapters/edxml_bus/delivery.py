@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -22,6 +23,8 @@ MAX_FILE_BYTES = 50 * 2**20  # what buses take, by the word of two integrators
 MAX_FILES_BYTES = 200 * 2**20
 _TYPES = {DOCUMENT_KIND: "edoc", STATUS_KIND: "status"}
 _OCTETS = "application/octet-stream"
+_OPTIONS = ("systemid", "organid", "to", "wire")
+_BETWEEN = re.compile(r"[,\s]+")
 
 
 def _utc_now() -> datetime:
@@ -72,6 +75,21 @@ class BusDelivery:
         return File(name=one.name, media_type=one.media_type, octets=bytes(octets))
 
 
+def check_endpoint(endpoint: Endpoint) -> None:
+    """Raises ValueError, in words for whoever registers it."""
+    unknown = endpoint.options.keys() - _OPTIONS
+    if unknown:
+        raise ValueError(f"there is no option {', '.join(sorted(unknown))}; there are {', '.join(_OPTIONS)}")
+    if endpoint.options.get("wire", "java") != "java":
+        raise ValueError("the option wire is java, or not given")
+    try:
+        client.account(endpoint.url, endpoint.secret, endpoint.options)
+    except Unanswered as error:
+        raise ValueError(error.detail) from None
+    if not endpoint.secret:
+        raise ValueError("the bus signs by a secret: --secret-file FILE")
+
+
 def send_edoc(parcel: Parcel, packet: bytes, system_id: str, endpoint: Endpoint) -> client.Operation:
     """Pure."""
     java = endpoint.options.get("wire") == "java"
@@ -81,7 +99,7 @@ def send_edoc(parcel: Parcel, packet: bytes, system_id: str, endpoint: Endpoint)
         "messagetype": _TYPES[parcel.envelope.kind],
         "hash-file": java_file_hash(packet) if java else file_hash(packet),
     }
-    if to := addressed_to(parcel, endpoint.options.get("to", "").split()):
+    if to := addressed_to(parcel, _BETWEEN.split(endpoint.options.get("to", ""))):
         parameters["to"] = json.dumps(to, separators=(",", ":"))
     if java:
         return client.Operation("sendEdoc", parameters, packet + b"\r\n", _OCTETS)
@@ -98,7 +116,7 @@ def addressed_to(parcel: Parcel, patterns: Sequence[str]) -> list[str]:
     codes, own = parcel.envelope.recipients, parcel.addressed_as
     if len(codes) == 1:
         return [own]
-    return [code for code in codes if code == own or any(fnmatchcase(code, one) for one in patterns)] if patterns else []
+    return [code for code in codes if code == own or any(fnmatchcase(code, one) for one in patterns)] if any(patterns) else []
 
 
 def _check_sizes(attachments: Sequence[Attachment]) -> None:

@@ -5,7 +5,9 @@ import hashlib
 import hmac
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 from adapters.answers import Answer
 from adapters.edxml_bus import codes, national_wire, provincial_wire
 from adapters.edxml_bus.answers import outcome_of
-from adapters.edxml_bus.delivery import addressed_to, send_edoc
+from adapters.edxml_bus.delivery import addressed_to, check_endpoint, send_edoc
 from adapters.edxml_bus.form import MAX_PARTS, Part, file_part, multipart, parts_of
 from adapters.edxml_bus.headers import (
     check_fresh,
@@ -245,3 +247,19 @@ def test_packets_of_any_size_are_rendered_as_small_ones_are(octets: bytes, text:
     packet = provincial_wire.Packet(doc_id="d", from_="H01", from_name="", edoc_code="", edoc_abstract="", edxml="")
     said = json.loads(provincial_wire.fetched(packet, long).body)
     assert said == {"success": True, "message": "OK", "data": {**said["data"], "edxml": long}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"options": {}}, "systemid"),
+        ({"options": {"systemid": "hub", "organ": "H01"}}, "there is no option organ"),
+        ({"options": {"systemid": "hub", "wire": "dotnet"}}, "wire"),
+        ({"options": {"systemid": "hub"}, "secret": ""}, "--secret-file"),
+    ],
+)
+def test_an_endpoint_that_cannot_be_right_is_told_when_it_is_registered(changes: dict[str, Any], told: str) -> None:
+    good = Endpoint(adapter="edxml_bus", url="https://vxp.example.vn", secret=SECRET, options={"systemid": "hub", "to": "G*,H29"})
+    check_endpoint(good)
+    with pytest.raises(ValueError, match=told):
+        check_endpoint(msgspec.structs.replace(good, **changes))
