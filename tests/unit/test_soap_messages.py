@@ -26,6 +26,7 @@ from contracts.kinds.case import CaseFile
 from contracts.kinds.document_examples import PACKET
 from contracts.kinds.examples import CASE_FILE, CASE_PROGRESS
 from contracts.kinds.xml import to_xml
+from contracts.soap.message import inlined, read_message
 from signing.profiles import SOAP
 from signing.report import Verdict
 from signing.trust import TrustBase
@@ -249,6 +250,22 @@ def test_a_signature_is_verified_by_the_hubs_verifier_and_by_xmlsec(port: str) -
     assert {"soap_body", "soap_timestamp"} <= {one.what for one in report.covered}
     assert xmlsec_says(octets, holder)
     assert not xmlsec_says(octets.replace(b"LGSP-42", b"LGSP-43"), holder)
+
+
+def test_a_signature_covers_files_that_travel_beside() -> None:
+    """As if they stood in the message (XOP 1.0, 3.2): whoever puts them back can verify it, and a changed file is noticed."""
+    plain = {name: value for name, value in OPTIONS.items() if not name.startswith("header.")}
+    holder = agency()
+    more = {"binary": "mtom", "security": "x509", "security.certificate": base64.b64encode(holder.der).decode()}
+    plan = plan_of(read_wsdl(WSDL), plain | more, "case.file/1")
+    request = request_of(plan, parcel(attachments=PAPERS), FILES, key_of(holder), NOW, NONCE)
+    assert FILES[PAPERS[0].digest] in request.body
+    for body, verdict in (
+        (request.body, Verdict.VERIFIED_REVOCATION_UNKNOWN),
+        (request.body.replace(b"%PDF-1.7", b"%PDF-1.8"), Verdict.NOT_VERIFIED),
+    ):
+        whole = inlined(read_message(request.headers["Content-Type"], body))
+        assert check(whole, SOAP, TrustBase(documents=authority().anchors()), AT).report.verdict is verdict
 
 
 def test_a_certificate_of_another_key_is_told_at_once() -> None:
