@@ -39,21 +39,24 @@ def proposed(operation: Operation, kind: Kind) -> Mapping[str, str]:
     """Options by name; an element that nothing is proposed for stands there with an empty value when it has to be filled."""
     fields = dict(_named_fields(inspect.type_info(kind.model), "body", 0))
     options: dict[str, str] = {"operation": operation.name, "port": operation.port}
+    content = "packet" if kind.name == "document.packet" else "content"
     for one in operation.fields:
-        place = _place(one, fields)
+        place = _place(one, fields, content)
         if place or one.required:
             options[f"field.{_with_files(one)}"] = place
+    if any("{packet" in place for place in options.values()):
+        options["organid"] = ""
     return options
 
 
-def _place(one: Field, fields: Mapping[str, str]) -> str:
+def _place(one: Field, fields: Mapping[str, str], content: str) -> str:
     name = _key(one.path.rpartition(".")[2])
     if "[]" in one.path:
         return _among(_OF_FILE, name)
     if one.type == "any":
-        return "{content|xml}"
+        return f"{{{content}|xml}}"
     if one.binary:
-        return "{content}" if name in _CONTENT else ""
+        return f"{{{content}}}" if name in _CONTENT else ""
     found = fields.get(name) or _among(_ALWAYS, name)
     return f"{{{found}}}" if found and not found.startswith("{") else found
 

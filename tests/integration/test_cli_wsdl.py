@@ -56,6 +56,15 @@ def test_a_proposed_mapping_is_one_to_start_from() -> None:
     assert checked["operation"] == "TiepNhanHoSo" and ">1</" in checked["message"] and "giấy tờ.pdf" in checked["message"]
 
 
+def test_a_document_is_proposed_with_its_files_inside() -> None:
+    """What the hub keeps of it has none; so the packet is made whole, which wants a name for the hub in its trace."""
+    found = done("agency", "wsdl", WSDL_FILE, "--kind", "document.packet", "--operation", "NhanVanBan")
+    assert found["field.VanBan"] == "{packet}" and found["field.VanBanXml._value_1"] == "{packet|xml}" and found["organid"] == ""
+    given = options(found | {"organid": "000.00.77.H77"})
+    message = done("agency", "wsdl", WSDL_FILE, "--kind", "document.packet", *given)["message"]
+    assert "000.00.77.H77" in message
+
+
 @pytest.mark.parametrize("kind", ["case.file", "case.progress", "document.packet"])
 def test_the_mapping_of_the_simulated_system_is_right(kind: str) -> None:
     """By the command that integrators use; the secret is not asked for and not shown."""
