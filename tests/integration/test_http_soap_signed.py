@@ -15,7 +15,10 @@ from contracts.kinds import find
 from contracts.kinds.xml import to_xml
 from contracts.soap.message import Version
 from contracts.soap.mime import Part
+from lgsp.evidence.findings import State
 from tests.integration.http_hub import COMMUNE, LAND_OFFICE, HttpHub
+from tests.integration.test_http_evidence import checked
+from tests.integration.test_http_evidence import given as brought
 from tests.integration.test_http_soap import addressed
 from tests.signatures import PLAIN, agency, by_xmlsec, stranger
 from tests.soap import Message, by_xmlsec_soap, wrapped
@@ -164,3 +167,14 @@ async def test_a_security_block_that_must_be_understood_and_is_not_signed_is_ref
 async def test_the_answer_to_a_signed_message_is_read_as_any_other(hub: HttpHub) -> None:
     sent: Said = await post(hub, signed("getKeys", {}), COMMUNE, Version.SOAP_11)
     assert etree.QName(sent.content).localname == "getKeysResponse"
+
+
+async def test_evidence_of_an_envelope_in_a_signed_message_says_that_the_message_is_not_in_it(hub: HttpHub) -> None:
+    """The verdict is there with its certificate; what it was about was never kept, and everything else fits."""
+    given = addressed(hub)
+    assert (await post(hub, signed("sendEnvelope", {"envelope": given}), COMMUNE, Version.SOAP_11)).status == 200
+    bundle = await hub.call("GET", f"/v1/envelopes/{COMMUNE}/{given['message_id']}/evidence")
+    result = checked(bundle, await brought(hub))
+    missing = [one.place for one in result.findings if one.state is State.NOT_HERE]
+    assert [one for one in missing if one.endswith("/Envelope/Header/Security")]
+    assert not [one for one in result.findings if one.state is State.WRONG]

@@ -6,6 +6,7 @@ alone has no operation: tokens, overriding methods, the OpenAPI document.
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -136,13 +137,19 @@ def _body(route: Route) -> list[Element]:
         return [
             Element(name="envelope", type=inspect.type_info(type_.of), place="envelopes", source="", many=True, required=True)
         ]
-    info = inspect.type_info(type_)
+    return list(fields_of(type_).values())
+
+
+@cache
+def fields_of(model: Any) -> Mapping[str, Element]:
+    """The elements that the fields of a struct are written as, by the names of its attributes."""
+    info = inspect.type_info(model)
     assert isinstance(info, inspect.StructType)
-    return [of_field(one, "body") for one in info.fields]
+    return MappingProxyType({field.name: _of_field(field) for field in info.fields})
 
 
-def of_field(field: inspect.Field, place: Place) -> Element:
-    """A field of a struct as an element; lists are repeated elements."""
+def _of_field(field: inspect.Field) -> Element:
+    """Lists are repeated elements."""
     type_ = plain(field.type)
     many = isinstance(type_, inspect.VarTupleType | inspect.ListType)
     if isinstance(type_, inspect.VarTupleType | inspect.ListType):
@@ -152,7 +159,7 @@ def of_field(field: inspect.Field, place: Place) -> Element:
     return Element(
         name=field.encode_name,
         type=type_,
-        place=place,
+        place="body",
         source=field.encode_name,
         many=many,
         required=field.required and not _nullable(field.type) and not many,

@@ -3,7 +3,9 @@ says, by the same codes as for JSON."""
 
 import base64
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
+from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -16,7 +18,7 @@ from contracts.soap.mime import Related
 from lgsp.http.answers import encode
 from lgsp.http.routes import JSON, XML
 from lgsp.http.soap.inner import Asked
-from lgsp.http.soap.operations import NAMESPACE, Element, Operation, SentFile, of_field
+from lgsp.http.soap.operations import NAMESPACE, Element, Operation, SentFile, fields_of
 
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 _NAMESPACES = ("{" + NAMESPACE, "")  # without one: many clients forget it below the wrapper
@@ -44,7 +46,7 @@ class Reader:
 
     def request(self, element: etree._Element, operation: Operation) -> Request:
         """Raises ContractError "request.field_invalid", "soap.attachment_missing" or "body.malformed", naming the element."""
-        values = self._fields(element, operation.asked, "")
+        values = self._fields(element, {one.name: one for one in operation.asked}, "")
         parts: dict[str, dict[str, Any]] = {"path": {}, "query": {}, "header": {}, "body": {}, "form": {}}
         for one in operation.asked:
             if one.name in values and one.place in parts:
@@ -72,9 +74,8 @@ class Reader:
             return encode(values.get("envelope", {}))
         return encode(fields) if operation.body_type == JSON else b""
 
-    def _fields(self, element: etree._Element, slots: Sequence[Element], path: str) -> dict[str, Any]:
+    def _fields(self, element: etree._Element, known: Mapping[str, Element], path: str) -> dict[str, Any]:
         """Children in any order, since many clients write theirs; each once, unless it is a list."""
-        known = {one.name: one for one in slots}
         found: dict[str, Any] = {}
         for child in element:
             namespace, _, name = child.tag.rpartition("}")
@@ -99,8 +100,8 @@ class Reader:
 
     def _value(self, element: etree._Element, type_: inspect.Type, where: str) -> Any:
         match type_:
-            case inspect.StructType(cls=cls, fields=fields):
-                values = self._fields(element, [of_field(one, "body") for one in fields], where)
+            case inspect.StructType(cls=cls):
+                values = self._fields(element, _known(cls), where)
                 return self._envelope(values) if cls.__name__ == "WireEnvelope" else values
             case inspect.RawType():
                 return self._any(element, where)
@@ -124,6 +125,11 @@ class Reader:
             values["body_base64"] = values.pop("body")
             values.setdefault("media_type", XML)
         return values
+
+
+@cache
+def _known(model: type) -> Mapping[str, Element]:
+    return MappingProxyType({one.name: one for one in fields_of(model).values()})
 
 
 def _scalar(text: str, type_: inspect.Type) -> Any:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from lxml import etree
 from msgspec import inspect
 
-from lgsp.http.soap.operations import NAMESPACE, PROBLEM, Element, Operation, of_field, plain
+from lgsp.http.soap.operations import NAMESPACE, PROBLEM, Element, Operation, fields_of, plain
 
 XS = "http://www.w3.org/2001/XMLSchema"
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
@@ -89,7 +89,7 @@ def _complex_type(schema: etree._Element, type_: inspect.Type, written: set[str]
     written.add(name)
     complex_type = _add(schema, "complexType", name=name)
     _document(complex_type, " ".join((type_.cls.__doc__ or "").split()))
-    _sequence(schema, complex_type, [of_field(one, "body") for one in type_.fields], written)
+    _sequence(schema, complex_type, tuple(fields_of(type_.cls).values()), written)
 
 
 def _document(parent: etree._Element, text: str) -> None:

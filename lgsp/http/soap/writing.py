@@ -13,7 +13,7 @@ from contracts.soap.message import XOP_INCLUDE
 from contracts.soap.mime import Part
 from lgsp.http.routes import Answer, Lines
 from lgsp.http.soap.inner import Answered
-from lgsp.http.soap.operations import NAMESPACE, Element, Operation, of_field
+from lgsp.http.soap.operations import NAMESPACE, Element, Operation, fields_of
 
 _XOP = XOP_INCLUDE[1:].partition("}")[0]
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -56,9 +56,8 @@ class Writer:
 
     def _struct(self, parent: etree._Element, value: Any, type_: inspect.Type) -> None:
         assert isinstance(type_, inspect.StructType)
-        for field in type_.fields:
-            one = of_field(field, "answer")
-            found = getattr(value, field.name)
+        for attribute, one in fields_of(type_.cls).items():
+            found = getattr(value, attribute)
             for each in found if one.many else (found,):
                 if each is not None and each is not msgspec.UNSET:
                     self._value(parent, one, each)
