@@ -29,6 +29,7 @@ from contracts.kinds.postal import Party, Place, PostalCancel, PostalEvent, Post
 from contracts.kinds.postal_codes import EMSEVT
 from lgsp.demo.cases import PlannedCase
 from lgsp.demo.people import officer
+from lgsp.demo.planted import Planted, spoiled
 from lgsp.demo.province import DemoAgency
 from lgsp.demo.scans import scan_of
 
@@ -230,8 +231,9 @@ def cancel(said: Said) -> Body:
     )
 
 
-def settlement(commune: DemoAgency, cases: Iterable[PlannedCase], at: datetime) -> Body:
-    """The account of the day with one commune: postage and collected fees of every leg that was not called off."""
+def settlement(commune: DemoAgency, cases: Iterable[PlannedCase], at: datetime, planted: Iterable[Planted] = ()) -> Body:
+    """The account of the day with one commune: postage and collected fees of every leg that was not called off; with the
+    mistakes that are to be found in it."""
     lines: list[SettlementLine] = []
     for case in cases:
         if case.item_in:
@@ -245,13 +247,14 @@ def settlement(commune: DemoAgency, cases: Iterable[PlannedCase], at: datetime) 
             lines.append(
                 SettlementLine(order_number=case.number, direction="deliver", item_code=case.item_out, fee_vnd=POSTAGE_VND)
             )
+    told = spoiled(lines, planted)
     return _plain(
         PostalSettlement(
             customer_code=_customer(commune),
             day=at.date(),
-            total_fee_vnd=sum(line.fee_vnd for line in lines),
-            total_cod_vnd=sum(line.cod_vnd for line in lines),
-            lines=tuple(lines),
+            total_fee_vnd=sum(line.fee_vnd for line in told),
+            total_cod_vnd=sum(line.cod_vnd for line in told),
+            lines=told,
         )
     )
 

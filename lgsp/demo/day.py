@@ -16,6 +16,7 @@ from lgsp.demo import bodies
 from lgsp.demo.bodies import Body, Said
 from lgsp.demo.cases import HOURS_S, OPENS, VIETNAM, PlannedCase, invent_cases
 from lgsp.demo.letters import Letter, plan_letters
+from lgsp.demo.planted import Planted, plant
 from lgsp.demo.province import POST, Province, load_province
 from lgsp.demo.scans import Scan, scan_of
 from lgsp.demo.script import Step, script
@@ -47,7 +48,8 @@ class PlannedMessage:
 class Expectations:
     """What a run must show at the end. A delivery is one message to one recipient; a link is (sender, recipient), a lane
     (recipient, order key) with the ids of its messages in the one order in which they may arrive. `files`: which recipient must
-    come by which file, as (recipient, message id, digest). `letters`: official documents, which are not among the messages."""
+    come by which file, as (recipient, message id, digest). `letters`: official documents, which are not among the messages;
+    `planted`: mistakes in the post's account; `parcels`: item codes of all parcels."""
 
     cases: int
     linked_cases: int
@@ -60,6 +62,8 @@ class Expectations:
     lanes: Mapping[tuple[str, str], tuple[str, ...]]
     files: frozenset[tuple[str, str, str]]
     letters: tuple[Letter, ...] = ()
+    planted: tuple[Planted, ...] = ()
+    parcels: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +89,8 @@ def plan_day(
     settled = list(_settlements(planned, told, province, rng, duration_s))
     messages = tuple(sorted((*told, *settled), key=attrgetter("at_s")))
     letters = plan_letters(province, day, rng)
-    return DayPlan(cases=planned, messages=messages, expectations=replace(_expect(planned, messages), letters=letters))
+    expectations = replace(_expect(planned, messages), letters=letters, planted=plant(planned), parcels=_parcels(planned))
+    return DayPlan(cases=planned, messages=messages, expectations=expectations)
 
 
 def case_messages(case: PlannedCase, province: Province, rng: random.Random, scale: float) -> Iterator[PlannedMessage]:
@@ -136,6 +141,7 @@ def _settlements(
     for case in cases:
         if case.item_in or case.item_out:
             used_post[case.commune].append(case)
+    planted = plant(cases)
     for place, (commune, customers) in enumerate(sorted(used_post.items()), 1):
         number = f"DS-{commune}-{customers[0].arrives:%y%m%d}"
         closing_s = _LAST_STEP_S + (HOURS_S - _LAST_STEP_S) * place / (len(used_post) + 1)
@@ -149,13 +155,17 @@ def _settlements(
             order_key=number,
             priority=0,
             identifiers=(("settlement", number),),
-            body=bodies.settlement(province.by_code[commune], customers, at),
+            body=bodies.settlement(province.by_code[commune], customers, at, [one for one in planted if one.commune == commune]),
             after=tuple(last_word[case.number, item] for case in customers for item in (case.item_in, case.item_out) if item),
         )
 
 
 def _items(message: PlannedMessage) -> Iterator[str]:
     return (value for scheme, value in message.identifiers if scheme == "postal_item")
+
+
+def _parcels(cases: tuple[PlannedCase, ...]) -> frozenset[str]:
+    return frozenset(item for case in cases for item in (case.item_in, case.item_out) if item)
 
 
 def _message_id(rng: random.Random) -> str:

@@ -4,6 +4,8 @@ happened."""
 from dataclasses import dataclass, field
 from typing import Literal
 
+import msgspec
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
@@ -82,6 +84,28 @@ class Reported:
     status: str
 
 
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that does not fit in the account with the post, in words."""
+
+    code: str
+    severity: str
+    text_vi: str
+    text_en: str
+    order_number: str = ""
+    item_code: str = ""
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """A day with the post as the hub reconciles it: counts of parcel legs, sums in đồng. `differences`: without mere warnings."""
+
+    handed_over: int
+    accepted: int
+    delivered: int
+    cod_due_vnd: int
+    cod_paid_vnd: int
+    differences: tuple[Difference, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HubBalance:
     """The hub's own account. `difference`: deliveries according to its events minus those in its table."""
@@ -116,4 +140,5 @@ class Evidence:
     fetched: list[Fetched] = field(default_factory=list)
     learned: list[Learned] = field(default_factory=list)
     hub: HubBalance | None = None
+    account: Account | None = None
     proofs: Proofs | None = None  # None: the hub has no log

@@ -5,6 +5,7 @@ import base64
 import random
 import time
 from collections.abc import Mapping, Sequence
+from datetime import date
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from yarl import URL
 from contracts import wire
 from contracts.envelope import Envelope
 from contracts.receipt import Receipt
-from lgsp.demo.evidence import Road
+from lgsp.demo.evidence import Account, Difference, Road
 from lgsp.demo.sandbox import Member
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 2.0
@@ -84,7 +85,13 @@ class _Line(msgspec.Struct, frozen=True, kw_only=True):
     retry_after_s: float = 0.0
 
 
+class _Account(msgspec.Struct, frozen=True, kw_only=True):
+    total: Account
+    differences: tuple[Difference, ...]
+
+
 _encode = msgspec.json.Encoder().encode
+_account = msgspec.json.Decoder(_Account)
 _token = msgspec.json.Decoder(_Token)
 _receipt = msgspec.json.Decoder(Receipt)
 _problem = msgspec.json.Decoder(Problem)
@@ -187,6 +194,13 @@ class HubClient:
         """A file that this agency was sent."""
         answer = await self._signed_in("GET", f"/v1/attachments/{digest}")
         return _expected(answer.status, 200, answer.octets)
+
+    async def postal_account(self, day: date) -> Account:
+        """What the hub made of a day with the post."""
+        status, answer, _ = await self._signed_in("GET", f"/v1/postal/reconciliation?day={day.isoformat()}")
+        found = _account.decode(_expected(status, 200, answer))
+        differences = tuple(one for one in found.differences if one.severity != "warning")
+        return msgspec.structs.replace(found.total, differences=differences)
 
     async def metrics(self) -> str | None:
         """Prometheus text; None when the hub offers none here."""

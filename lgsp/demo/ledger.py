@@ -166,16 +166,17 @@ class Ledger:
         self._tell(message, f"→ {self._name(arrival.recipient)} đã nhận, sau {_ms(took_s)}", "received")
         self._close(message, arrival.recipient)
 
-    def sent_letter(self, letter: Letter, business_type: int, refused: str) -> None:
-        """The department sent a document or takes it back; `refused`: what the bus said against it."""
+    def sends_letter(self, letter: Letter, business_type: int) -> None:
+        """The department sends a document or takes it back."""
         self.moved_at = time.monotonic()
         vi, en = ("gửi", "sent") if business_type == NEW else ("thu hồi", "recalled")
         text = f"{self._name(DEPARTMENT)} {vi} {letter.type_name} {letter.code} qua API trục văn bản (edXML)"
-        if refused:
-            self.unsent[letter.document_id] = refused
-            self._tell_of(f"{text}: bị từ chối", f"refused: {refused}")
-        else:
-            self._tell_of(text, f"{en} through the API of the document bus")
+        self._tell_of(text, f"{en} through the API of the document bus")
+
+    def refused_letter(self, letter: Letter, why: str) -> None:
+        """What the bus said against it."""
+        self.unsent[letter.document_id] = why
+        self._tell_of(f"{letter.code} bị từ chối: {why}", "refused")
 
     def reports(self, letter: Letter, commune: str, reply: Receipt | Problem) -> None:
         """The hub's reply to what a clerk reports."""

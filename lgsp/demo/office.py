@@ -78,8 +78,10 @@ class Office:
 
     async def _send(self, letter: Letter, business_type: int) -> bool:
         packet = packet_of(letter, business_type, self._ledger.province, self._now())
+        self._ledger.sends_letter(letter, business_type)
         told = await self._bus.send(self._seals.sealed_packet(packet, DEPARTMENT))
-        self._ledger.sent_letter(letter, business_type, "" if told.is_done else told.description or told.error or "?")
+        if not told.is_done:
+            self._ledger.refused_letter(letter, told.description or told.error or "?")
         return told.is_done
 
     async def _work(self, letter: Letter, business_type: int, commune: str) -> None:

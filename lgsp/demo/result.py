@@ -9,6 +9,7 @@ from typing import Any
 from lgsp.demo.check import Check, first_copies, passed, verify
 from lgsp.demo.ledger import Ledger
 from lgsp.demo.letter_checks import verify_letters
+from lgsp.demo.postal_checks import verify_account
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,11 @@ def result_of(ledger: Ledger, *, day: date, seed: int, trouble: str = "") -> Dem
     evidence, expected = ledger.evidence, ledger.plan.expectations
     firsts = first_copies(evidence.arrivals)
     return DemoResult(
-        checks=(*verify(expected, evidence), *verify_letters(expected, evidence)),
+        checks=(
+            *verify(expected, evidence),
+            *verify_letters(expected, evidence),
+            *verify_account(expected, evidence.account),
+        ),
         figures=Figures(
             day=day,
             seed=seed,

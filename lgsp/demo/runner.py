@@ -14,7 +14,7 @@ from lgsp.demo.evidence import HubBalance
 from lgsp.demo.hub_client import HubUnreachable
 from lgsp.demo.ledger import Ledger
 from lgsp.demo.lessons import plan_lessons
-from lgsp.demo.province import TWO_LEVELS_SINCE, load_province
+from lgsp.demo.province import POST, TWO_LEVELS_SINCE, load_province
 from lgsp.demo.result import DemoResult, result_of
 from lgsp.demo.sandbox import Sandbox, visitors_mailbox
 from lgsp.demo.show import Screen
@@ -68,6 +68,8 @@ async def run_demo(
         async with open_systems(sandbox, ledger, plan_lessons(plan, province), patience_s) as systems:
             trouble = await _live(ledger, systems, screen, patience_s)
             ledger.evidence.hub = await _balance(systems)
+            screen.say("Đối soát với bưu điện cuối ngày ...", "The post's account of the day is reconciled ...")
+            ledger.evidence.account = await systems.hubs[POST].postal_account(day)
             if vkeys := await systems.log_keys():
                 screen.say("Bên gửi tự kiểm tra bằng chứng của biên nhận ...", "Senders verify the proofs in their receipts ...")
                 await asyncio.to_thread(ledger.prove, vkeys)

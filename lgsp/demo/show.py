@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from lgsp.demo.evidence import Arrival
+from lgsp.demo.evidence import Account, Arrival
 from lgsp.demo.hub_client import Problem
 from lgsp.demo.ledger import Ledger, TaleLine
 from lgsp.demo.result import DemoResult, Latency
@@ -24,6 +24,7 @@ from lgsp.demo.story import clock, short_name
 
 _PICTURE_S, _LINE_S = 0.2, 5.0
 _TALE_LINES, _LETTER_LINES = 9, 4
+_DIFFERENCES = 5  # of the post's account are shown
 _PIPE_WIDTH = 120
 _MARKS = {"kept": "[green]✓[/]", "broken": "[bold red]✗[/]", "told": "[dim]·[/]"}
 
@@ -75,6 +76,8 @@ class Screen:
         self._console.print()
         self._console.print(verdict(result))
         self._console.print(figures(result))
+        if ledger.evidence.account is not None:
+            self._console.print(account(ledger.evidence.account))
         if ledger.last_refusal is not None:
             self._console.print(refusal(ledger.last_refusal))
         self._console.print(next_steps(result, sandbox, self._program))
@@ -216,6 +219,21 @@ def _latency(latency: Latency) -> str:
     if latency.median_ms is None:
         return "–"
     return f"trung vị/median {latency.median_ms:,.0f} ms, p99 {latency.p99_ms:,.0f} ms"
+
+
+def account(told: Account) -> RenderableType:
+    """The day with the post: how many parcel legs, how much money, and what does not fit."""
+    table = Table.grid(padding=(0, 2))
+    legs = f"{told.handed_over:,} · {told.accepted:,} · {told.delivered:,}"
+    table.add_row("Bàn giao · nhận · phát [dim]handed over · accepted · delivered[/]", legs)
+    money = f"{told.cod_due_vnd:,} · {told.cod_paid_vnd:,} đ"
+    table.add_row("Thu hộ phải nộp · đã nộp [dim]collected: due · paid[/]", money)
+    for one in told.differences[:_DIFFERENCES]:
+        table.add_row(
+            f"[red]{escape(one.code)}[/] {escape(one.order_number)}", f"{escape(one.text_vi)}\n[dim]{escape(one.text_en)}[/]"
+        )
+    title = "Đối soát bưu chính trong ngày / the day with the post"
+    return Panel(table, title=title, title_align="left", border_style="dim", expand=False)
 
 
 def refusal(problem: Problem) -> RenderableType:

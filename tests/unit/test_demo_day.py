@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from fractions import Fraction
 from hashlib import sha256
 from itertools import pairwise
+from typing import TypeVar
 
 import msgspec
 import pytest
@@ -17,17 +18,22 @@ from hypothesis import strategies as st
 from contracts.agency import AgencyCode
 from contracts.envelope import Envelope, Identifier, checked
 from contracts.errors import ContractError
+from contracts.kinds.postal import PostalCancel, PostalEvent, PostalOrder, PostalSettlement
 from contracts.kinds.postal_codes import s10_verdict
 from lgsp.core.admission import Limits, admit
 from lgsp.core.directory import Directory
+from lgsp.core.postal.reconciliation import reconcile
+from lgsp.core.postal.traffic import Said, Traffic
 from lgsp.core.routing import case_day
 from lgsp.demo.cases import VIETNAM, apportion, item_code, share
 from lgsp.demo.day import A_MONDAY, DayPlan, PlannedMessage, plan_day
 from lgsp.demo.enrolment import directory_entry
+from lgsp.demo.planted import INVENTED, LEFT_OUT, SHORT, plant
 from lgsp.demo.procedures import FIELDS
 from lgsp.demo.province import CASE_STATUS, CIVIL_STATUS, LAND_OFFICE, POLICE, POST, TAX, load_province
 
 NOON = datetime(2025, 9, 15, 12, tzinfo=VIETNAM)
+Body = TypeVar("Body")
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +44,16 @@ def day() -> DayPlan:
 @pytest.fixture(scope="module")
 def directory() -> Directory:
     return Directory(1, map(directory_entry, load_province().agencies))
+
+
+def said(plan: DayPlan, kind: str, model: type[Body]) -> tuple[Said[Body], ...]:
+    """Of the agency whose parcels they are."""
+    messages = of_kind(plan, kind)
+    agencies = [one.sender if one.sender != POST else one.recipients[0] for one in messages]
+    return tuple(
+        Said(agency=agency, at=NOON, body=msgspec.convert(one.body, model))
+        for one, agency in zip(messages, agencies, strict=True)
+    )
 
 
 def of_kind(plan: DayPlan, kind: str) -> list[PlannedMessage]:
@@ -215,15 +231,41 @@ def test_a_linked_case_goes_to_its_deciding_agency_and_back(day: DayPlan) -> Non
 
 
 def test_settlements_add_up(day: DayPlan) -> None:
-    """Every parcel that was not called off is accounted for once, and each total is the sum of its lines."""
-    charged: Counter[str] = Counter()
+    """Every parcel that was not called off is accounted for once, but for what was planted; totals are sums of lines."""
+    charged: Counter[tuple[str, str]] = Counter()
     for message in of_kind(day, "postal.settlement/1"):
         lines = message.body.get("lines", ())
         assert message.body["total_fee_vnd"] == sum(line["fee_vnd"] for line in lines)
         assert message.body["total_cod_vnd"] == sum(line.get("cod_vnd", 0) for line in lines)
-        charged.update(line["item_code"] for line in lines)
-    carried = {item for case in day.cases for item in (case.item_in, None if case.is_cancelled else case.item_out) if item}
-    assert charged == Counter(carried)
+        charged.update((line["order_number"], line["direction"]) for line in lines)
+    carried = Counter((case.number, "collect") for case in day.cases if case.item_in)
+    carried.update((case.number, "deliver") for case in day.cases if case.item_out and not case.is_cancelled)
+    planted = {one.code: (one.order_number, one.direction) for one in day.expectations.planted}
+    assert carried - charged == Counter([planted[LEFT_OUT]]) and charged - carried == Counter([planted[INVENTED]])
+
+
+def test_a_reconciliation_finds_what_was_planted_and_nothing_else(day: DayPlan) -> None:
+    """Decided by the hub's own arithmetic from the bodies of the day, without a hub."""
+    account = reconcile(
+        A_MONDAY,
+        Traffic(
+            orders=said(day, "postal.order/1", PostalOrder),
+            cancels=said(day, "postal.cancel/1", PostalCancel),
+            events=said(day, "postal.event/1", PostalEvent),
+            settlements=said(day, "postal.settlement/1", PostalSettlement),
+        ),
+    )
+    assert {(one.code, one.order_number) for one in account.differences} == {
+        (one.code, one.order_number) for one in day.expectations.planted
+    }
+    assert account.total.handed_over == day.expectations.posted_in + day.expectations.posted_out
+
+
+def test_a_day_without_the_post_has_nothing_planted() -> None:
+    """As many mistakes as a day offers room for."""
+    assert plant(()) == ()
+    one = plan_day(9, seed=1)
+    assert {found.code for found in one.expectations.planted} <= {LEFT_OUT, INVENTED, SHORT}
 
 
 def test_the_hub_would_admit_every_message(day: DayPlan, directory: Directory) -> None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 from lxml import etree
 
@@ -19,11 +20,12 @@ from lgsp.demo.bus_client import signed_headers
 from lgsp.demo.cases import VIETNAM
 from lgsp.demo.check import passed
 from lgsp.demo.day import Expectations, plan_day
-from lgsp.demo.evidence import Arrival, Evidence, Paper, Reported
+from lgsp.demo.evidence import Account, Arrival, Difference, Evidence, Paper, Reported
 from lgsp.demo.ledger import Ledger
 from lgsp.demo.letter_checks import verify_letters
 from lgsp.demo.letter_packets import packet_of, status_of
 from lgsp.demo.letters import AGREED, DEPARTMENT, NEW, TAKEN_BACK, Letter, plan_letters, soap_commune
+from lgsp.demo.postal_checks import verify_account
 from lgsp.demo.province import load_province
 from lgsp.demo.sandbox import make_sandbox, members_by_name, pulling, visitors_mailbox
 from lgsp.demo.seals import Seals
@@ -40,7 +42,7 @@ def letters() -> tuple[Letter, ...]:
 
 @pytest.fixture
 def expected() -> Expectations:
-    return plan_day(9, seed=3, day=DAY).expectations
+    return plan_day(20, seed=3, day=DAY).expectations
 
 
 def evidence_of(expected: Expectations) -> Evidence:
@@ -160,12 +162,41 @@ def test_the_tale_of_a_document_is_told(expected: Expectations) -> None:
     worked_on: list[Arrival] = []
     ledger.clerks = worked_on.append
     evidence, letter = evidence_of(ledger.plan.expectations), ledger.plan.expectations.letters[1]
-    ledger.sent_letter(letter, NEW, "")
+    ledger.sends_letter(letter, NEW)
     for paper in evidence.papers:
         ledger.arrived(paper)
     ledger.reported(letter, Reported(letter.to[0], letter.document_id, AGREED))
-    ledger.sent_letter(letter, TAKEN_BACK, "")
+    ledger.sends_letter(letter, TAKEN_BACK)
     told = " ".join(line.text for line in ledger.letter_tale)
     assert worked_on == evidence.papers == ledger.evidence.papers
     assert all(word in told for word in ("gửi Giấy mời", "qua SOAP", "qua hộp thư", "đồng ý thu hồi", "thu hồi Giấy mời"))
     assert not ledger.evidence.strangers and not ledger.evidence.arrivals
+
+
+ACCOUNT = Account(handed_over=0, accepted=0, delivered=0, cod_due_vnd=0, cod_paid_vnd=0)
+
+
+def account_of(expected: Expectations, *more: str) -> Account:
+    """As the hub makes it of a day whose planted mistakes it finds; `more`: differences that nobody planted."""
+    found = [(one.code, one.order_number) for one in expected.planted] + [(code, "H01.101-1") for code in more]
+    return msgspec.structs.replace(
+        ACCOUNT,
+        handed_over=expected.posted_in + expected.posted_out,
+        differences=tuple(
+            Difference(code=code, severity="difference", text_vi="", text_en="", order_number=order) for code, order in found
+        ),
+    )
+
+
+def test_the_account_of_the_day_must_show_what_was_planted_and_no_more(expected: Expectations) -> None:
+    """On a day with other traffic it is told and judged no more; a hub without one is not asked for it."""
+    (kept,) = verify_account(expected, account_of(expected))
+    assert (kept.verdict, kept.found) == ("kept", str(len(expected.planted)))
+    (more,) = verify_account(expected, account_of(expected, "postal.cod_differs"))
+    (less,) = verify_account(expected, msgspec.structs.replace(account_of(expected), differences=()))
+    assert (more.verdict, less.verdict) == ("broken", "broken")
+    strange = Difference(code="postal.cod_differs", severity="difference", text_vi="", text_en="", item_code="BA000000001VN")
+    for other in ({"handed_over": 10**6}, {"differences": (strange,)}):
+        (told,) = verify_account(expected, msgspec.structs.replace(account_of(expected), **other))
+        assert told.verdict == "told"
+    assert list(verify_account(expected, None)) == []
