@@ -25,11 +25,11 @@ class Only(NamedTuple):
     octets: bytes
 
 
-def only_file(octets: bytes, place: str, *, most_bytes: int, most_ratio: int) -> Only | None:
+def only_file(octets: bytes, place: str, *, most_bytes: int, most_ratio: int, unpack: bool = True) -> Only | None:
     """None: not an archive of just one plain file; an archive that is encrypted, broken or packed by a rare method stays packed.
 
-    Nothing is unpacked before the directory has said how large it will be. Raises ContractError "attachment.too_large" or
-    "edxml.archive_expands".
+    Nothing is unpacked before the directory has said how large it will be; without `unpack` nothing at all, the octets are empty.
+    Raises ContractError "attachment.too_large" or "edxml.archive_expands".
     """
     if not octets.startswith(b"PK\x03\x04") or not _one_entry(octets):
         return None
@@ -39,7 +39,7 @@ def only_file(octets: bytes, place: str, *, most_bytes: int, most_ratio: int) ->
             if len(entries) != 1 or not _plain(entries[0]):
                 return None
             _check(entries[0], place, most_bytes, most_ratio)
-            return Only(entries[0].filename, archive.read(entries[0]))
+            return Only(entries[0].filename, archive.read(entries[0]) if unpack else b"")
     except ContractError:
         raise
     except _BROKEN:

@@ -76,6 +76,15 @@ def files_in(packet: Packet, caps: Caps = CAPS) -> tuple[File | None, ...]:
     return tuple(found)
 
 
+def check_files(packet: Packet, caps: Caps = CAPS) -> None:
+    """What `files_in` refuses by the encoding and by what an archive says of itself, without unpacking anything."""
+    for number, attachment in enumerate(packet.attachments, 1):
+        if attachment.encoded is not None:
+            place = f"{FILES}[{number}]/ContentTransferEncoded"
+            octets = decoded(attachment.encoded, place)
+            only_file(octets, place, most_bytes=caps.file_bytes, most_ratio=caps.ratio, unpack=False)
+
+
 def matched(packet: Packet) -> tuple[int | None, ...]:
     """Of every attachment its place in the manifest: by ContentId, with or without "cid:", then by name, then by position."""
     left = dict(enumerate(packet.references))
@@ -104,14 +113,14 @@ def placed(packet: Packet, files: Sequence[File]) -> Placed:
     """Each of these files where its mark is, else where the manifest names it, else at the end. Ids have "cid:" on both sides,
     the type is that of the octets that are sent.
 
-    Raises ContractError "attachment.unknown" for a mark whose file is missing, or "edxml.file_encoding".
+    Raises ContractError "attachment.unknown" for a mark whose file is missing, and as `files_in`.
     """
-    by_digest = {file.digest: file for file in files}
+    by_digest, inside = {file.digest: file for file in files}, files_in(packet)
     marked = {one.kept.digest for one in packet.attachments if one.kept is not None}
-    marked |= {one.digest for one in files_in(packet) if one is not None} if files else set()
+    marked |= {one.digest for one in inside if one is not None}
     pairs = [
-        (attachment, at, _content(attachment, by_digest, number))
-        for number, (attachment, at) in enumerate(zip(packet.attachments, matched(packet), strict=True), 1)
+        (attachment, at, found or _kept(attachment, by_digest, number))
+        for number, (attachment, at, found) in enumerate(zip(packet.attachments, matched(packet), inside, strict=True), 1)
     ]
     named = _named_only(packet)
     pairs += [
@@ -210,18 +219,15 @@ def _same_name(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
 
 
-def _content(attachment: Attachment, by_digest: dict[str, File], number: int) -> File | None:
-    """What this attachment carries: a file that was kept, or what stands in it already, packed as it is."""
-    place = f"{FILES}[{number}]"
-    if attachment.kept is not None:
-        file = by_digest.get(attachment.kept.digest)
-        if file is None:
-            raise ContractError("attachment.unknown", place, "the file that the hub kept is not among those of the envelope")
-        return msgspec.structs.replace(file, zipped=attachment.kept.zipped)
-    if attachment.encoded is None:
+def _kept(attachment: Attachment, by_digest: dict[str, File], number: int) -> File | None:
+    """The file whose mark this attachment bears."""
+    if attachment.kept is None:
         return None
-    octets, name = decoded(attachment.encoded, f"{place}/ContentTransferEncoded"), attachment.attachment_name or ""
-    return File(name=name, media_type=media_type(octets, name, attachment.content_type), octets=octets)
+    file = by_digest.get(attachment.kept.digest)
+    if file is None:
+        place = f"{FILES}[{number}]"
+        raise ContractError("attachment.unknown", place, "the file that the hub kept is not among those of the envelope")
+    return msgspec.structs.replace(file, zipped=attachment.kept.zipped)
 
 
 class _Ids:

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from contracts.edxml import read
+from contracts.edxml.attachments import check_files
 from contracts.edxml.model import Code, Packet
 from contracts.edxml.places import HEADER
 from contracts.errors import ContractError
@@ -103,8 +104,10 @@ class DocumentStatus(Part, frozen=True, kw_only=True):
 
 
 def read_packet(octets: bytes) -> DocumentPacket:
-    """Raises ContractError "body.malformed", "body.invalid" or "edxml.too_many_files"."""
+    """Raises ContractError "body.malformed", "body.invalid", or "edxml.*" and "attachment.too_large" for files inside that no
+    recipient could take out."""
     packet = read.read_packet(octets)
+    check_files(packet)
     header = packet.header
     code, info, kind = header.code or Code(), header.promulgation_info, header.document_type
     found = {

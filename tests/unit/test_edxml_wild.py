@@ -79,11 +79,15 @@ def test_what_cannot_is_refused_by_element_at_once(name: str) -> None:
     assert time.process_time() - started < 0.25  # 50 ms on a machine that does nothing else
     assert case.expected.code in refusal.value.code
     assert refusal.value.field.endswith(case.expected.place)
+    kind = KINDS["document.status/1" if b"StatusCode" in case.octets else "document.packet/1"]
+    with pytest.raises(ContractError) as by_rest:
+        read_body(kind, case.octets, "application/edxml+xml")
+    assert case.expected.code in by_rest.value.code
 
 
 @pytest.mark.parametrize("name", UNDERSTOOD)
 def test_what_goes_out_obeys_the_profile(name: str) -> None:
-    """Section by section what readers in service rely on, by a checker that knows nothing of our writer; signed ones stay."""
+    """What readers in service rely on, by a checker that knows nothing of our writer; signed ones stay."""
     incoming = taken_in(CASES[name].octets)
     out = restored(incoming.envelope.body, incoming.files, HUB)
     found = read(out)
@@ -93,6 +97,18 @@ def test_what_goes_out_obeys_the_profile(name: str) -> None:
         assert faults(out) == []
         assert not isinstance(found, Packet) or [one.octets for one in files_in(found) if one] == [
             one.octets for one in incoming.files
+        ]
+
+
+@pytest.mark.parametrize("name", [name for name, octets in UNDERSTOOD.items() if b"StatusCode" not in octets])
+def test_a_packet_that_came_with_its_files_inside_goes_out_as_well(name: str) -> None:
+    """As the hub's own interface takes it: nothing of it was put beside it."""
+    octets = CASES[name].octets
+    out = restored(octets, (), HUB)
+    if not read_packet(octets).signed:
+        assert faults(out) == []
+        assert [one.octets for one in files_in(read_packet(out)) if one] == [
+            one.octets for one in files_in(read_packet(octets)) if one
         ]
 
 
