@@ -67,18 +67,24 @@ def packet_from(headers: Sequence[etree._Element], manifest: etree._Element, par
 
 def message_of(packet: Packet, files: Sequence[File]) -> Message:
     """The SOAP message for a packet of the QCVN 102 dialect and the files kept beside it; dates and names as that generation has
-    them, texts as their sender wrote them. Raises ContractError as `attachments.placed`."""
+    them, texts as their sender wrote them. The manifest names what is there: its readers refuse a name without a part.
+
+    Raises ContractError as `attachments.placed`.
+    """
     whole, contents = placed(packet, files)
     write = Writing(carried=True, dialect=_DIALECT)
     trace = msgspec.structs.replace(whole.trace, bussiness=complete(whole.trace.bussiness))
-    rows = (_reference(write, one, number) for number, one in enumerate(whole.references, 1))
+    parts = tuple(_part(one, file) for one, file in zip(whole.attachments, contents, strict=True) if file is not None)
+    there = {part.content_id for part in parts}
+    named = (one for one in whole.references if plain_id(one.content_id) in there)
+    rows = (_reference(write, one, number) for number, one in enumerate(named, 1))
     return Message(
         headers=(
             _element("MessageHeader", "".join(write.group(whole.header, HEADER))),
             _element("TraceHeaderList", "".join(write.group(trace, TRACE))),
         ),
         manifest=_element("Manifest", "".join(rows)),
-        parts=tuple(_part(one, file) for one, file in zip(whole.attachments, contents, strict=True) if file is not None),
+        parts=parts,
     )
 
 

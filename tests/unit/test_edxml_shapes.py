@@ -21,6 +21,17 @@ HUB = ("H37", datetime(2026, 11, 28, 8, 0, tzinfo=VIETNAM))
 BUSINESS = {0: None, 1: "recall", 2: "update", 3: "replace"}
 
 
+def test_the_older_dialect_names_only_what_is_there() -> None:
+    """A recall may name a file that it does not bring; readers of that generation refuse such a manifest."""
+    slim = slimmed(
+        java(Said(business_type=1)).replace(b"<Attachment>", b"<Nothing>", 1).replace(b"</Attachment>", b"</Nothing>", 1)
+    )
+    message = message_of(slim.packet, slim.files)
+    assert len(slim.packet.references) == 2
+    assert [one.get("{http://www.w3.org/1999/xlink}href") for one in message.manifest] == ["cid:2"]
+    assert [part.content_id for part in message.parts] == ["2"]
+
+
 def said_by(octets: bytes) -> Said:
     """What a packet says, for comparison with what was to be said."""
     packet = read_packet(octets)
