@@ -187,8 +187,9 @@ def _packet(message: Message) -> Packet:
     manifest = _only(tuple(message.body), "Manifest", "edXMLManifest")
     if sum(1 for _ in children(header, "To")) > MAX_RECIPIENTS:
         raise ContractError("body.invalid", "/MessageHeader/To", f"more than {MAX_RECIPIENTS} receivers")
-    _check_files(manifest, message.related.parts)
-    return packet_from((header, trace), manifest, _numbered(manifest, message.related.parts))
+    parts = _identified(manifest, message.related.parts)
+    _check_files(manifest, parts)
+    return packet_from((header, trace), manifest, _numbered(manifest, parts))
 
 
 def _only(elements: Sequence[etree._Element], *names: str) -> etree._Element:
@@ -199,6 +200,15 @@ def _only(elements: Sequence[etree._Element], *names: str) -> etree._Element:
     if len(found) > 1:
         raise mismatch(names[0], "stands twice")
     return found[0]
+
+
+def _identified(manifest: etree._Element, parts: Sequence[Part]) -> list[Part]:
+    """Under ids without "cid:"; files without one are those of the entries that are left, in their order."""
+    named = [msgspec.structs.replace(part, content_id=plain_id(part.content_id)) for part in parts]
+    present = {part.content_id for part in named}
+    declared = (_content_id(one, present) for one in children(manifest, "Reference"))
+    left = (content_id for content_id in declared if content_id not in present)
+    return [part if part.content_id else msgspec.structs.replace(part, content_id=next(left, "")) for part in named]
 
 
 def _check_files(manifest: etree._Element, parts: Sequence[Part]) -> None:

@@ -90,6 +90,8 @@ TAKEN = {
     "no file": CLIENT.send(Doc(files=())),
     "an id that is percent-encoded": Request(SENT.headers, SENT.body.replace(b"cid:file-0", b"cid:t%E1%BB%87p%200").replace(
         b"<file-0>", "<tệp 0>".encode())),
+    "an id with cid:": Request(SENT.headers, SENT.body.replace(b"<file-0>", b"<cid:file-0>")),
+    "no id where the manifest has one": Request(SENT.headers, SENT.body.replace(b"Content-ID: <file-0>", b"X-Nothing: 0")),
     "neither id nor reference": Request(SENT.headers, SENT.body.replace(b"cid:file-0", b"").replace(
         b"Content-ID: <file-0>", b"X-Nothing: 0")),
 }  # fmt: skip
@@ -122,8 +124,7 @@ REFUSED = {
     "two bodies": replaced(b"</SOAP-ENV:Body>", b"</SOAP-ENV:Body><SOAP-ENV:Body/>"),
     "two ids of one document": replaced(b"<edXML:DocumentId>", b"<edXML:DocumentId>x</edXML:DocumentId><edXML:DocumentId>"),
     "two parts of one name": Request(SENT.headers, TWO_FILES.body.replace(b"<file-1>", b"<file-0>")),
-    "two parts of no name": Request(SENT.headers, re.sub(rb"Content-ID: <file-.>", b"X-A: b", TWO_FILES.body.replace(
-        b"cid:file-", b""))),
+    "two parts and entries of no name": Request(SENT.headers, re.sub(rb"Content-ID: <file-.>|cid:file-.", b"", TWO_FILES.body)),
     "two headers of one message": replaced(b"<edXML:TraceHeaderList>", b"<edXML:MessageHeader/><edXML:TraceHeaderList>"),
     "two manifests": replaced(b"</SOAP-ENV:Body>", b"<edXML:Manifest/></SOAP-ENV:Body>"),
     "parts without measure": CLIENT.framed("SendDocument", b"<a/>", [("a", "text/plain", b"x")] * 2000),
