@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
+from functools import cache
 from typing import ParamSpec, TypeVar
 from weakref import WeakValueDictionary
 
@@ -63,7 +64,10 @@ class Soap:
         operations = operations_of(routes)
         self._operations = {one.tag: one for one in operations}
         self._uploads = next(one for one in routes if one.name == "createUpload")
-        self._documents = {"wsdl": write_wsdl(operations, services.settings.base_url), "xsd": write_xsd(operations)}
+        self._wsdl = cache(
+            lambda: write_wsdl(operations, services.settings.base_url)
+        )  # at the first request: 20 ms
+        self._xsd = cache(lambda: write_xsd(operations))
         self._data_dir = services.settings.data_dir
         self._room, self._places = asyncio.Semaphore(_LARGE_AT_ONCE), asyncio.Semaphore(PLACES)
         self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
@@ -77,12 +81,12 @@ class Soap:
         )
 
     async def get(self, request: web.Request) -> web.Response:
-        name = "xsd" if "xsd" in {one.lower() for one in request.query} else "wsdl"
-        return web.Response(body=self._documents[name], headers={"Content-Type": _XML, "Cache-Control": "public, max-age=300"})
+        wanted = self._xsd if "xsd" in {one.lower() for one in request.query} else self._wsdl
+        return web.Response(body=wanted(), headers={"Content-Type": _XML, "Cache-Control": "public, max-age=300"})
 
     async def post(self, request: web.Request) -> web.StreamResponse:
-        twelve = media_type_of(request.headers.get("Content-Type", "")) == Version.SOAP_12.media_type
-        request[_VERSION] = Version.SOAP_12 if twelve else Version.SOAP_11
+        twelve = Version.SOAP_12.media_type in request.headers.get("Content-Type", "")  # also as a parameter of multipart/related
+        request[_VERSION] = Version.SOAP_12 if twelve else Version.SOAP_11  # until the message has said so
         async with AsyncExitStack() as held:
             try:
                 response = await self._with_room(request, AnswerRoom(self._places, self._limit_bytes, held))

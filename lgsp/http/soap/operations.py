@@ -62,6 +62,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         return f"{{{NAMESPACE}}}{self.name}"
 
 
+_WITH_FILES = "sendEnvelope"
+_FILES = Element(name="file", type=inspect.type_info(SentFile), place="file", source="", many=True)
 TEXT, OCTETS = inspect.StrType(), inspect.BytesType()
 PROBLEM = inspect.type_info(Problem)
 
@@ -129,10 +131,8 @@ def _body(route: Route) -> list[Element]:
     if type_ is None:
         return [Element(name="content", type=OCTETS, place="octets", source="content", required=route.body.required)]
     if type_ is WireEnvelope:
-        return [
-            Element(name="envelope", type=inspect.type_info(WireEnvelope), place="envelope", source="", required=True),
-            Element(name="file", type=inspect.type_info(SentFile), place="file", source="", many=True),
-        ][: 2 if route.name == "sendEnvelope" else 1]
+        envelope = Element(name="envelope", type=inspect.type_info(WireEnvelope), place="envelope", source="", required=True)
+        return [envelope, _FILES] if route.name == _WITH_FILES else [envelope]
     if isinstance(type_, Lines):
         return [
             Element(name="envelope", type=inspect.type_info(type_.of), place="envelopes", source="", many=True, required=True)

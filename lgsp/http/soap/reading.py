@@ -56,7 +56,7 @@ class Reader:
             raise ContractError("request.field_invalid", f"/{missing.name}", "the element is missing or empty")
         body = self._body(operation, values, parts["body"])
         headers = {**operation.constants} | _texts(parts["header"]) | _texts(parts["form"])
-        if operation.body_type is not None and (body or operation.asked[-1].place != "octets"):
+        if operation.body_type is not None:
             headers |= {"Content-Type": operation.body_type}
         return Request(
             asked=Asked(path=_texts(parts["path"]), query=_texts(parts["query"]), headers=headers, body=body),
