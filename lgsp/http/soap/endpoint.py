@@ -64,9 +64,7 @@ class Soap:
         operations = operations_of(routes)
         self._operations = {one.tag: one for one in operations}
         self._uploads = next(one for one in routes if one.name == "createUpload")
-        self._wsdl = cache(
-            lambda: write_wsdl(operations, services.settings.base_url)
-        )  # at the first request: 20 ms
+        self._wsdl = cache(lambda: write_wsdl(operations, services.settings.base_url))  # at the first request: 20 ms
         self._xsd = cache(lambda: write_xsd(operations))
         self._data_dir = services.settings.data_dir
         self._room, self._places = asyncio.Semaphore(_LARGE_AT_ONCE), asyncio.Semaphore(PLACES)
