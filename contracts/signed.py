@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 
 Part = Literal["envelope", "body", "attachments"]
-Need = Literal["required", "checked", "recorded"]
+Need = Literal["required", "checked", "intact", "recorded"]
 Who = Literal["seal", "person", "either", "anyone"]
 OnUnknown = Literal["refuse", "hold", "pass"]
 
@@ -24,6 +24,7 @@ class SigningRule(msgspec.Struct, frozen=True, kw_only=True):
     `parts`: any of them satisfies it; `envelope` is the sender's JWS over all of it, `body` a signature inside an XML body,
     `attachments` those inside PDF files and in CMS files beside them.
     `need`: required: one of the parts is signed and everything about it is in order; checked: what is signed is in order;
+    intact: what is signed must not have been changed since; who signed, and whether that can be verified, is recorded;
     recorded: looked at and kept, never a reason to refuse.
     `who`: seal: the organisation's own certificate, registered for the sender; person: an official registered for the sender;
     either; anyone: any certificate that leads to an anchor, for papers that come from citizens and other offices.
@@ -49,10 +50,12 @@ RESULT: Rules = (
     SigningRule(parts=("envelope", "body"), need="required", who="seal"),
     SigningRule(parts=("attachments",), who="anyone"),
 )
-# QCVN 102 places the signature inside the packet; where a document system seals the envelope instead, that binds as much.
+# Packets in service bear no signature of their own, or one that nobody can verify (SHA-1, cut certificates), and are signed in
+# their PDF files, under roots that each province installs. So nothing that was changed passes, and all else is on record; who
+# wants more than that demands it (`signature_policy_file`).
 DOCUMENT: Rules = (
-    SigningRule(parts=("body", "envelope"), need="required", who="either"),
-    SigningRule(parts=("attachments",), who="anyone"),
+    SigningRule(parts=("envelope",), who="either", revocation_unknown="pass"),
+    SigningRule(parts=("body", "attachments"), need="intact", who="anyone", revocation_unknown="pass"),
 )
 # Money is due by it. Held, not refused, while revocation is unknown: of a new signer the evidence arrives seconds later.
 SETTLEMENT: Rules = (SigningRule(parts=("envelope", "body"), need="required", who="seal"),)
@@ -62,14 +65,16 @@ OWN: Rules = ()
 
 _VI = {
     "envelope": "phong bì", "body": "nội dung", "attachments": "tệp đính kèm",
-    "required": "phải ký", "checked": "nếu ký thì phải hợp lệ", "recorded": "chỉ ghi nhận",
+    "required": "phải ký", "checked": "nếu ký thì phải hợp lệ",
+    "intact": "nếu ký thì không được bị sửa đổi", "recorded": "chỉ ghi nhận",
     "seal": "con dấu của cơ quan gửi", "person": "người có thẩm quyền của cơ quan gửi",
     "either": "con dấu hoặc người có thẩm quyền của cơ quan gửi", "anyone": "bất kỳ ai có chứng thư được tin cậy",
     "refuse": "chưa rõ thu hồi: từ chối", "hold": "chưa rõ thu hồi: chờ", "pass": "chưa rõ thu hồi: vẫn nhận",
 }  # fmt: skip
 _EN = {
     "envelope": "envelope", "body": "body", "attachments": "attachments",
-    "required": "must be signed", "checked": "if signed, in order", "recorded": "only recorded",
+    "required": "must be signed", "checked": "if signed, in order",
+    "intact": "if signed, not changed since", "recorded": "only recorded",
     "seal": "the sender's seal", "person": "an official of the sender", "either": "the sender's seal or an official",
     "anyone": "anybody with a trusted certificate",
     "refuse": "revocation unknown: refused", "hold": "revocation unknown: held", "pass": "revocation unknown: taken",

@@ -218,6 +218,7 @@ _ALL = (
         identify=index.status_identifiers,
         order_key_of=index.document_order_key,
         intent_of=document_intents.status_intent,
+        signed=DOCUMENT,
         examples=examples.DOCUMENT_STATUS,
     ),
     Kind(

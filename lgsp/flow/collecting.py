@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 
+from contracts.errors import ContractError
 from contracts.feed import Collected, Collector, Feed, FeedTrouble
 from lgsp import metrics
 from lgsp.core.directory import Agency
@@ -104,6 +105,8 @@ class Collecting:
             return FeedTrouble("delivery.timeout", f"the round took longer than {_ROUND_S:g} s")
         except FeedTrouble as trouble:
             return trouble
+        except ContractError as error:  # what may succeed later, and let itself not be told as a refusal
+            return FeedTrouble(error.code, error.detail)
 
     async def _told(self, agency: Agency, feed: Feed, before: FeedState, found: Collected | FeedTrouble) -> None:
         now = self._clock()

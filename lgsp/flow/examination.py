@@ -87,6 +87,7 @@ class Examiner:
             return None
         started, at, trust = time.perf_counter(), self._clock(), self._trust()
         looked = await self._look(envelope, caller, trust, at)
+        looked += await self._look_at_files(envelope, caller, trust, at)
         findings = tuple(one.finding for one in looked)
         if not findings and all(rule.need != "required" for rule in rules):
             return None
@@ -121,6 +122,17 @@ class Examiner:
             raise objection
         return looked._replace(content=checked.content)
 
+    async def foresee(self, envelope: Envelope, caller: Agency) -> None:
+        """Raises the ContractError "signature.*" with which `examine` would end whatever its files are like."""
+        rules = self._policy.of(envelope.kind)
+        at, trust = self._clock(), self._trust()
+        if not rules or not self._policy.enforced:
+            return
+        findings = [one.finding for one in await self._look(envelope, caller, trust, at)]
+        objection = judge(tuple(one for one in rules if "attachments" not in one.parts or one.need != "required"), findings)
+        if objection is not None and objection.code != PENDING:
+            raise objection
+
     def _version(self, trust: TrustBase) -> str:
         if trust is not self._named[0]:
             self._named = (trust, trust.version)
@@ -138,11 +150,12 @@ class Examiner:
             checked = check(*arguments) if inline else await asyncio.to_thread(check, *arguments)
             if checked.report.integrity is not Integrity.ABSENT:
                 found.append(_looked("body", "/body", checked.report, caller, at))
-        files = signed_files(envelope)
-        if files:
-            for file, report in await self._check_files(files, envelope, trust, at):
-                found.append(_looked("attachments", f"/attachments/{file.place}", report, caller, at))
         return found
+
+    async def _look_at_files(self, envelope: Envelope, caller: Agency, trust: TrustBase, at: datetime) -> list[Looked]:
+        files = signed_files(envelope)
+        reports = await self._check_files(files, envelope, trust, at) if files else ()
+        return [_looked("attachments", f"/attachments/{file.place}", report, caller, at) for file, report in reports]
 
 
 def _look_at_statement(token: str, envelope: Envelope, caller: Agency, trust: TrustBase, at: datetime) -> Looked:

@@ -151,10 +151,11 @@ class Intake:
         return outcomes if turned_away is None else [*outcomes, *[turned_away] * (len(envelopes) - count)]
 
     async def foresee(self, envelope: Envelope, caller: Agency) -> None:
-        """Raises the ContractError with which `submit` would refuse this for anything but its files and signatures; nothing for
-        what was accepted before."""
+        """Raises the ContractError with which `submit` would refuse this for anything but its files; nothing for what was
+        accepted before."""
         try:
             admit(envelope, caller, self._directory.current, self._limits, self._clock())
+            await self._examiner.foresee(envelope, caller)
         except ContractError as error:
             if error.code.startswith("auth.") or await self._answer_of_earlier(envelope, caller) is None:
                 metrics.refused(error.code)

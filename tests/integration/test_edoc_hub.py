@@ -120,7 +120,9 @@ async def test_what_an_agency_may_not_send_it_may_not_send_here(hub: HttpHub) ->
 
 
 async def test_where_signatures_are_demanded_an_unsigned_document_is_told_so(tmp_path: Path) -> None:
-    async with http_hub(tmp_path, agencies=AGENCIES) as hub:
+    policy = tmp_path / "policy.json"
+    policy.write_text('{"document.packet/1": [{"parts": ["body", "envelope", "attachments"], "need": "required"}]}')
+    async with http_hub(tmp_path, agencies=AGENCIES, signature_policy_file=policy) as hub:
         justice = await client(hub, JUSTICE, "H01.15")
         reply = await justice.ask(justice.send(today()))
         assert reply.codes == ["M.Signature"] and "signature.missing" in reply.texts("Description")[0]

@@ -193,6 +193,16 @@ async def test_a_refusal_is_said_in_the_protocol_and_signed_and_nothing_of_it_is
     assert not any(path.is_file() for path in (tmp_path / "blobs").rglob("*") if path.parent.name != "uploads")
 
 
+async def test_what_is_refused_for_its_signature_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where one is demanded that a foreign protocol cannot bring."""
+    monkeypatch.setattr("lgsp.serving.FACADES", {"tiny": Tiny})
+    policy = tmp_path / "policy.json"
+    policy.write_text('{"case.progress/1": [{"parts": ["envelope"], "need": "required"}]}')
+    async with http_hub(tmp_path, signature_policy_file=policy) as hub:
+        assert (await put(hub, 1, bearer(hub)))["FAIL"] == "signature.missing"
+    assert not any(path.is_file() for path in (tmp_path / "blobs").rglob("*") if path.parent.name != "uploads")
+
+
 async def test_a_bug_is_told_without_details(hub: HttpHub) -> None:
     """In the protocol of the caller, too."""
     assert (await put(hub, 1, bearer(hub), b"a bug"))["FAIL"] == "hub.internal"

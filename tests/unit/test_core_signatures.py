@@ -86,6 +86,24 @@ def test_every_way_of_being_out_of_order_is_refused_by_its_code(changes: dict[st
     assert code(rules, finding(**changes)) == expected
 
 
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"integrity": "not_intact", "verdict": "not_verified"}, "signature.not_verified"),
+        ({"integrity": "not_verifiable", "verdict": "not_verified"}, ""),
+        ({"trust": "not_trusted", "verdict": "intact_not_trusted"}, ""),
+        ({"revocation": "revoked", "verdict": "revoked"}, ""),
+        ({"revocation": "unknown", "verdict": "verified_revocation_unknown"}, ""),
+        ({"bound": False}, ""),
+    ],
+)
+def test_what_need_only_be_intact_is_refused_where_it_was_changed(changes: dict[str, Any], expected: str) -> None:
+    """And nowhere else: what cannot be verified is no proof of a change."""
+    rules = (SigningRule(parts=("body",), need="intact", who="anyone"),)
+    assert code(rules, finding(part="body", place="/body", **changes)) == expected
+    assert code(rules) == ""
+
+
 def test_the_refusal_names_the_rule_that_was_broken() -> None:
     """By its code in the verifier's catalogue, so that the signer finds it."""
     broken = Rule(code="signature.digest", title_vi="Nội dung", title_en="The content was changed", detail="document")
@@ -176,9 +194,9 @@ def test_nothing_gets_in_by_a_signature_that_is_not_intact_and_trusted(findings:
 
 
 def test_what_has_legal_effect_must_be_signed() -> None:
-    """Results, documents and settlements; a case file may, and what the hub says is signed by the hub."""
+    """Results and settlements; a case file or a document may, and what the hub says is signed by the hub."""
     required = {key for key, kind in KINDS.items() if any(rule.need == "required" for rule in kind.signed)}
-    assert required == {"case.result/1", "document.packet/1", "postal.settlement/1"}
+    assert required == {"case.result/1", "postal.settlement/1"}
     assert all(kind.signed for key, kind in KINDS.items() if kind.sender_roles != {"hub"})
 
 

@@ -35,6 +35,9 @@ def judge_message(finding: Finding) -> ContractError | None:
 def _broken(rule: SigningRule, findings: Sequence[Finding]) -> ContractError | None:
     if rule.need == "recorded":
         return None
+    if rule.need == "intact":
+        changed = (one for one in findings if one.integrity == Integrity.NOT_INTACT)
+        return next((_out_of_order(one, rule) for one in changed), None)
     if not findings:
         return _missing(rule) if rule.need == "required" else None
     for one in findings:
