@@ -150,6 +150,13 @@ async def test_with_mtom_the_signature_covers_what_stands_beside_the_message(hub
     assert (await post(hub, octets, COMMUNE, Version.SOAP_11, parts)).text("result/sequence")
 
 
+async def test_more_than_a_signature_is_verified_over_is_refused_before_it_is_put_together(hub: HttpHub) -> None:
+    given = addressed(hub)
+    octets, _ = mtom_of(signed("sendEnvelope", {"envelope": given}), given["body_base64"])
+    large = (Part(content_id="b@x", octets=bytes(9 * 2**20)),)
+    assert (await post(hub, octets, COMMUNE, Version.SOAP_11, large)).problem["code"] == "request.too_large"
+
+
 async def test_files_beside_a_signed_message_that_it_does_not_cover_are_not_taken(hub: HttpHub) -> None:
     given = addressed(hub) | {"body_base64": "cid:b@x"}
     beside = (Part(content_id="b@x", octets=b"{}"),)

@@ -16,7 +16,7 @@ from lgsp.core.directory import Agency
 from lgsp.errors import Overloaded
 from lgsp.flow.examination import Looked
 from lgsp.flow.intake import Intake
-from signing.profiles import DSIG
+from signing.profiles import DSIG, SOAP
 from signing.report import SignatureReport
 from signing.soap import WSSE
 
@@ -42,7 +42,10 @@ def is_signed(message: Message) -> bool:
 
 async def acted_on(message: Message, caller: Agency, intake: Intake) -> ActedOn:
     """What was signed, with XOP Includes in place; files beside it were not, so it has none. Raises ContractError
-    "signature.*"."""
+    "request.too_large" or "signature.*"."""
+    in_place = len(message.octets) + sum(len(part.octets) for part in message.related.parts) * 4 // 3
+    if in_place > SOAP.caps.octets:
+        raise ContractError("request.too_large", "/Envelope", f"{in_place} bytes signed, {SOAP.caps.octets} allowed")
     looked = await intake.look_at_message(await asyncio.to_thread(inlined, message), caller)
     assert looked.content is not None
     mark = _mark(looked.report)
