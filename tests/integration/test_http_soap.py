@@ -177,6 +177,12 @@ async def test_an_envelope_is_refused_by_the_same_codes_as_in_json(
     assert await hub.stored() == 0
 
 
+async def test_a_file_without_content_is_refused_by_its_place(hub: HttpHub) -> None:
+    files = [{"content": "aGk=", "name": "a.txt"}, {"name": "b.txt"}]
+    problem = (await soap(hub, "sendEnvelope", {"envelope": addressed(hub), "file": files})).problem
+    assert (problem["code"], problem["field"]) == ("request.field_invalid", "/file/1/content")
+
+
 async def test_files_of_an_envelope_that_is_refused_are_not_kept(hub: HttpHub) -> None:
     file = {"content": base64.b64encode(FILE).decode(), "name": "a.pdf"}
     refused = await soap(hub, "sendEnvelope", {"envelope": addressed(hub, recipients=["H99"]), "file": file})

@@ -3,7 +3,7 @@ says, by the same codes as for JSON."""
 
 import base64
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
 from typing import Any
@@ -12,13 +12,13 @@ import msgspec
 from lxml import etree
 from msgspec import inspect
 
-from contracts.errors import ContractError
+from contracts.errors import ContractError, what_and_where
 from contracts.soap.message import octets_of
 from contracts.soap.mime import Related
 from lgsp.http.answers import encode
 from lgsp.http.routes import JSON, XML
 from lgsp.http.soap.inner import Asked
-from lgsp.http.soap.operations import NAMESPACE, Element, Operation, SentFile, fields_of
+from lgsp.http.soap.operations import NAMESPACE, Element, Operation, Place, SentFile, fields_of
 
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 _NAMESPACES = ("{" + NAMESPACE, "")  # without one: many clients forget it below the wrapper
@@ -27,6 +27,7 @@ _NUMBER = re.compile(r"[+-]?[0-9]{1,19}")
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,19}(?:\.[0-9]{0,19})?(?:[eE][+-]?[0-9]{1,3})?")
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
+Given = Sequence[tuple[Element, Any]]  # elements with what was read of them
 Verbatim = Callable[[etree._Element], bytes]  # the octets of an element as its sender wrote them
 
 
@@ -47,32 +48,19 @@ class Reader:
     def request(self, element: etree._Element, operation: Operation) -> Request:
         """Raises ContractError "request.field_invalid", "soap.attachment_missing" or "body.malformed", naming the element."""
         values = self._fields(element, {one.name: one for one in operation.asked}, "")
-        parts: dict[str, dict[str, Any]] = {"path": {}, "query": {}, "header": {}, "body": {}, "form": {}}
-        for one in operation.asked:
-            if one.name in values and one.place in parts:
-                parts[one.place][one.source] = values[one.name]
-        missing = next((one for one in operation.asked if one.place == "path" and not values.get(one.name)), None)
+        given = [(one, values[one.name]) for one in operation.asked if one.name in values]
+        path = _texts(given, "path")
+        missing = next((one.name for one in operation.asked if one.place == "path" and not path.get(one.source)), None)
         if missing is not None:
-            raise ContractError("request.field_invalid", f"/{missing.name}", "the element is missing or empty")
-        body = self._body(operation, values, parts["body"])
-        headers = {**operation.constants} | _texts(parts["header"]) | _texts(parts["form"])
+            raise ContractError("request.field_invalid", f"/{missing}", "the element is missing or empty")
+        headers = {**operation.constants} | _texts(given, "header") | _texts(given, "form")
         if operation.body_type is not None:
             headers |= {"Content-Type": operation.body_type}
         return Request(
-            asked=Asked(path=_texts(parts["path"]), query=_texts(parts["query"]), headers=headers, body=body),
-            files=tuple(msgspec.convert(one, SentFile) for one in values.get("file", ()) if "file" in _places(operation)),
-            envelope=values.get("envelope") if "envelope" in _places(operation) else None,
+            asked=Asked(path=path, query=_texts(given, "query"), headers=headers, body=_body(operation, given)),
+            files=_files(_only(given, "file", ())),
+            envelope=_only(given, "envelope", None),
         )
-
-    def _body(self, operation: Operation, values: dict[str, Any], fields: dict[str, Any]) -> bytes:
-        places = _places(operation)
-        if "octets" in places:
-            return base64.b64decode(values.get("content", ""))
-        if "envelopes" in places:
-            return b"".join(encode(one) + b"\n" for one in values.get("envelope", ()))
-        if "envelope" in places:
-            return encode(values.get("envelope", {}))
-        return encode(fields) if operation.body_type == JSON else b""
 
     def _fields(self, element: etree._Element, known: Mapping[str, Element], path: str) -> dict[str, Any]:
         """Children in any order, since many clients write theirs; each once, unless it is a list."""
@@ -148,14 +136,37 @@ def _scalar(text: str, type_: inspect.Type) -> Any:
             return trimmed
 
 
-def _texts(values: dict[str, Any]) -> dict[str, str]:
+def _body(operation: Operation, given: Given) -> bytes:
+    """What the route's handler reads, in its media type."""
+    places = {one.place for one in operation.asked}
+    if "octets" in places:
+        return base64.b64decode(_only(given, "octets", ""))
+    if "envelopes" in places:
+        return b"".join(encode(one) + b"\n" for one in _only(given, "envelopes", ()))
+    if "envelope" in places:
+        return encode(_only(given, "envelope", {}))
+    return encode({one.source: value for one, value in given if one.place == "body"}) if operation.body_type == JSON else b""
+
+
+def _files(given: Sequence[Any]) -> tuple[SentFile, ...]:
+    try:
+        return msgspec.convert(given, tuple[SentFile, ...])
+    except msgspec.ValidationError as error:
+        detail, field = what_and_where(error)
+        raise ContractError("request.field_invalid", f"/file{field}", detail) from None
+
+
+def _only(given: Given, place: Place, default: Any) -> Any:
+    """The value of the only element that goes there."""
+    return next((value for one, value in given if one.place == place), default)
+
+
+def _texts(given: Given, place: Place) -> dict[str, str]:
     """As they stand in a path, a query or a header. Raises ContractError "request.field_invalid" for what no header can carry."""
-    texts = {name: str(one).lower() if isinstance(one, bool) else str(one) for name, one in values.items()}
-    for name, text in texts.items():
-        if "\n" in text or "\r" in text or "\x00" in text:
-            raise ContractError("request.field_invalid", f"/{name}", "one line is wanted")
-    return texts
-
-
-def _places(operation: Operation) -> set[str]:
-    return {one.place for one in operation.asked}
+    found = {}
+    for one, value in given:
+        if one.place == place:
+            text = found[one.source] = str(value).lower() if isinstance(value, bool) else str(value)
+            if "\n" in text or "\r" in text or "\x00" in text:
+                raise ContractError("request.field_invalid", f"/{one.name}", "one line is wanted")
+    return found
