@@ -43,6 +43,14 @@ def lying(octets: bytes) -> bytes:
     return bytes(plain)
 
 
+def understated(octets: bytes) -> bytes:
+    """An archive whose directory says that its entry is of 100 bytes."""
+    plain = bytearray(octets)
+    at = plain.rindex(b"PK\x01\x02")
+    plain[at + 24 : at + 28] = (100).to_bytes(4, "little")
+    return bytes(plain)
+
+
 def many_attributes(count: int) -> str:
     return "<a " + " ".join(f'a{number}="1"' for number in range(count)) + "/>"
 
@@ -115,5 +123,8 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "base64 with one letter too many": (file("QUJDR"), "edxml.file_encoding", FILE),
     "padding in the middle": (file("QUJD=QUJD"), "edxml.file_encoding", FILE),
     "an archive of zeros": (file(bomb(90_000_000)), "edxml.archive_expands", FILE),
-    "an archive that says it is larger than allowed": (file(lying(bomb(100))), "attachment.too_large", FILE),
+    "ten archives of 9 MB of zeros": (
+        lambda: java(Said(files=tuple((f"{n}.pdf", bytes(9_000_000)) for n in range(10)))), "attachment.too_large",
+        "/edXML/AttachmentEncoded/Attachment[8]/ContentTransferEncoded"),
+    "an archive that says it is larger than allowed": (file(lying(bomb(100))), "edxml.archive_expands", FILE),
 }  # fmt: skip

@@ -4,8 +4,8 @@ import io
 import struct
 import zipfile
 import zlib
-from typing import NamedTuple
 
+from contracts.edxml.media import extension
 from contracts.errors import ContractError
 
 _END, _END_64, _LOCATOR_64 = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
@@ -15,33 +15,38 @@ _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _SMALL = 10 * 1024 * 1024  # what grows to less is no danger however much it grows: a blank scan
 _BROKEN = (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, OSError, ValueError, struct.error, OverflowError)
 _FAST = 1  # of nine: documents are compressed already
+# Their own container is an archive, too: one of these with one file inside is what was meant, unless that file is named like it.
+_ARCHIVES = frozenset({"zip", "docx", "xlsx", "pptx", "odt", "ods", "odp", "jar", "epub"})
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that the format knows; a clock would make the same file differ
 
 
-class Only(NamedTuple):
-    """The one file of an archive."""
-
-    name: str
-    octets: bytes
-
-
-def only_file(octets: bytes, place: str, *, most_bytes: int, most_ratio: int, unpack: bool = True) -> Only | None:
-    """None: not an archive of just one plain file; an archive that is encrypted, broken or packed by a rare method stays packed.
-
-    Nothing is unpacked before the directory has said how large it will be; without `unpack` nothing at all, the octets are empty.
-    Raises ContractError "attachment.too_large" or "edxml.archive_expands".
-    """
+def only_entry(octets: bytes, ending: str) -> zipfile.ZipInfo | None:
+    """What the directory says of the one plain file of an archive. None: it is none such; encrypted, broken or packed by a rare
+    method it stays packed, as does one that is attached as an archive (`ending` of its name) and holds something else."""
     if not octets.startswith(b"PK\x03\x04") or not _one_entry(octets):
         return None
     try:
         with zipfile.ZipFile(io.BytesIO(octets)) as archive:
             entries = archive.infolist()
-            if len(entries) != 1 or not _plain(entries[0]):
-                return None
-            _check(entries[0], place, most_bytes, most_ratio)
-            return Only(entries[0].filename, archive.read(entries[0]) if unpack else b"")
-    except ContractError:
-        raise
+    except _BROKEN:
+        return None
+    return entries[0] if len(entries) == 1 and _plain(entries[0]) and not _is_archive(ending, entries[0].filename) else None
+
+
+def check_entry(entry: zipfile.ZipInfo, place: str, *, most_bytes: int, most_ratio: int) -> None:
+    """By what the directory says. Raises ContractError "edxml.archive_expands" or "attachment.too_large"."""
+    if entry.file_size > _SMALL and entry.file_size > most_ratio * max(1, entry.compress_size):
+        raise ContractError("edxml.archive_expands", place, f"unpacks to more than {most_ratio} times its size")
+    if entry.file_size > most_bytes:
+        raise ContractError("attachment.too_large", place, f"unpacks to more than {most_bytes} bytes")
+
+
+def unpacked(octets: bytes, entry: zipfile.ZipInfo) -> bytes | None:
+    """The file, no more of it than its directory said; None: it is not what that said. Asked for all there is, the library would
+    unpack it before it looks at the size."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(octets)) as archive, archive.open(entry) as stream:
+            return stream.read(entry.file_size + 1)
     except _BROKEN:
         return None
 
@@ -61,20 +66,17 @@ def _one_entry(octets: bytes) -> bool:
         return False
     entries, directory = struct.unpack_from("<H", octets, end + 10)[0], struct.unpack_from("<L", octets, end + 12)[0]
     if octets[max(0, end - 20) : end].startswith(_LOCATOR_64):
-        at = octets.rfind(_END_64, max(0, end - 20 - 4096), end)
-        if at < 0:
+        at = octets.rfind(_END_64, max(0, end - 20 - 4096), end - 20)
+        if at < 0 or at + 48 > len(octets):
             return False
         entries, directory = struct.unpack_from("<QQ", octets, at + 32)
     return bool(entries == 1 and directory <= _DIRECTORY)
 
 
+def _is_archive(ending: str, inside: str) -> bool:
+    return ending in _ARCHIVES and extension(inside) != ending
+
+
 def _plain(entry: zipfile.ZipInfo) -> bool:
     encrypted = entry.flag_bits & 0x1
     return not encrypted and not entry.is_dir() and entry.compress_type in _METHODS
-
-
-def _check(entry: zipfile.ZipInfo, place: str, most_bytes: int, most_ratio: int) -> None:
-    if entry.file_size > most_bytes:
-        raise ContractError("attachment.too_large", place, f"unpacks to more than {most_bytes} bytes")
-    if entry.file_size > _SMALL and entry.file_size > most_ratio * max(1, entry.compress_size):
-        raise ContractError("edxml.archive_expands", place, f"unpacks to more than {most_ratio} times its size")

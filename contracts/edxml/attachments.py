@@ -6,12 +6,13 @@ import hashlib
 import itertools
 import re
 import unicodedata
+import zipfile
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
-from contracts.edxml.archives import archive_of, only_file
+from contracts.edxml.archives import archive_of, check_entry, only_entry, unpacked
 from contracts.edxml.media import BY_EXTENSION, ZIP, extension, media_type
 from contracts.edxml.model import Attachment, Packet, Reference
 from contracts.edxml.places import FILES
@@ -19,8 +20,6 @@ from contracts.errors import ContractError
 
 _WHITE = b" \t\r\n\x0b\x0c"
 _NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f]")
-# Their own container is an archive: one of these with one file inside is what was meant, unless that file is named like it.
-_ARCHIVES = frozenset({"zip", "docx", "xlsx", "pptx", "odt", "ods", "odp", "jar", "epub"})
 _URL_LETTERS = bytes.maketrans(b"-_", b"+/")
 _SAFE_ID = re.compile(r"[0-9A-Za-z!#$%&'*+./=?^_{|}~@-]{1,200}")  # what a MIME header carries without ado (RFC 2392, RFC 5322)
 MAX_NAME_CHARS = 200
@@ -28,11 +27,19 @@ _WRAPPING = 64 * 1024  # bytes that an archive, base64 and its lines may add to 
 
 
 class Caps(msgspec.Struct, frozen=True, kw_only=True):
-    """How much is unpacked. `ratio`: how many times larger than its archive a file may be; text of one letter gets to 1,000."""
+    """How much is unpacked. `ratio`: how many times larger than its archive a file may be; text of one letter gets to 1,000.
+    `growth`: how many times larger than the packet all its files may be, beyond `spare_bytes`."""
 
     file_bytes: int = 100 * 1024 * 1024
     total_bytes: int = 400 * 1024 * 1024
     ratio: int = 200
+    growth: int = 4
+    spare_bytes: int = 64 * 1024 * 1024
+
+    def all_bytes(self, packet: Packet) -> int:
+        """For the files of this packet together."""
+        carried = sum(len(one.encoded or "") for one in packet.attachments)
+        return min(self.total_bytes, self.spare_bytes + self.growth * carried)
 
 
 CAPS = Caps()
@@ -63,26 +70,55 @@ def files_in(packet: Packet, caps: Caps = CAPS) -> tuple[File | None, ...]:
 
     Raises ContractError "edxml.file_encoding", "edxml.archive_expands" or "attachment.too_large", naming the attachment.
     """
-    found: list[File | None] = []
-    left = caps.total_bytes
-    for number, (attachment, at) in enumerate(zip(packet.attachments, matched(packet), strict=True), 1):
-        place = f"{FILES}[{number}]/ContentTransferEncoded"
-        reference = Reference() if at is None else packet.references[at]
-        file = None if attachment.encoded is None else _file(attachment, reference, number, place, caps)
-        left -= 0 if file is None else len(file.octets)
-        if left < 0:
-            raise ContractError("attachment.too_large", place, f"all files together unpack to more than {caps.total_bytes} bytes")
-        found.append(file)
-    return tuple(found)
+    return tuple(
+        None if content is None else _file(attachment, _entry(packet, at), content, number)
+        for number, (attachment, at, content) in enumerate(
+            zip(packet.attachments, matched(packet), _contents(packet, caps), strict=True), 1
+        )
+    )
 
 
 def check_files(packet: Packet, caps: Caps = CAPS) -> None:
-    """What `files_in` refuses by the encoding and by what an archive says of itself, without unpacking anything."""
-    for number, attachment in enumerate(packet.attachments, 1):
-        if attachment.encoded is not None:
-            place = f"{FILES}[{number}]/ContentTransferEncoded"
-            octets = decoded(attachment.encoded, place)
-            only_file(octets, place, most_bytes=caps.file_bytes, most_ratio=caps.ratio, unpack=False)
+    """What `files_in` refuses, without unpacking anything."""
+    _contents(packet, caps)
+
+
+class _Content(NamedTuple):
+    """What stands in an attachment, and what its archive says where it is one of one file."""
+
+    octets: bytes
+    only: zipfile.ZipInfo | None
+
+
+def _contents(packet: Packet, caps: Caps) -> list[_Content | None]:
+    """Judged by what the archives say of themselves, all together before the first is unpacked."""
+    left = most = caps.all_bytes(packet)
+    contents: list[_Content | None] = []
+    for number, (attachment, at) in enumerate(zip(packet.attachments, matched(packet), strict=True), 1):
+        place = f"{FILES}[{number}]/ContentTransferEncoded"
+        content = None if attachment.encoded is None else _content_of(attachment, _entry(packet, at), place, caps)
+        contents.append(content)
+        left -= 0 if content is None else len(content.octets) if content.only is None else content.only.file_size
+        if left < 0:
+            raise ContractError("attachment.too_large", place, f"all files together unpack to more than {most} bytes")
+    return contents
+
+
+def _content_of(attachment: Attachment, reference: Reference, place: str, caps: Caps) -> _Content:
+    encoded = attachment.encoded or ""
+    if len(encoded) // 2 > caps.file_bytes + _WRAPPING:
+        raise ContractError("attachment.too_large", place, f"more than {caps.file_bytes} bytes")
+    octets = decoded(encoded, place)
+    only = only_entry(octets, extension(_name(attachment, reference)))
+    if only is not None:
+        check_entry(only, place, most_bytes=caps.file_bytes, most_ratio=caps.ratio)
+    elif len(octets) > caps.file_bytes:
+        raise ContractError("attachment.too_large", place, f"more than {caps.file_bytes} bytes")
+    return _Content(octets, only)
+
+
+def _entry(packet: Packet, at: int | None) -> Reference:
+    return Reference() if at is None else packet.references[at]
 
 
 def matched(packet: Packet) -> tuple[int | None, ...]:
@@ -163,25 +199,17 @@ def decoded(encoded: str, place: str) -> bytes:
         raise ContractError("edxml.file_encoding", place, "not base64 (RFC 4648, section 4 or 5)") from None
 
 
-def _file(attachment: Attachment, reference: Reference, number: int, place: str, caps: Caps) -> File:
-    encoded = attachment.encoded or ""
-    if len(encoded) // 2 > caps.file_bytes + _WRAPPING:
-        raise ContractError("attachment.too_large", place, f"more than {caps.file_bytes} bytes")
-    octets = decoded(encoded, place)
-    name = _name(attachment, reference)
-    only = only_file(octets, place, most_bytes=caps.file_bytes, most_ratio=caps.ratio)
-    unpacked = only is not None and (extension(name) not in _ARCHIVES or extension(only.name) == extension(name))
-    if only is not None and unpacked:
-        octets, name = only.octets, name or _plain_name(only.name)
-    if len(octets) > caps.file_bytes:
-        raise ContractError("attachment.too_large", place, f"more than {caps.file_bytes} bytes")
+def _file(attachment: Attachment, reference: Reference, content: _Content, number: int) -> File:
+    inside = None if content.only is None else unpacked(content.octets, content.only)
+    octets, inner = (content.octets, "") if inside is None or content.only is None else (inside, content.only.filename)
+    name = _name(attachment, reference) or _plain_name(inner)
     stated = reference.content_type or attachment.content_type or attachment.mime_type
     kind = media_type(octets, name, None if stated == ZIP else stated)
     return File(
         name=name or _made_up(number, kind),
         media_type=kind,
         octets=octets,
-        zipped=unpacked,
+        zipped=inside is not None,
         content_id=plain_id(attachment.content_id or reference.content_id),
         description=attachment.description or reference.description,
     )

@@ -1,5 +1,6 @@
 """What is broken or means harm meets a refusal that names element and rule, before it costs anything or is kept."""
 
+import tracemalloc
 from datetime import date
 
 import pytest
@@ -9,8 +10,8 @@ from contracts.edxml.attachments import Caps, files_in
 from contracts.edxml.envelopes import envelope_of
 from contracts.edxml.read import read_packet
 from contracts.errors import ContractError
-from tests.edxml_hostile import HOSTILE
-from tests.edxml_packets import PDF, Said, java
+from tests.edxml_hostile import HOSTILE, bomb, understated
+from tests.edxml_packets import PDF, Said, dotnet, java
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -23,6 +24,19 @@ def test_the_refusal_names_code_and_element(name: str) -> None:
     assert refusal.value.detail
     assert len(refusal.value.detail) < 160
     assert refusal.value.problem.remedy_vi
+
+
+def test_an_archive_that_understates_its_file_is_not_unpacked_beyond_what_it_states() -> None:
+    """It stays packed, and of its 90 MB no more than a little is ever made."""
+    octets = understated(bomb(90_000_000))
+    packet = read_packet(dotnet(Said(files=(("cv.pdf", octets),))))
+    tracemalloc.start()
+    (file,) = files_in(packet)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert file is not None
+    assert (file.octets, file.media_type) == (octets, "application/zip")
+    assert most < 5_000_000
 
 
 @pytest.mark.parametrize(

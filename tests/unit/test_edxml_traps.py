@@ -162,6 +162,7 @@ WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
         ("cv.pdf", zip64("x.pdf", PDF), PDF, "application/pdf"),
         ("cv.pdf", b"PK\x03\x04 and no more", b"PK\x03\x04 and no more", ZIP),
         ("ho-so.zip", archive(("a.pdf", PDF)), archive(("a.pdf", PDF)), ZIP),
+        ("ho-so.zip", archive(("lon.bin", bytes(12_000_000))), archive(("lon.bin", bytes(12_000_000))), ZIP),
         ("ho-so.zip", zipped_by_java("x.zip", archive(("a.pdf", PDF))), archive(("a.pdf", PDF)), ZIP),
         ("ho-so.zip", archive(("a.pdf", PDF), ("b.pdf", PDF)), archive(("a.pdf", PDF), ("b.pdf", PDF)), ZIP),
         ("cv.pdf", archive(("folder/", b"")), archive(("folder/", b"")), ZIP),
