@@ -22,12 +22,13 @@ from xml.sax.saxutils import quoteattr
 import msgspec
 from lxml import etree
 
-from contracts.edxml.attachments import File, placed, plain_id, with_files
+from contracts.edxml.attachments import File, plain_id
 from contracts.edxml.media import media_type
 from contracts.edxml.model import Attachment, Kept, Packet, Reference, Status
 from contracts.edxml.names import E_DOC, PREFIX, XLINK
 from contracts.edxml.opening import MAX_MARKUP
 from contracts.edxml.places import HEADER, MANIFEST, TRACE, Places
+from contracts.edxml.placing import placed, with_files
 from contracts.edxml.read import packet_in, status_in
 from contracts.edxml.tree import name_of
 from contracts.edxml.write import Dialect, Writing, complete

@@ -10,10 +10,11 @@ from datetime import datetime
 import msgspec
 from lxml import etree
 
-from contracts.edxml.attachments import CAPS, Caps, File, files_in, with_files
+from contracts.edxml.attachments import CAPS, Caps, File, files_in
 from contracts.edxml.model import Attachment, Kept, Packet, Status, TraceHeader
 from contracts.edxml.names import STORED
 from contracts.edxml.places import Opened, opened
+from contracts.edxml.placing import with_files
 from contracts.edxml.read import packet_in, read
 from contracts.edxml.tree import children
 from contracts.edxml.when import moment

@@ -5,11 +5,12 @@ from datetime import date, datetime
 from functools import cache
 
 import msgspec
+from contracts.edxml.placing import with_files
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contracts.agency import AgencyCode
-from contracts.edxml.attachments import File, files_in, with_files
+from contracts.edxml.attachments import File, files_in
 from contracts.edxml.codes import document_type
 from contracts.edxml.edoc import element_of, message_of, packet_from, status_from
 from contracts.edxml.envelopes import envelope_of

@@ -4,11 +4,12 @@ import time
 from datetime import date, datetime
 
 import pytest
+from contracts.edxml.placing import with_files
 
 from adapters.edoc_soap.mapping import document_for
 from contracts.adapter import Parcel
 from contracts.agency import AgencyCode
-from contracts.edxml.attachments import File, files_in, with_files
+from contracts.edxml.attachments import File, files_in
 from contracts.edxml.edoc import packet_from
 from contracts.edxml.envelopes import Incoming, envelope_of
 from contracts.edxml.model import Packet, Status

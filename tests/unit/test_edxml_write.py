@@ -5,8 +5,9 @@ from datetime import date, datetime
 
 import msgspec
 import pytest
+from contracts.edxml.placing import with_files
 
-from contracts.edxml.attachments import File, with_files
+from contracts.edxml.attachments import File
 from contracts.edxml.codes import BUSINESS_TYPES, PRIORITIES, STATUSES, document_type
 from contracts.edxml.ids import document_id, sent_doc_id
 from contracts.edxml.model import (
