@@ -5,7 +5,6 @@ from datetime import date, datetime
 from functools import cache
 
 import msgspec
-from contracts.edxml.placing import with_files
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -27,6 +26,7 @@ from contracts.edxml.model import (
     StatusHeader,
     TraceHeaderList,
 )
+from contracts.edxml.placing import with_files
 from contracts.edxml.read import read, read_packet, read_status
 from contracts.edxml.shape import elements
 from contracts.edxml.slim import restored, slimmed

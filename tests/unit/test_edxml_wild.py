@@ -4,7 +4,6 @@ import time
 from datetime import date, datetime
 
 import pytest
-from contracts.edxml.placing import with_files
 
 from adapters.edoc_soap.mapping import document_for
 from contracts.adapter import Parcel
@@ -13,6 +12,7 @@ from contracts.edxml.attachments import File, files_in
 from contracts.edxml.edoc import packet_from
 from contracts.edxml.envelopes import Incoming, envelope_of
 from contracts.edxml.model import Packet, Status
+from contracts.edxml.placing import with_files
 from contracts.edxml.read import read, read_packet
 from contracts.edxml.slim import restored
 from contracts.edxml.when import VIETNAM

@@ -5,7 +5,6 @@ from datetime import date, datetime
 
 import msgspec
 import pytest
-from contracts.edxml.placing import with_files
 
 from contracts.edxml.attachments import File
 from contracts.edxml.codes import BUSINESS_TYPES, PRIORITIES, STATUSES, document_type
@@ -31,6 +30,7 @@ from contracts.edxml.model import (
     StatusHeader,
     TraceHeaderList,
 )
+from contracts.edxml.placing import with_files
 from contracts.edxml.read import read_packet, read_status
 from contracts.edxml.slim import with_hop
 from contracts.edxml.when import VIETNAM, When, day, moment
