@@ -55,6 +55,7 @@ class HubDesk:
         self._desks = desks
         self._agency = caller
         self._brought: dict[str, bytes] = {}
+        self.noted: dict[str, object] = {}  # what was submitted last, for the log
 
     @property
     def hub(self) -> AgencyCode:
@@ -80,12 +81,14 @@ class HubDesk:
         return self._desks.clock()
 
     async def submit(self, envelope: Envelope) -> Submitted:
+        self.noted = {"sender": envelope.sender, "message_id": envelope.message_id, "kind": envelope.kind}
         brought = [digest for file in envelope.attachments if (digest := file.digest) in self._brought]
         if brought:
             await self._desks.intake.foresee(envelope, self._agency)
             for digest in brought:
                 await self._store(digest)
         answer = await self._desks.intake.submit(envelope, self._agency)
+        self.noted["sequence"] = answer.receipt.sequence
         for digest in brought:
             self._brought.pop(digest, None)  # a round of collecting may bring gigabytes, one envelope after the other
         return Submitted(receipt=answer.receipt, fresh=answer.fresh)

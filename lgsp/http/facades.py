@@ -114,7 +114,11 @@ class Facades:
         call = _call(request, operation, octets)
         if caller is None:
             caller = await self._caller(request, facade.credentials(call))
-        return await facade.answer(call, self._desks.of(caller))
+        desk = self._desks.of(caller)
+        try:
+            return await facade.answer(call, desk)
+        finally:
+            request[NOTES].update(desk.noted)
 
     async def _written(self, request: web.Request, response: web.Response) -> web.StreamResponse:
         """Large answers wait in memory for slow callers: only so many at once."""
