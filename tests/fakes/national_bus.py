@@ -34,6 +34,7 @@ MODES: dict[Mode, str] = {
     "no_doc_id": "accepts without naming a docId",
 }
 VIETNAM = timezone(timedelta(hours=7))
+_PARSER = etree.XMLParser(huge_tree=True)  # one text of a packet may be larger than 10 MB
 
 
 @dataclass(slots=True)
@@ -212,7 +213,7 @@ class NationalBus:
         if parameters.get("hash-file") not in (digest.hexdigest(), "".join(f"{one:x}" for one in digest.digest())):
             return _failed("10", "File không hợp lệ: hash-file") | {"DocId": ""}
         try:
-            root = etree.fromstring(call.file)
+            root = etree.fromstring(call.file, _PARSER)
         except etree.XMLSyntaxError:
             return _failed("22", "Format edXML không đúng chuẩn") | {"DocId": ""}
         message_type = parameters.get("messagetype", "edoc")
