@@ -4,6 +4,8 @@ Names are those of the NGSP kit of 2018 to 2020. Read leniently: numbers come as
 comes as null, "" or 0, and unknown members are passed over.
 """
 
+import codecs
+import re
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -15,6 +17,7 @@ T = TypeVar("T")
 
 MAX_PAGE = 1000  # pagesize of getOrderTracking
 FIRST_ID = "0" * 24  # lastId of the first call
+_GROUPED = re.compile(r"\d{1,3}(?:\.\d{3})+")
 FLAG_CONFIG = 2  # FlagConfig of the wrapper, the only value that was seen
 ACCEPTED, ALREADY = 100, 101  # Status of a reply: taken; there already
 
@@ -150,7 +153,7 @@ class PageMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 def read(octets: bytes, shape: type[T]) -> T:
     """Raises ContractError "body.malformed" or "body.invalid" with the element."""
     try:
-        return msgspec.json.decode(octets, type=shape, strict=False)
+        return msgspec.json.decode(octets.removeprefix(codecs.BOM_UTF8), type=shape, strict=False)
     except msgspec.ValidationError as error:
         what, where = what_and_where(error)
         raise ContractError("body.invalid", where or "/", what) from None
@@ -161,9 +164,12 @@ def read(octets: bytes, shape: type[T]) -> T:
 
 
 def whole(value: Scalar, element: str, default: int = 0) -> int:
-    """A whole number of 0 or more; `default` for what says nothing. Raises ContractError "body.invalid" at the element."""
+    """A whole number of 0 or more; `default` for what says nothing. Raises ContractError "body.invalid" at the element, also for
+    "150.000", which is 150,000 to who writes it and 150 to a program."""
     if value is None or (isinstance(value, str) and not value.strip()):
         return default
+    if isinstance(value, str) and _GROUPED.fullmatch(value.strip()):
+        raise ContractError("body.invalid", element, "a whole number, its thousands not set apart")
     try:
         number = float(value)
     except ValueError:

@@ -126,6 +126,7 @@ async def test_where_there_are_two_posts_the_call_names_one(hub: MemoryHub) -> N
         ({"ReceiverAddress": None}, "/ReceiverAddress"),
         ({"ReceiverProvince": "tỉnh"}, "/ReceiverProvince"),
         ({"CODAmount": "x"}, "/CODAmount"),
+        ({"CODAmount": "150.000"}, "/CODAmount"),
         ({"CustomerCode": ""}, "/CustomerCode"),
         ({"OrderNumber": ["TG-000001"]}, "/OrderNumber"),
     ],
@@ -134,6 +135,13 @@ async def test_a_refusal_names_the_element_as_the_client_wrote_it(hub: MemoryHub
     with pytest.raises(ContractError) as refused:
         await order(hub, **changes)
     assert (refused.value.code, refused.value.field) == ("body.invalid", element)
+
+
+async def test_a_byte_order_mark_before_an_order_says_nothing(hub: MemoryHub) -> None:
+    octets = b"\xef\xbb\xbf" + json.dumps(KIT.order(1) | {"CODAmount": "126500.0"}).encode()
+    call = Call(operation="postOrder", path={}, query={}, headers=KIT.headers, body=octets)
+    await FACADE.answer(call, hub.desk(DESK))
+    assert json.loads(hub.envelopes[0].body)["cod_amount_vnd"] == 126500
 
 
 async def test_the_wrapper_answers_in_texts(hub: MemoryHub) -> None:
