@@ -225,14 +225,20 @@ def _proved(evidence: Evidence) -> Iterable[Check]:
     """Everybody who was told something can show it to others without asking the hub."""
     if evidence.proofs is None:
         return
-    counts = (
-        ("receipts_proved", "Biên nhận có bằng chứng trong nhật ký", "Receipts proved by the log alone",
-         evidence.proofs.receipts, evidence.proofs.proved_receipts),
-        ("refusals_proved", "Lời từ chối có bằng chứng trong nhật ký", "Refusals proved by the log alone",
-         evidence.proofs.refusals, evidence.proofs.proved_refusals),
+    proofs = evidence.proofs
+    yield counted(
+        "receipts_proved", "Biên nhận có bằng chứng trong nhật ký", "Receipts proved by the log alone",
+        proofs.receipts, proofs.proved_receipts, wrong=proofs.wrong_receipts,
     )  # fmt: skip
-    for name, vi, en, expected, found in counts:
-        yield counted(name, vi, en, expected, found, wrong=evidence.proofs.wrong)
+    yield counted(
+        "refusals_proved", "Lời từ chối có bằng chứng trong nhật ký", "Refusals proved by the log alone",
+        max(proofs.refusals, min(proofs.unlogged_refusals, 1)), proofs.proved_refusals, wrong=proofs.wrong_refusals,
+    )  # fmt: skip
+    if proofs.unlogged_refusals:
+        yield _note(
+            "refusals_unlogged", "Lời từ chối đưa ra khi nhật ký đang bận", "Refusals given while the log was busy",
+            proofs.unlogged_refusals,
+        )  # fmt: skip
 
 
 def _balance(evidence: Evidence) -> Iterable[Check]:

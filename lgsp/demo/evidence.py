@@ -116,13 +116,16 @@ class HubBalance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proofs:
-    """Of how many answers that senders hold, so many were proved by the hub's log; `wrong`: those that were not, and why."""
+    """Of how many answers that senders hold, so many were proved by the hub's log; `wrong_*`: those that were not, and why.
+    `unlogged_refusals`: the hub gave them while its log was busy, and they bear no place in it."""
 
     receipts: int
     proved_receipts: int
     refusals: int
     proved_refusals: int
-    wrong: tuple[str, ...] = ()
+    unlogged_refusals: int = 0
+    wrong_receipts: tuple[str, ...] = ()
+    wrong_refusals: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)

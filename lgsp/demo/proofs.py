@@ -17,15 +17,26 @@ _refusal = msgspec.json.Decoder(Refusal)
 def prove(receipts: Iterable[Receipt], refusals: Sequence[tuple[str, str]], vkeys: Sequence[str]) -> Proofs:
     """`refusals`: the id of what was refused, and the refusal as signed (JWS); `vkeys`: of the log. Half a millisecond each."""
     keys = [NoteVerifier.of(one) for one in vkeys]
-    problems_of_receipts = [_problem(one.message_id, partial(check_receipt, one, keys)) for one in receipts]
-    problems_of_refusals = [_problem(one, partial(_check_signed, signed, keys)) for one, signed in refusals]
+    of_receipts = [_problem(one.message_id, partial(check_receipt, one, keys)) for one in receipts]
+    logged = [one for one in refusals if _is_logged(one[1])]
+    of_refusals = [_problem(one, partial(_check_signed, signed, keys)) for one, signed in logged]
     return Proofs(
-        receipts=len(problems_of_receipts),
-        proved_receipts=problems_of_receipts.count(""),
-        refusals=len(problems_of_refusals),
-        proved_refusals=problems_of_refusals.count(""),
-        wrong=tuple(one for one in (*problems_of_receipts, *problems_of_refusals) if one),
+        receipts=len(of_receipts),
+        proved_receipts=of_receipts.count(""),
+        refusals=len(of_refusals),
+        proved_refusals=of_refusals.count(""),
+        unlogged_refusals=len(refusals) - len(logged),
+        wrong_receipts=tuple(filter(None, of_receipts)),
+        wrong_refusals=tuple(filter(None, of_refusals)),
     )
+
+
+def _is_logged(signed: str) -> bool:
+    """A refusal is given whether or not it could be written down in a moment."""
+    try:
+        return _stated(signed).log is not None
+    except NotProved:
+        return True  # whatever it is, it has to be proved
 
 
 def _problem(message_id: str, check: Callable[[], object]) -> str:

@@ -54,6 +54,15 @@ def test_an_answer_that_the_log_does_not_prove_is_seen(
     assert broken(plan, evidence) == {check}
 
 
+def test_a_refusal_of_a_busy_moment_is_told(plan: DayPlan, evidence: Evidence) -> None:
+    """It was given all the same; but a log that takes in no refusal at all is broken."""
+    evidence.proofs = Proofs(receipts=9, proved_receipts=9, refusals=1, proved_refusals=1, unlogged_refusals=2)
+    assert broken(plan, evidence) == set()
+    assert named(plan, evidence, "refusals_unlogged").found == "2"
+    evidence.proofs = Proofs(receipts=9, proved_receipts=9, refusals=0, proved_refusals=0, unlogged_refusals=3)
+    assert broken(plan, evidence) == {"refusals_proved"}
+
+
 def test_a_seal_that_a_recipient_cannot_verify_is_seen(plan: DayPlan, evidence: Evidence) -> None:
     evidence.arrivals[0] = replace(evidence.arrivals[0], sealed=False)
     assert broken(plan, evidence) == {"sealed"}
