@@ -45,6 +45,7 @@ soak: .venv/.test-ready ## Change signed files by the 100,000 and logs by the bi
 	@$(BIN)/python -m tests.soak.signatures
 	@$(BIN)/python -m tests.soak.files
 	@$(BIN)/python -m tests.soak.jws
+	@$(BIN)/python -m tests.soak.edxml
 	@$(BIN)/python -m tests.soak.evidence
 	@$(BIN)/python -W ignore -m tests.soak.parsers
 	@$(BIN)/python -m tests.soak.bundles
