@@ -1,7 +1,7 @@
 """`python -m tests.soak.edxml [--packets N] [--seed S]`: packets in the shapes of systems in service, changed at random: octets,
-tags, names, values, whole elements, doubled, moved and lost. Each is refused by a code of the catalogue, or becomes an envelope, a
-packet again and a message of the older dialect: no other exception, and nothing that takes long. Exit status 1 otherwise; the packet
-is kept in build/."""
+tags, names, values, whole elements, doubled, moved and lost. Each is refused by a code of the catalogue, or becomes an envelope,
+a packet again and a message of the older dialect: no other exception, and nothing that takes long. Exit status 1 otherwise; the
+packet is kept in build/."""
 
 import argparse
 import random
