@@ -18,6 +18,7 @@ from rich.text import Text
 from lgsp.demo.evidence import Account, Arrival
 from lgsp.demo.hub_client import Problem
 from lgsp.demo.ledger import Ledger, TaleLine
+from lgsp.demo.letters import Letter
 from lgsp.demo.result import DemoResult, Latency
 from lgsp.demo.sandbox import Sandbox, visitors_mailbox
 from lgsp.demo.story import clock, short_name
@@ -80,7 +81,7 @@ class Screen:
             self._console.print(account(ledger.evidence.account))
         if ledger.last_refusal is not None:
             self._console.print(refusal(ledger.last_refusal))
-        self._console.print(next_steps(result, sandbox, self._program))
+        self._console.print(next_steps(result, sandbox, self._program, ledger.plan.expectations.letters))
         if stays:
             self.say("Trục tiếp tục chạy; nhấn Ctrl-C để dừng.", "The hub goes on running; Ctrl-C stops it.")
 
@@ -248,7 +249,7 @@ def refusal(problem: Problem) -> RenderableType:
     return Panel(table, title=title, title_align="left", border_style="dim", expand=False)
 
 
-def next_steps(result: DemoResult, sandbox: Sandbox, program: str) -> RenderableType:
+def next_steps(result: DemoResult, sandbox: Sandbox, program: str, letters: Sequence[Letter] = ()) -> RenderableType:
     """What works now, to be typed as it stands."""
     table = Table.grid(padding=(0, 2))
     if result.case_number is not None:
@@ -261,6 +262,12 @@ def next_steps(result: DemoResult, sandbox: Sandbox, program: str) -> Renderable
             f"{program} evidence export --case {result.case_number} --all -o ho-so.asice",
             "[dim]gói chứng cứ của hồ sơ / all that proves it, in one file[/]",
         )
+    if letters:
+        table.add_row(
+            f"{program} trace {letters[0].code} --all",
+            "[dim]văn bản vừa gửi và các trạng thái / the document and its statuses[/]",
+        )
+        table.add_row(f"{program} postal reconcile --day {result.figures.day}", "[dim]đối soát bưu chính / the post's account[/]")
     table.add_row(f"{program} mailbox --as {visitors_mailbox(sandbox)}", "[dim]hộp thư của một xã / the mailbox of a commune[/]")
     table.add_row(f"{sandbox.hub_url}/openapi.json", "[dim]mọi giao diện / every interface[/]")
     table.add_row(f"{sandbox.hub_url}/metrics", "[dim]số đo / figures for Prometheus[/]")
