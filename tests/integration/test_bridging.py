@@ -13,9 +13,10 @@ from contracts.agency import AgencyCode
 from lgsp.core.directory import Agency, Grant
 from tests.bridging.comparing import differences
 from tests.bridging.loads import Load, document, example, status
+from tests.bridging.table import table
 from tests.bridging.ways_in import BUS, SENDER, WAYS_IN, WayIn
 from tests.bridging.ways_out import WAYS_OUT, reached_by
-from tests.bridging.world import FarSides, World, bridged_world
+from tests.bridging.world import EVERYTHING, FarSides, World, bridged_world
 
 
 def agencies(far: FarSides) -> Sequence[Agency]:
@@ -73,6 +74,15 @@ def test_no_adapter_of_the_registry_is_missing() -> None:
     }
     crossed = {one.adapter for one in (*WAYS_IN, *WAYS_OUT)} - {""}
     assert crossed == registered
+
+
+def test_the_page_for_integrators_says_what_goes_where() -> None:
+    """adapters/README.md has the table of these ways as it stands here."""
+    assert table() in (Path(__file__).parents[2] / "adapters/README.md").read_text("utf-8")
+
+
+def test_every_kind_of_the_table_is_crossed() -> None:
+    assert {kind for way in (*WAYS_IN, *WAYS_OUT) for kind in way.kinds} == EVERYTHING
 
 
 def test_every_pair_is_crossed() -> None:
