@@ -176,3 +176,13 @@ async def test_an_answer_that_is_too_large_is_had_in_ranges(tmp_path: Path) -> N
         assert whole.problem["code"] == "soap.answer_too_large"
         part = await soap(hub, "fetchAttachment", {"digest": digest, "range": "bytes=10-19"}, agency=COMMUNE)
         assert part.text("content") == "MDEyMzQ1Njc4OQ=="
+
+
+async def test_a_message_with_very_many_bodies_takes_no_longer_than_they_are_many(hub: HttpHub) -> None:
+    """Each is cut out of the message, which is looked through once for all of them."""
+    one = '<envelope><message_id>m</message_id><body><a xmlns="urn:a"/></body></envelope>'
+    batch = f'<s:sendBatch xmlns:s="{NAMESPACE}">{one * 900}</s:sendBatch>'
+    octets = f'<e:Envelope xmlns:e="{Version.SOAP_11.value}"><e:Body>{batch}</e:Body></e:Envelope>'.encode()
+    started = time.monotonic()
+    assert await told(hub, octets, "text/xml") == ""
+    assert time.monotonic() - started < 5

@@ -7,7 +7,7 @@ from lxml import etree
 
 from contracts.errors import ContractError
 from contracts.safe_xml import parse
-from contracts.soap.verbatim import octets_of_element
+from contracts.soap.verbatim import Verbatim
 
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 
@@ -15,7 +15,7 @@ XSI = "http://www.w3.org/2001/XMLSchema-instance"
 def taken(document: bytes, tag: str) -> bytes:
     root = parse(document)
     place, element = next((place, one) for place, one in enumerate(root.iter()) if etree.QName(one).localname == tag)
-    return octets_of_element(document, place, element)
+    return Verbatim(document).octets(place, element)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_every_element_means_alone_what_it_meant_inside(inner: str, data: st.Dat
     all_of_them = list(root.iter())
     place = 1 if data is None else data.draw(st.integers(0, len(all_of_them) - 1))
     element = all_of_them[place]
-    alone = parse(octets_of_element(document, place, element))
+    alone = parse(Verbatim(document).octets(place, element))
     assert _canonical(alone) == _canonical(element)
 
 
@@ -94,6 +94,12 @@ def test_another_element_than_the_one_that_was_checked_is_never_given() -> None:
     document = b"<s><x>real</x></s>"
     checked = parse(b"<s><x>verified</x></s>")[0]
     with pytest.raises(ContractError, match=r"soap\.malformed"):
-        octets_of_element(document, 1, checked)
+        Verbatim(document).octets(1, checked)
     with pytest.raises(ContractError, match=r"soap\.malformed"):
-        octets_of_element(document, 7, checked)
+        Verbatim(document).octets(7, checked)
+
+
+def test_an_element_that_has_no_canonical_form_is_refused() -> None:
+    """A relative reference as a namespace: exclusive canonical XML does not know it."""
+    with pytest.raises(ContractError, match=r"soap\.malformed"):
+        taken(b'<s><x xmlns="relative"/></s>', "x")

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import cache
 from typing import NamedTuple
 
 from lxml import etree
@@ -11,7 +12,7 @@ from lxml import etree
 from contracts.errors import ContractError
 from contracts.soap.message import XOP_INCLUDE, Message, inlined
 from contracts.soap.mime import Related
-from contracts.soap.verbatim import octets_of_element
+from contracts.soap.verbatim import Verbatim
 from lgsp.core.directory import Agency
 from lgsp.errors import Overloaded
 from lgsp.flow.examination import Looked
@@ -54,14 +55,20 @@ async def acted_on(message: Message, caller: Agency, intake: Intake) -> ActedOn:
 
 def verbatim(message: Message, body: etree._Element) -> Callable[[etree._Element], bytes]:
     """The octets of an element of `body` as they came: the same place among all elements of the Body, and the same content."""
+    whole = Verbatim(message.octets)
+
+    @cache
+    def places() -> dict[etree._Element, int]:
+        """Of the elements of `body`, in the whole document as it came."""
+        before = sum(1 for _ in message.root.iter()) - sum(1 for _ in message.body.iter())
+        came = [place for place, one in enumerate(message.body.iter(), before) if one.tag != XOP_INCLUDE]
+        return dict(zip(body.iter(), came, strict=False))
 
     def octets(element: etree._Element) -> bytes:
-        place = next(place for place, one in enumerate(body.iter()) if one is element)
-        same = [one for one in message.body.iter() if one.tag != XOP_INCLUDE]
-        if place >= len(same):
+        place = places().get(element)
+        if place is None:
             raise ContractError("soap.malformed", "/Envelope/Body")
-        absolute = next(number for number, one in enumerate(message.root.iter()) if one is same[place])
-        return octets_of_element(message.octets, absolute, element)
+        return whole.octets(place, element)
 
     return octets
 
