@@ -475,7 +475,8 @@ def _files() -> Iterator[tuple[str, Case]]:
     )
     yield "empty", Case(java(files=[File(payload="")]).encode(), plain._replace(files=()))
     yield "zip of nothing", one(File(name="trống.txt", octets=b"", payload=zipped("trống.txt", b""), type="application/zip"))
-    yield "a name with a stroke", one(File(name="2217/SNNMT-VP.pdf"), ("SNNMT-VP.pdf", PDF))
+    yield "a name with a stroke", one(File(name="2217/SNNMT-VP.pdf"), ("2217-SNNMT-VP.pdf", PDF))
+    yield "a name with folders", one(File(name="van-ban/den/2217.pdf"), ("2217.pdf", PDF))
     yield "a name that is a path", one(File(name="C:\\QLVB\\Temp\\2217.pdf"), ("2217.pdf", PDF))
     yield "a name that leaves", one(File(name="../../../etc/cron.d/x.pdf"), ("x.pdf", PDF))
     yield (

@@ -175,12 +175,20 @@ def name_in(attachment: Attachment, reference: Reference) -> str:
 
 def _plain_name(name: str) -> str:
     """Without folders and control characters, of at most 200 characters, its ending kept."""
-    plain = _NOT_IN_NAMES.sub("", re.split(r"[/\\]", name)[-1]).strip()
+    plain = _NOT_IN_NAMES.sub("", _without_folders(name)).strip()
     plain = "".join(char for char in plain if char.isprintable())
     if plain in {".", ".."}:
         return ""
     stem, dot, ending = plain.rpartition(".")
     return plain if len(plain) <= MAX_NAME_CHARS else f"{(stem or ending)[: MAX_NAME_CHARS - 20]}{dot}{ending[:19]}"
+
+
+def _without_folders(name: str) -> str:
+    """What begins with a number is no folder: "2217/SNNMT-VP.pdf" is called after its document."""
+    first, *others = name.strip().split("/")
+    if any(map(str.isdigit, first)) and not any(one.startswith(".") for one in others) and not {"\\", ":"} & set(name):
+        return name.replace("/", "-")
+    return re.split(r"[/\\]", name)[-1]
 
 
 def _made_up(number: int, kind: str) -> str:
