@@ -1,6 +1,7 @@
 """What every delivery adapter promises (`contracts.adapter.DeliveryAdapter`), whatever it speaks.
 
-An adapter plugs in with a kit and one line: `class TestWebhook(DeliverySuite): kit = WebhookKit()`.
+An adapter plugs in with a kit and one line: `class TestWebhook(DeliverySuite): kit = WebhookKit()`, or with `CarryingSuite` if
+attachments travel with its deliveries.
 """
 
 import asyncio
@@ -45,8 +46,6 @@ class DeliveryKit(Protocol):
     """All that the suite knows of an adapter."""
 
     status_decides: bool  # a 2xx is a success, whatever stands in its body
-    carries_files: bool  # attachments travel with the delivery
-    may_read_bytes: int  # of one attachment, at most, before it is found to be too large
 
     def adapter(self, files: Files) -> DeliveryAdapter: ...
 
@@ -321,39 +320,6 @@ class DeliverySuite:
         outcome = await road.deliver(msgspec.structs.replace(parcel, envelope=envelope))
         assert isinstance(outcome, Delivered) or not road.holds
 
-    async def test_files_arrive_whole(self, road: Road) -> None:
-        self._needs_files()
-        files = (
-            road.files.add("Tờ khai của bà Nguyễn Thị Hồng Đào".encode(), "tờ khai <1> & phụ lục.txt", "text/plain"),
-            road.files.add(bytes(range(256)) * 12_000, "bản vẽ.pdf", "application/pdf"),
-        )
-        parcel = self.kit.parcel(1, files)
-        assert isinstance(await road.deliver(parcel, timeout_s=30), Delivered)
-        assert road.holds == road.expected(parcel)
-
-    async def test_a_huge_file_arrives_or_is_refused(self, road: Road) -> None:
-        self._needs_files()
-        size = min(self.kit.may_read_bytes, 24_000_000)
-        parcel = self.kit.parcel(1, (road.files.add(b"%PDF" + b"0" * size, "quét.pdf", "application/pdf"),))
-        outcome = await road.deliver(parcel, timeout_s=60)
-        assert isinstance(outcome, Delivered | Refused)
-        assert road.holds == (road.expected(parcel) if isinstance(outcome, Delivered) else [])
-
-    async def test_a_file_without_end_is_not_read_to_its_end(self, road: Road) -> None:
-        self._needs_files()
-        for size in (1000, 1 << 40):
-            road.files.read_bytes = 0
-            parcel = self.kit.parcel(1, (Attachment(digest=ENDLESS, size_bytes=size, name="a.pdf"),))
-            assert not isinstance(await road.deliver(parcel), Delivered)
-            assert road.files.read_bytes <= self.kit.may_read_bytes + 2 * _PIECE_BYTES
-        assert not road.holds
-
-    async def test_a_file_that_is_gone_is_told(self, road: Road) -> None:
-        self._needs_files()
-        parcel = self.kit.parcel(1, (Attachment(digest=_GONE, size_bytes=10, name="a.pdf"),))
-        assert isinstance(await road.deliver(parcel), Refused | Retry)
-        assert not road.holds
-
     # --- the machine it runs on
 
     async def test_proxies_of_the_machine_are_not_used(self, road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -384,6 +350,41 @@ class DeliverySuite:
         await until(lambda: road.wire.connections == 0)
         await until(lambda: asyncio.all_tasks() <= before)
 
-    def _needs_files(self) -> None:
-        if not self.kit.carries_files:
-            pytest.skip("names files, carries none")
+
+class CarryingKit(DeliveryKit, Protocol):
+    may_read_bytes: int  # of one attachment, at most, before it is found to be too large
+
+
+class CarryingSuite(DeliverySuite):
+    """For adapters whose deliveries have the files with them."""
+
+    kit: CarryingKit
+
+    async def test_files_arrive_whole(self, road: Road) -> None:
+        files = (
+            road.files.add("Tờ khai của bà Nguyễn Thị Hồng Đào".encode(), "tờ khai <1> & phụ lục.txt", "text/plain"),
+            road.files.add(bytes(range(256)) * 12_000, "bản vẽ.pdf", "application/pdf"),
+        )
+        parcel = self.kit.parcel(1, files)
+        assert isinstance(await road.deliver(parcel, timeout_s=30), Delivered)
+        assert road.holds == road.expected(parcel)
+
+    async def test_a_huge_file_arrives_or_is_refused(self, road: Road) -> None:
+        size = min(self.kit.may_read_bytes, 24_000_000)
+        parcel = self.kit.parcel(1, (road.files.add(b"%PDF" + b"0" * size, "quét.pdf", "application/pdf"),))
+        outcome = await road.deliver(parcel, timeout_s=60)
+        assert isinstance(outcome, Delivered | Refused)
+        assert road.holds == (road.expected(parcel) if isinstance(outcome, Delivered) else [])
+
+    async def test_a_file_without_end_is_not_read_to_its_end(self, road: Road) -> None:
+        for size in (1000, 1 << 40):
+            road.files.read_bytes = 0
+            parcel = self.kit.parcel(1, (Attachment(digest=ENDLESS, size_bytes=size, name="a.pdf"),))
+            assert not isinstance(await road.deliver(parcel), Delivered)
+            assert road.files.read_bytes <= self.kit.may_read_bytes + 2 * _PIECE_BYTES
+        assert not road.holds
+
+    async def test_a_file_that_is_gone_is_told(self, road: Road) -> None:
+        parcel = self.kit.parcel(1, (Attachment(digest=_GONE, size_bytes=10, name="a.pdf"),))
+        assert isinstance(await road.deliver(parcel), Refused | Retry)
+        assert not road.holds

@@ -20,10 +20,10 @@ from contracts.feed import Collector, Feed
 from contracts.kinds import find, read_body
 from contracts.kinds.document import DocumentPacket
 from tests.compliance.adapter_suite import (
+    CarryingSuite,
     CollectorKit,
     CollectorSuite,
     DeliveryKit,
-    DeliverySuite,
     FacadeKit,
     FacadeSuite,
     Held,
@@ -63,7 +63,6 @@ def number_of(document_id: str) -> int:
 
 class EdocDeliveryKit(DeliveryKit):
     status_decides = False
-    carries_files = True
     may_read_bytes = MAX_FILES_BYTES
 
     def adapter(self, files: Files) -> DeliveryAdapter:
@@ -218,7 +217,7 @@ def document_id(envelope: Envelope) -> str:
     return body.document_id
 
 
-class TestEdocDelivery(DeliverySuite):
+class TestEdocDelivery(CarryingSuite):
     kit = EdocDeliveryKit()
 
 

@@ -24,10 +24,10 @@ from contracts.envelope import Attachment, Envelope
 from contracts.facade import Answer, Call, Facade
 from contracts.feed import Collector, Feed
 from tests.compliance.adapter_suite import (
+    CarryingSuite,
     CollectorKit,
     CollectorSuite,
     DeliveryKit,
-    DeliverySuite,
     FacadeKit,
     FacadeSuite,
     Held,
@@ -50,7 +50,6 @@ def number_of(octets: bytes) -> int:
 
 class DeliveryBusKit:
     status_decides = False
-    carries_files = True
     may_read_bytes = MAX_FILE_BYTES
 
     def adapter(self, files: Files) -> DeliveryAdapter:
@@ -94,7 +93,7 @@ def _with(envelope: Envelope, attachments: tuple[Attachment, ...]) -> Envelope:
     return msgspec.structs.replace(envelope, attachments=attachments)
 
 
-class TestBusDelivery(DeliverySuite):
+class TestBusDelivery(CarryingSuite):
     kit: DeliveryKit = DeliveryBusKit()
 
 

@@ -15,7 +15,7 @@ from contracts.agency import AgencyCode
 from contracts.envelope import Attachment, Envelope
 from contracts.kinds.case import CaseFile
 from contracts.kinds.examples import CASE_FILE
-from tests.compliance.adapter_suite import DeliverySuite, Held
+from tests.compliance.adapter_suite import CarryingSuite, Held
 from tests.fakes.soap_system import OPTIONS, PASSWORD, WSDL, SoapSystem
 
 CASE = next(example.body for example in CASE_FILE if isinstance(example.body, CaseFile))
@@ -24,7 +24,6 @@ RECIPIENT = AgencyCode("H01.20")
 
 class SoapKit:
     status_decides = False
-    carries_files = True
     may_read_bytes = MAX_FILES_BYTES
     options: Mapping[str, str] = OPTIONS
 
@@ -71,9 +70,9 @@ class Soap12Kit(SoapKit):
     options: Mapping[str, str] = {**OPTIONS, "port": "CongThongTinMotCuaSoap12", "binary": "mtom"}
 
 
-class TestSoap11(DeliverySuite):
+class TestSoap11(CarryingSuite):
     kit = SoapKit()
 
 
-class TestSoap12WithMtom(DeliverySuite):
+class TestSoap12WithMtom(CarryingSuite):
     kit = Soap12Kit()

@@ -61,8 +61,6 @@ def postal_hub() -> MemoryHub:
 
 class NgspKit:
     status_decides = False
-    carries_files = False
-    may_read_bytes = 0
 
     def adapter(self, files: Files) -> DeliveryAdapter:
         return VnpostDelivery()

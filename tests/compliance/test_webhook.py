@@ -44,8 +44,6 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 class WebhookKit:
     status_decides = True
-    carries_files = False
-    may_read_bytes = 0
 
     def adapter(self, files: Files) -> DeliveryAdapter:
         return WebhookDelivery()

@@ -107,8 +107,6 @@ async def handbook() -> AsyncIterator[Handbook]:
 
 class DeliveryOfHandbook:
     status_decides = False
-    carries_files = False
-    may_read_bytes = 0
 
     def adapter(self, files: Files) -> DeliveryAdapter:
         found: DeliveryAdapter = HANDBOOK["delivery"].HandbookDelivery()

@@ -1,7 +1,4 @@
-"""A hub with a department and two communes whose document systems know nothing but a bus, and a national bus beyond it.
-
-Its rules for signatures are those that the adapter's README gives.
-"""
+"""A hub with a department and two communes whose document systems know nothing but a bus, and a national bus beyond it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,7 +19,6 @@ from tests.fakes.vxp_client import Framing, JavaClient
 from tests.integration.http_hub import HttpHub, http_hub
 
 DEPARTMENT, OLD_CODE, COMMUNE, OTHER, BUS = (AgencyCode(c) for c in ("H01.10", "000.00.10.H01", "H01.134", "H01.135", "VXP"))
-README = Path(__file__).parents[2] / "adapters/edxml_bus/README.md"
 _ALL = (Grant(kinds=("document.*",)),)
 
 
@@ -70,9 +66,7 @@ class BusHub:
 async def bus_hub(
     folder: Path, *, endpoint: Endpoint | None = None, feed: Feed | None = None, **settings: Any
 ) -> AsyncIterator[BusHub]:
-    policy = folder / "signatures.json"
-    policy.write_text(README.read_text().partition("```json\n")[2].partition("```")[0])
-    async with http_hub(folder, agencies=agencies(endpoint, feed), **{"signature_policy_file": policy} | settings) as hub:
+    async with http_hub(folder, agencies=agencies(endpoint, feed), **settings) as hub:
         secrets = {}
         for code in (DEPARTMENT, COMMUNE, OTHER):
             secrets[code], hashed = new_secret(token_key(hub.hub.settings), code)
