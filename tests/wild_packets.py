@@ -71,7 +71,7 @@ def zipped(name: str, octets: bytes, *more: str) -> bytes:
     found = io.BytesIO()
     with zipfile.ZipFile(found, "w", zipfile.ZIP_DEFLATED) as archive:
         for one in (name, *more):
-            archive.writestr(one, octets)
+            archive.writestr(zipfile.ZipInfo(one, (2026, 11, 18, 9, 30, 0)), octets, zipfile.ZIP_DEFLATED)
     return found.getvalue()
 
 

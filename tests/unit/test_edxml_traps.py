@@ -123,7 +123,7 @@ def archive(*entries: tuple[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> 
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", method) as written:
         for name, octets in entries:
-            written.writestr(name, octets)
+            written.writestr(zipfile.ZipInfo(name, (2026, 11, 18, 9, 30, 0)), octets, method)
     return stream.getvalue()
 
 
