@@ -40,7 +40,7 @@ def simulated(*arguments: str) -> Iterator[tuple[dict[str, Any], subprocess.Pope
 def test_every_counterpart_starts_and_the_commands_that_it_prints_work(tmp_path: Path) -> None:
     """As they stand, with the code of an agency for CODE and a file for FILE; nothing goes on listening afterwards."""
     secret = tmp_path / "secret"
-    secret.write_text("a secret\n")
+    secret.write_text("key:secret\n")  # a token, or a key and its secret, as each of them wants it
     lgsp = CliRunner(env={"LGSP_DATA_DIR": str(tmp_path / "var")})
     assert lgsp.invoke(cli, ["agency", "add", "G22", "--name", "Văn phòng Chính phủ", "--level", "ministry"]).exit_code == 0
     with ExitStack() as started:
