@@ -11,11 +11,14 @@ MAX_NAMESPACES = 128  # in scope: to copy them takes the square of their number,
 
 
 class NotWellFormed(ContractError):
-    """As libxml2 found it; `unbound`: a prefix is used that nothing declares, which some readers can mend."""
+    """As libxml2 found it. Two mistakes some readers can mend: `unbound`, a prefix that nothing declares; `unprintable`, a
+    character that XML 1.0 cannot carry."""
 
     def __init__(self, error: etree.XMLSyntaxError) -> None:
         line, column = error.position
-        self.unbound = getattr(error, "code", None) == etree.ErrorTypes.NS_ERR_UNDEFINED_NAMESPACE
+        code = getattr(error, "code", None)
+        self.unbound = code == etree.ErrorTypes.NS_ERR_UNDEFINED_NAMESPACE
+        self.unprintable = code == etree.ErrorTypes.ERR_INVALID_CHAR
         super().__init__("body.malformed", "/", f"not well-formed UTF-8 XML at line {line}, column {column}")
 
 

@@ -60,9 +60,9 @@ def _parsed(octets: bytes, repairs: list[str], mends: int) -> etree._Element:
     try:
         return parse(octets, huge_texts=True, max_markup=MAX_MARKUP)
     except NotWellFormed as error:
-        mended = _declared(octets, repairs) if error.unbound else _printable(octets, repairs)
-        if mended == octets or not mends:
+        if not mends or not (error.unbound or error.unprintable):
             raise
+        mended = _declared(octets, repairs) if error.unbound else _printable(octets, repairs)
     return _parsed(mended, repairs, mends - 1)
 
 
@@ -93,7 +93,8 @@ def _as_utf8(octets: bytes, repairs: list[str]) -> bytes:
 
 
 def _without_strays(octets: bytes, repairs: list[str]) -> bytes:
-    """A byte order mark, stray bytes before the markup, and NUL bytes after it."""
+    """A byte order mark, stray bytes before the markup and after it. Raises ContractError "body.malformed" for more than a few
+    after it: a large packet that was cut off is refused before anything is counted."""
     start = octets.find(b"<", 0, _STRAY_BYTES)
     if start > 0:
         before, octets = octets[:start].strip(), octets[start:]
@@ -103,7 +104,9 @@ def _without_strays(octets: bytes, repairs: list[str]) -> bytes:
     if encoding and encoding[1].lower() not in {b"utf-8", b"utf8"}:
         repairs.append("encoding_declared")
     after = octets[octets.rfind(b">") + 1 :].strip(b"\0\x1a \t\r\n") if octets else b""
-    if (after and len(after) <= _STRAY_BYTES) or octets.endswith((b"\0", b"\x1a")):
+    if len(after) > _STRAY_BYTES:
+        raise ContractError("body.malformed", "/", "cut off, or followed by something that is no markup")
+    if after or octets.endswith((b"\0", b"\x1a")):
         repairs.append("stray_bytes_after")
         octets = octets[: octets.rfind(b">") + 1]
     return octets
@@ -111,10 +114,8 @@ def _without_strays(octets: bytes, repairs: list[str]) -> bytes:
 
 def _printable(octets: bytes, repairs: list[str]) -> bytes:
     """Without the control characters that some word processors leave in titles and some writers let through."""
-    mended = _CONTROL.sub(b"", octets)
-    if mended != octets:
-        repairs.append("control_characters")
-    return mended
+    repairs.append("control_characters")
+    return _CONTROL.sub(b"", octets)
 
 
 def _declared(octets: bytes, repairs: list[str]) -> bytes:
