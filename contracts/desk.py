@@ -133,7 +133,8 @@ class Desk(Protocol):
 
     async def register(self, code: AgencyCode, name: str) -> None:
         """Another body that the caller's system sends and receives for: from now on an alias of the caller. Doing it twice is
-        harmless. Raises ContractError "grant.registration_not_allowed" or "agency.code_taken"."""
+        harmless. Raises ContractError "grant.registration_not_allowed", "agency.code_taken" (also one that is reached through
+        another bus) or "request.field_invalid"."""
         ...
 
     async def unregister(self, code: AgencyCode) -> None:

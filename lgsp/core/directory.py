@@ -55,6 +55,10 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         return Grant(kinds=self.kinds).covers_kind(kind) and _meets(self.senders, senders) and _meets(self.recipients, recipients)
 
 
+def _fits(pattern: str, code: str) -> bool:
+    return code == pattern or (pattern.endswith("*") and code.startswith(pattern[:-1]))
+
+
 def _meets(wanted: tuple[str, ...], codes: Collection[str]) -> bool:
     return "*" in wanted or any(code in codes for code in wanted)
 
@@ -116,10 +120,17 @@ class Directory:
 
     def carrier(self, code: str) -> Agency | None:
         """The other bus through which a body is reached that this directory does not know; the longest pattern wins."""
-        for pattern, agency in self._carriers:
-            if code == pattern or (pattern.endswith("*") and code.startswith(pattern[:-1])):
-                return agency
-        return None
+        return next((agency for pattern, agency in self._carriers if _fits(pattern, code)), None)
+
+    def is_free_for(self, agency: str, code: str, today: date) -> bool:
+        """Whether the agency may give this code to a body of its own: no other bears it, or will, and it is none of those reached
+        through another bus. What reaches all codes that nobody has ("*") leaves them free."""
+        known = self.known_as(code, today)
+        if known is not None:
+            return known.code == agency
+        if any(one.code != agency and (alias.valid_to or date.max) >= today for alias, one in self._by_alias.get(code, ())):
+            return False
+        return next((one.code == agency for pattern, one in self._carriers if pattern != "*" and _fits(pattern, code)), True)
 
     def predecessors(self, code: str, today: date) -> set[str]:
         """Agencies closed by `today` whose recipient this one is now, directly or through others. As in `resolve`, a split leads

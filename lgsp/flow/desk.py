@@ -25,6 +25,8 @@ from lgsp.ports import Blobs, DirectoryStore, EnvelopeRecord, Marks, Records
 log = get_logger()
 
 _PAGE = 500
+_MAX_NAME_CHARS = 255
+_MAX_ALIASES = 2000  # all of them are in the memory of every process, and in the list that anybody may ask for
 _OPEN_TO_RECIPIENT = frozenset({State.AVAILABLE, State.DELIVERED, State.REFUSED})
 _PIECE_BYTES = 2**20
 
@@ -160,16 +162,19 @@ class HubDesk:
 
     async def register(self, code: AgencyCode, name: str) -> None:
         code = agency_code(code, "code")
+        if not 0 < len(name) <= _MAX_NAME_CHARS or not name.isprintable():
+            raise ContractError("request.field_invalid", "name", f"1 to {_MAX_NAME_CHARS} printable characters")
         today = self.now().date()
 
         def registered(directory: Directory) -> Sequence[Agency]:
             own = self._may_register(directory)
-            owner = directory.known_as(code, today)
-            if owner is not None and owner.code != own.code:
+            if not directory.is_free_for(own.code, code, today):
                 raise ContractError("agency.code_taken", "code", code)
-            if any(alias.code == code and alias.name == name and _valid(alias, today) for alias in own.aliases):
+            if any(alias.code == code and alias.name in ("", name) and _valid(alias, today) for alias in own.aliases):
                 return ()
             others = tuple(alias for alias in own.aliases if alias.code != code)
+            if len(others) >= _MAX_ALIASES:
+                raise ContractError("grant.registration_not_allowed", "code", f"{own.code} has {_MAX_ALIASES} codes already")
             return (replace(own, aliases=(*others, Alias(code=code, name=name, valid_from=today))),)
 
         await self._changed(registered)

@@ -28,6 +28,7 @@ from lgsp.log import get_logger
 
 log = get_logger()
 
+_IN_LOOP_BYTES = 8 * 1024
 _SMALL_BYTES = 2**20
 _LARGE_AT_ONCE = 4  # bodies of more than _SMALL_BYTES in memory, with all that is made of them
 _LARGE_OF_ONE = 4  # of one caller that are under way
@@ -113,7 +114,9 @@ class Facades:
     ) -> Answer:
         call = _call(request, operation, octets)
         if caller is None:
-            caller = await self._caller(request, facade.credentials(call))
+            aside = len(octets) > _IN_LOOP_BYTES  # a stranger's body, which may be made to take long
+            credentials = await asyncio.to_thread(facade.credentials, call) if aside else facade.credentials(call)
+            caller = await self._caller(request, credentials)
         desk = self._desks.of(caller)
         try:
             return await facade.answer(call, desk)

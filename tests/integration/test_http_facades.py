@@ -4,12 +4,13 @@ import asyncio
 import hmac
 import json
 from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from yarl import URL
 
 from contracts.agency import AgencyCode
 from contracts.desk import Desk
@@ -22,7 +23,7 @@ from lgsp.core.directory import Agency, Alias, Grant
 from lgsp.errors import SettingsError
 from lgsp.http.client_secret import new_secret
 from lgsp.ports import Credential
-from tests.integration.http_hub import AGENCIES, COMMUNE, LAND_OFFICE, HttpHub, http_hub, progress
+from tests.integration.http_hub import AGENCIES, COMMUNE, LAND_OFFICE, STRANGER, HttpHub, http_hub, progress
 
 _JSON = {"Content-Type": "application/json"}
 _KINDS = ("case.progress/1",)
@@ -97,7 +98,7 @@ class Tiny:
             case "agencies":
                 return {one.code: one.name_vi for one in await desk.agencies()}
             case "register":
-                await desk.register(AgencyCode(argument), "Đơn vị trực thuộc")
+                await desk.register(AgencyCode(argument), call.query.get("name", "Đơn vị trực thuộc"))
                 return sorted(desk.caller_codes)
             case "unregister":
                 await desk.unregister(AgencyCode(argument))
@@ -266,6 +267,25 @@ async def test_a_system_registers_the_bodies_it_works_for(hub: HttpHub) -> None:
     assert (await do(hub, "unregister", "H01.10.01.7", LAND_OFFICE))["FAIL"] == "agency.unknown"
 
 
+async def test_what_belongs_or_will_belong_to_another_cannot_be_registered(hub: HttpHub) -> None:
+    """Neither the codes that are reached through another bus nor one that passes from one agency to the next; and no name that a
+    list could not carry."""
+    today = datetime.now(UTC).date()
+    before, after = (
+        Alias(code=AgencyCode("X.1"), valid_to=today - timedelta(days=9)),
+        Alias(code=AgencyCode("X.1"), valid_from=today + timedelta(days=9)),
+    )
+    agencies = hub.hub.directory.current.agencies
+    await hub.hub.store.save_agencies(
+        [msgspec.structs.replace(agencies[code], aliases=(alias,)) for code, alias in ((COMMUNE, before), (STRANGER, after))]
+    )
+    await hub.hub.directory.refresh()
+    for code in ("G22.01", "H02.1", "X.1"):
+        assert (await do(hub, "register", code, LAND_OFFICE))["FAIL"] == "agency.code_taken"
+    for name in ("", "a%00b", "a%0Ab", "x" * 256):
+        assert (await do(hub, "register", f"H01.10.01.7&name={name}", LAND_OFFICE))["FAIL"] == "request.field_invalid"
+
+
 async def test_an_agency_that_gave_up_an_alias_of_the_operators_keeps_it(hub: HttpHub) -> None:
     """Only what a system registered itself can it take back."""
     own = hub.hub.directory.current.agencies[LAND_OFFICE]
@@ -273,6 +293,20 @@ async def test_an_agency_that_gave_up_an_alias_of_the_operators_keeps_it(hub: Ht
     await hub.hub.store.save_agencies([msgspec.structs.replace(own, aliases=(Alias(code=code),))])
     await hub.hub.directory.refresh()
     assert (await do(hub, "unregister", code, LAND_OFFICE))["FAIL"] == "agency.unknown"
+    await do(hub, "register", code, LAND_OFFICE)
+    assert (await do(hub, "unregister", code, LAND_OFFICE))["FAIL"] == "agency.unknown"
+
+
+async def test_octets_that_are_no_text_are_no_secret(hub: HttpHub) -> None:
+    """A header may hold any; that is the stranger's mistake and not an error of the hub."""
+    await secret_of(hub, "one")
+    for who in ("secret one \udcff", "secret \udcff x", f"mac \udcff {'00' * 32}"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", URL(hub.url).port)
+        writer.write(
+            f"POST /tiny/put/1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\nWho: {who}\r\n\r\n".encode("utf-8", "surrogateescape")
+        )
+        assert b"auth.invalid" in await reader.read()
+        writer.close()
 
 
 async def test_a_mark_is_kept(hub: HttpHub) -> None:
