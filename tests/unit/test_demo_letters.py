@@ -83,6 +83,16 @@ def test_each_document_goes_by_three_roads() -> None:
     assert department.speaks == "bus" and not department.push_secret and DEPARTMENT not in set(pulling(sandbox))
 
 
+def test_a_sandbox_of_an_earlier_release_learns_how_its_members_speak() -> None:
+    """Their secrets stay; whoever is not pushed to any more has no secret for it."""
+    new = make_sandbox("http://hub.example", 1, Path("sandbox"))
+    members = {code: msgspec.structs.replace(one, speaks="rest", push_secret="whsec_") for code, one in new.members.items()}
+    again = make_sandbox("http://hub.example", 1, Path("sandbox"), msgspec.structs.replace(new, members=members))
+    assert {code: one.speaks for code, one in again.members.items()} == {code: one.speaks for code, one in new.members.items()}
+    assert not again.members[DEPARTMENT].push_secret
+    assert again.members[DEPARTMENT].client_secret == new.members[DEPARTMENT].client_secret
+
+
 @pytest.mark.parametrize("kind", [NEW, TAKEN_BACK])
 def test_a_packet_says_what_was_planned(letters: tuple[Letter, ...], kind: int) -> None:
     """Whatever stands in a text is text: the subject of a document may hold anything."""
