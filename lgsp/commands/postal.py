@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from lgsp.core.postal.legs import Leg, Step
     from lgsp.core.postal.reconciliation import Reconciliation, Row
     from lgsp.core.postal.settling import Book, Line
-    from lgsp.ports import EnvelopeRecord, Store
     from lgsp.settings import Settings
 
 _ROWS = (
@@ -35,7 +34,6 @@ _DIFFERENCES = ("Mã · Code", "Cơ quan · Agency", "Đơn · Order", "Khác bi
 _OPEN = ("Ngày · Days", "Cơ quan · Agency", "Đơn · Order", "Trạng thái · State", "Bưu cục · Office")
 _STEPS = ("Lúc · When", "Chặng · Leg", "Trạng thái · State", "Bưu cục · Office", "Nội dung · Says")
 _OLDEST = 10
-_MAX_ENVELOPES = 1000
 _REMEDY = "deploy/RUNBOOK.md, 'The post: the account of a day', says who has to mend which of them"
 
 
@@ -104,9 +102,9 @@ def legs(settings: "Settings", case: str, as_json: bool) -> None:
     """
     from lgsp.core.postal.following import legs_of
     from lgsp.core.postal.settling import book_of
-    from lgsp.flow.postal import traffic_of
+    from lgsp.flow.postal import traffic_about
 
-    traffic = traffic_of(in_store(settings, lambda store: _envelopes(store, case)))
+    traffic = in_store(settings, lambda store: traffic_about(store, case, None))
     found, book = legs_of(traffic), book_of(traffic.settlements)
     if not found:
         raise Failed(f"Không có bưu gửi nào mang số {case} · No parcel bears {case}.", "give a number of the case or the parcel")
@@ -237,24 +235,3 @@ def _plain(leg: "Leg", book: "Book") -> dict[str, Any]:
     settled = [{"day": line.day, **msgspec.to_builtins(line.line)} for line in book.about(leg.key)]
     told: dict[str, Any] = msgspec.to_builtins(leg)
     return told | {"key": leg.key._asdict(), "settled": settled}
-
-
-async def _envelopes(store: "Store", identifier: str) -> list["EnvelopeRecord"]:
-    """Postal ones that bear it, and those that bear the order numbers of these, with their bodies."""
-    from contracts.text import identifier_key
-    from lgsp.flow.postal import KINDS
-
-    found = await store.find_case(identifier_key(identifier), None, _MAX_ENVELOPES)
-    numbers = {one.value for record in found for one in record.identifiers if one.scheme == "postal_order"}
-    whole = {record.sequence: record for record in found}
-    if len(numbers) <= 20:  # a settlement bears those of a whole day
-        for number in numbers:
-            whole |= {one.sequence: one for one in await store.find_case(identifier_key(number), None, _MAX_ENVELOPES)}
-    wanted = [record for record in whole.values() if record.envelope.kind in KINDS]
-    return [await _with_body(store, record) for record in sorted(wanted, key=lambda one: one.sequence)]
-
-
-async def _with_body(store: "Store", record: "EnvelopeRecord") -> "EnvelopeRecord":
-    work = await store.fetch(record.deliveries[0].delivery_id) if record.deliveries else None
-    body = b"" if work is None else work.envelope.body
-    return msgspec.structs.replace(record, envelope=msgspec.structs.replace(record.envelope, body=body))

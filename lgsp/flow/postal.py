@@ -1,12 +1,16 @@
-"""What the journal tells of parcels, for the account of a day. Reads a period in pages; bodies that were erased tell nothing."""
+"""What the journal tells of parcels: of a day, read in pages, or of one case. Bodies that were erased tell nothing."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import TypeVar
 
+from msgspec.structs import replace
+
+from contracts.agency import AgencyCode
 from contracts.kinds import find, read_body
 from contracts.kinds.postal import PostalCancel, PostalEvent, PostalOrder, PostalSettlement
+from contracts.text import identifier_key
 from lgsp.core.lifecycle import State
 from lgsp.core.postal.reconciliation import PATIENCE_DAYS, Reconciliation, reconcile
 from lgsp.core.postal.traffic import ICT, Said, Traffic
@@ -16,6 +20,8 @@ KINDS = ("postal.order/1", "postal.cancel/1", "postal.event/1", "postal.settleme
 LOOK_BACK_DAYS = 30  # how much older than the day an order or a use of a label may be
 LOOK_AHEAD_DAYS = 31  # how late an event or a settlement may come
 _PAGE = 500
+_MAX_ABOUT = 300  # envelopes of one number
+_MAX_NUMBERS = 20  # order numbers of one case; a settlement bears those of a whole day
 _CLOCKS_DIFFER = timedelta(hours=1)  # of gateways, at most: a later envelope may bear an earlier time
 _FAILED = frozenset({State.REFUSED, State.DEAD, State.EXPIRED, State.CANCELLED})
 
@@ -31,6 +37,17 @@ async def account_of(
     until = datetime.combine(day + timedelta(days=LOOK_AHEAD_DAYS + 1), time(), ICT)
     pages = [await asyncio.to_thread(traffic_of, page) for kind in KINDS async for page in _pages_of(records, kind, first, until)]
     return await asyncio.to_thread(lambda: reconcile(day, _together(pages), patience_days))
+
+
+async def traffic_about(records: Records, identifier: str, party: AgencyCode | None) -> Traffic:
+    """What bears this number of a case or parcel, and what bears the order numbers found with it. `party`: only what this agency
+    sent or received; None: everything, for the operator. Raises what the journal raises."""
+    found = {one.sequence: one for one in await records.find_case(identifier_key(identifier), party, _MAX_ABOUT)}
+    numbers = {one.value for record in found.values() for one in record.identifiers if one.scheme == "postal_order"}
+    for number in numbers if len(numbers) <= _MAX_NUMBERS else ():
+        found |= {one.sequence: one for one in await records.find_case(identifier_key(number), party, _MAX_ABOUT)}
+    wanted = [await _with_body(records, record) for _, record in sorted(found.items()) if record.envelope.kind in KINDS]
+    return await asyncio.to_thread(traffic_of, wanted)
 
 
 def traffic_of(records: Sequence[EnvelopeRecord]) -> Traffic:
@@ -53,6 +70,11 @@ async def _pages_of(records: Records, kind: str, since: datetime, until: datetim
             return
         after = page[-1].sequence
         since_page = max(since, page[-1].accepted_at - _CLOCKS_DIFFER)  # each page reads its period anew
+
+
+async def _with_body(records: Records, record: EnvelopeRecord) -> EnvelopeRecord:
+    work = await records.fetch(record.deliveries[0].delivery_id) if record.deliveries else None
+    return replace(record, envelope=replace(record.envelope, body=b"" if work is None else work.envelope.body))
 
 
 def _together(pages: Sequence[Traffic]) -> Traffic:

@@ -27,6 +27,7 @@ from lgsp.http.log import LogRoutes
 from lgsp.http.mailbox import Mailboxes
 from lgsp.http.openapi import openapi_route
 from lgsp.http.overall import OverallStatuses
+from lgsp.http.parcels import Parcels
 from lgsp.http.postal import PostalRoute
 from lgsp.http.reading import RECEIVED
 from lgsp.http.recall import RecallRoute
@@ -97,6 +98,7 @@ def _routes(services: Services, token: TokenEndpoint, mailboxes: Mailboxes) -> t
         *DeadLetters(services).routes(),
         *Replays(services).routes(),
         *PostalRoute(services).routes(),
+        *Parcels(services).routes(),
         *BalanceRoute(services).routes(),
         *Agencies(services).routes(),
         *Contracts(services).routes(),

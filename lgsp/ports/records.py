@@ -62,7 +62,7 @@ class Records(Protocol):
     async def find_case(self, identifier_key: str, party: AgencyCode | None, limit: int) -> list[EnvelopeRecord]:
         """Envelopes of which the agency is the sender or a recipient and that bear this identifier (any scheme, compared by
         `contracts.text.identifier_key`): the newest `limit` of them, oldest first. `party` None: whoever they belong to; for
-        operators and auditors at the hub, never for a request."""
+        the operator and auditors at the hub, never for another caller."""
         ...
 
     async def envelopes_of(

@@ -213,6 +213,25 @@ async def test_everybody_sees_what_is_theirs(tmp_path: Path) -> None:
         assert (await account(hub, STRANGER))["rows"] == []
 
 
+async def test_the_parcels_of_a_case_are_told_to_who_ordered_them_and_to_the_post(tmp_path: Path) -> None:
+    """By any number, with their steps and what was settled; to nobody else."""
+    async with road(tmp_path) as (hub, post):
+        await busy(hub, post)
+        await settle(hub, line("HS-1", fee=30_000, cod=126_500))
+
+        async def parcels(number: str, agency: str) -> Any:
+            return (await hub.call("GET", f"/v1/cases/{number}/parcels", agency=agency)).json
+
+        for number, agency in (("HS-1", COMMUNE), ("hs-1", POST), (LABEL, COMMUNE), ("HS-1", HUB)):
+            (leg,) = (await parcels(number, agency))["parcels"]
+            assert (leg["order_number"], leg["direction"], leg["leg"], leg["agency"]) == ("HS-1", "deliver", 1, COMMUNE)
+            assert (leg["state"], leg["state_vi"], leg["cod_due_vnd"]) == ("delivered", "đã phát", 126_500)
+            assert [one["state"] for one in leg["steps"]][-1] == "delivered" and not any(one["stray"] for one in leg["steps"])
+            assert [(one["fee_vnd"], one["cod_vnd"]) for one in leg["settled"]] == [(30_000, 126_500)]
+        for number, agency in (("HS-1", STRANGER), ("HS-1", LAND_OFFICE), ("HS-9", COMMUNE)):
+            assert (await parcels(number, agency))["code"] == "access.not_a_party"
+
+
 async def test_the_account_comes_as_a_table_too(tmp_path: Path) -> None:
     async with road(tmp_path) as (hub, post):
         await busy(hub, post)
