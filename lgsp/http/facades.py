@@ -12,10 +12,10 @@ from contracts.errors import ContractError
 from contracts.facade import Answer, Bearer, Call, Certificate, Credentials, Facade, Keyed, Operation, Secret
 from lgsp.core.directory import Agency
 from lgsp.errors import SettingsError, Unavailable
-from lgsp.http.answers import finish
 from lgsp.http.auth import CALLER, AgencyAuthenticator
 from lgsp.http.clients import Clients
 from lgsp.http.facade_openapi import facade_document
+from lgsp.http.handing_over import hand_over
 from lgsp.http.parties import is_operator
 from lgsp.http.problems import refusal_of, unforeseen
 from lgsp.http.reading import RECEIVED, read_body
@@ -32,7 +32,7 @@ _IN_LOOP_BYTES = 8 * 1024
 _SMALL_BYTES = 2**20
 _LARGE_AT_ONCE = 4  # bodies of more than _SMALL_BYTES in memory, with all that is made of them
 _LARGE_OF_ONE = 4  # of one caller that are under way
-_LARGE_ANSWER_BYTES, _LARGE_ANSWERS = 4 * 2**20, 16
+_LARGE_ANSWER_BYTES, _LARGE_ANSWERS, _LARGE_ANSWERS_OF_ONE = 4 * 2**20, 16, 4
 
 
 class Facades:
@@ -46,6 +46,7 @@ class Facades:
         self._room = asyncio.Semaphore(_LARGE_AT_ONCE)
         self._writing = asyncio.Semaphore(_LARGE_ANSWERS)
         self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        self._fetching: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._facades = _chosen(services)
 
     def routes(self) -> tuple[Route, ...]:
@@ -124,14 +125,15 @@ class Facades:
             request[NOTES].update(desk.noted)
 
     async def _written(self, request: web.Request, response: web.Response) -> web.StreamResponse:
-        """Large answers wait in memory for slow callers: only so many at once."""
+        """Large answers wait in memory for slow callers: only so many at once, and of one caller a few of them."""
         if not isinstance(response.body, bytes) or len(response.body) <= _LARGE_ANSWER_BYTES:
             return response
-        async with patiently(self._writing, f"{_LARGE_ANSWERS} large packets are being fetched"):
-            finish(request, response)
-            await response.prepare(request)
-            await response.write_eof()
-        return response
+        turn = self._fetching.setdefault(request.get(CALLER, request.remote or ""), asyncio.Semaphore(_LARGE_ANSWERS_OF_ONE))
+        async with (
+            patiently(turn, f"{_LARGE_ANSWERS_OF_ONE} large packets are being fetched by one caller"),
+            patiently(self._writing, f"{_LARGE_ANSWERS} large packets are being fetched"),
+        ):
+            return await hand_over(request, response)
 
     async def _caller(self, request: web.Request, credentials: Credentials) -> Agency:
         """Raises ContractError "auth.*" or Unavailable."""

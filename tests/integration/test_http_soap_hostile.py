@@ -1,5 +1,7 @@
 """Whatever is sent to /soap: a fault with a code of the catalogue, soon, and nothing of it stored."""
 
+import asyncio
+import hashlib
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -8,10 +10,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from yarl import URL
 
 from contracts.problems import CATALOGUE
 from contracts.soap.message import Version
 from contracts.soap.mime import Part, write_related
+from lgsp.http.soap.answer_room import PLACES
 from tests.integration.http_hub import COMMUNE, LAND_OFFICE, HttpHub, http_hub
 from tests.integration.test_http_soap import addressed
 from tests.soap_client import NAMESPACE, Raw, envelope, include, post, soap
@@ -31,9 +35,9 @@ async def hub(tmp_path: Path) -> AsyncIterator[HttpHub]:
         yield running
 
 
-async def told(hub: HttpHub, octets: bytes, kind: str) -> str:
+async def told(hub: HttpHub, octets: bytes, kind: str, agency: str = COMMUNE) -> str:
     """The code of what came back; "" for an answer."""
-    reply = await hub.call("POST", "/soap", data=octets, headers={"Content-Type": kind})
+    reply = await hub.call("POST", "/soap", agency=agency, data=octets, headers={"Content-Type": kind})
     assert reply.status in (200, 400, 500)
     if reply.status == 200:
         return ""
@@ -186,3 +190,28 @@ async def test_a_message_with_very_many_bodies_takes_no_longer_than_they_are_man
     started = time.monotonic()
     assert await told(hub, octets, "text/xml") == ""
     assert time.monotonic() - started < 5
+
+
+async def test_who_asks_for_much_and_reads_nothing_keeps_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others have their large answers meanwhile, and it too once its connections were ended."""
+    monkeypatch.setattr("lgsp.http.room._PATIENCE_S", 0.2)
+    monkeypatch.setattr("lgsp.http.handing_over._PATIENCE_S", 1.0)
+    async with http_hub(tmp_path, max_attachment_bytes=2**25) as hub:
+        octets = b"x" * 2**24
+        tus = {"Tus-Resumable": "1.0.0", "Upload-Length": str(2**24), "Content-Type": "application/offset+octet-stream"}
+        assert (await hub.call("POST", "/v1/attachments", data=octets, headers=tus)).status == 201
+        digest = f"sha256:{hashlib.sha256(octets).hexdigest()}"
+        assert (await hub.send(hub.envelope(attachments=[{"digest": digest, "size_bytes": 2**24}]))).status == 202
+        asked = envelope("fetchAttachment", {"digest": digest})
+        head = "".join(f"{name}: {value}\r\n" for name, value in hub.headers(COMMUNE, Content_Type="text/xml").items())
+        lazy = [await asyncio.open_connection("127.0.0.1", URL(hub.url).port, limit=1024) for _ in range(PLACES)]
+        for _, writer in lazy:
+            writer.write(f"POST /soap HTTP/1.1\r\nHost: x\r\n{head}Content-Length: {len(asked)}\r\n\r\n".encode() + asked)
+        for reader, _ in lazy:
+            await reader.readexactly(12)  # an answer, or that there are too many
+        async with asyncio.timeout(20):
+            assert await told(hub, asked, "text/xml", LAND_OFFICE) == ""
+            while await told(hub, asked, "text/xml"):
+                pass
+        for _, writer in lazy:
+            writer.close()

@@ -19,14 +19,15 @@ from contracts.soap.mime import XOP, media_type_of, write_related
 from lgsp.core.directory import Agency
 from lgsp.errors import Unavailable
 from lgsp.flow.examination import BROUGHT_BY
-from lgsp.http.answers import accept_of, encode, finish
+from lgsp.http.answers import accept_of, encode
 from lgsp.http.auth import CALLER, Authenticator
+from lgsp.http.handing_over import hand_over
 from lgsp.http.problems import MESSAGE_ID, problem_of, refusal_of, unforeseen
 from lgsp.http.reading import RECEIVED, read_body
 from lgsp.http.room import patiently
 from lgsp.http.routes import Route
 from lgsp.http.services import Services
-from lgsp.http.soap.answer_room import LARGE_BYTES, PLACES, AnswerRoom
+from lgsp.http.soap.answer_room import LARGE_BYTES, PLACES, PLACES_OF_ONE, AnswerRoom
 from lgsp.http.soap.files import attached, upload
 from lgsp.http.soap.inner import Answered, call
 from lgsp.http.soap.operations import PROBLEM, Operation, operations_of
@@ -69,6 +70,7 @@ class Soap:
         self._data_dir = services.settings.data_dir
         self._room, self._places = asyncio.Semaphore(_LARGE_AT_ONCE), asyncio.Semaphore(PLACES)
         self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        self._fetching: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._seen = Seen(services.clock)
 
     def routes(self) -> tuple[Route, ...]:
@@ -87,16 +89,18 @@ class Soap:
         request[_VERSION] = Version.SOAP_12 if twelve else Version.SOAP_11  # until the message has said so
         async with AsyncExitStack() as held:
             try:
-                response = await self._with_room(request, AnswerRoom(self._places, self._limit_bytes, held))
+                room = AnswerRoom(self._places, lambda: self._places_of(request), self._limit_bytes, held)
+                response = await self._with_room(request, room)
             except ConnectionError:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever happens is said as a fault
                 response = await self._refused(request, error)
             if response.content_length is not None and response.content_length > LARGE_BYTES:
-                finish(request, response)
-                await response.prepare(request)
-                await response.write_eof()
+                return await hand_over(request, response)
         return response
+
+    def _places_of(self, request: web.Request) -> asyncio.Semaphore:
+        return self._fetching.setdefault(request.get(CALLER, request.remote or ""), asyncio.Semaphore(PLACES_OF_ONE))
 
     async def _with_room(self, request: web.Request, room: AnswerRoom) -> web.Response:
         """Who calls is known before anything is read; strangers may ask for what is open to everybody."""
