@@ -19,8 +19,8 @@ from lgsp.demo.letter_packets import packet_of, status_of
 from lgsp.demo.letters import AGREED, DEPARTMENT, NEW, TAKEN_BACK, Letter
 from lgsp.demo.seals import Seals
 
-_LOOK_EVERY_S = 0.2  # the department's system asks the bus so often while something is still to come
-_CLERK_PAUSE = 0.01  # of the day, before each report
+_PAUSE = 0.01  # of the day: between two looks of the department at what has come, and before each report of a clerk
+_SHORTEST_S = 0.1
 
 
 class Road(Protocol):
@@ -43,6 +43,7 @@ class Office:
         self._tasks: asyncio.TaskGroup | None = None
         self._seen: set[tuple[str, int]] = set()
         self._reported = asyncio.Condition()
+        self._pause_s = _PAUSE * ledger.duration_s
 
     async def run(self) -> None:
         """Until every status has come back, or the hub is away for too long or will not have a document."""
@@ -87,7 +88,7 @@ class Office:
     async def _work(self, letter: Letter, business_type: int, commune: str) -> None:
         """What the clerk of a commune reports; one report goes when the one before was accepted."""
         for status in letter.reports if business_type == NEW else (AGREED,):
-            await asyncio.sleep(_CLERK_PAUSE * self._ledger.duration_s)
+            await asyncio.sleep(self._pause_s)
             body = status_of(letter, status, self._ledger.province, commune, self._now())
             reply = await self._roads[commune].submit(self._seals.sealed(_envelope(letter, status, commune, body)))
             self._ledger.reports(letter, commune, reply)
@@ -103,7 +104,7 @@ class Office:
                 await self._bus.done(document)
             async with self._reported:
                 self._reported.notify_all()
-            await asyncio.sleep(_LOOK_EVERY_S)
+            await asyncio.sleep(max(self._pause_s, _SHORTEST_S))
 
     def _has_come(self, letter: Letter, statuses: tuple[str, ...]) -> bool:
         """Every recipient has reported all of these."""
