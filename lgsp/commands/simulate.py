@@ -21,6 +21,7 @@ COUNTERPARTS: Mapping[str, tuple[str, str]] = {
     "national_bus": ("Trục liên thông văn bản quốc gia (edXML)", "The national document bus (edXML)"),
     "edoc_bus": ("Trục văn bản SOAP thế hệ e-doc", "A SOAP document bus of the e-doc generation"),
     "vnpost": ("Bưu chính: đơn hàng, định vị bưu gửi", "The post: orders and tracking"),
+    "webhook_receiver": ("Hệ thống nhận qua webhook", "A system that is pushed to by webhook"),
     "soap_system": ("Hệ thống một cửa có dịch vụ SOAP riêng", "A one-stop desk with a SOAP service of its own"),
 }
 

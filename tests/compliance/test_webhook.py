@@ -1,45 +1,23 @@
 """The webhook keeps what every delivery adapter promises."""
 
-import base64
-import contextlib
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from typing import Any
 
-from aiohttp import web
+import msgspec
 
 from adapters.webhook.delivery import WebhookDelivery
 from contracts.adapter import DeliveryAdapter, Endpoint, Files, Parcel
 from contracts.agency import AgencyCode
 from contracts.envelope import Attachment, Envelope
-from tests.compliance.adapter_suite import DeliverySuite, Held
+from contracts.outcome import Delivered, Retry
+from contracts.replies import Reply
+from tests.compliance.adapter_suite import DeliverySuite, Held, MemoryFiles
+from tests.fakes.webhook_receiver import SECRET, WebhookReceiver
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
-
-
-class Receiver:
-    """A system that keeps what it is sent, once per webhook-id, and says 200 either way."""
-
-    def __init__(self, url: str = "") -> None:
-        self.url = url
-        self.kept: dict[str, bytes] = {}
-
-    async def take(self, request: web.BaseRequest) -> web.StreamResponse:
-        self.kept.setdefault(request.headers["webhook-id"], await request.content.read())
-        return web.Response(text="ok")
-
-
-@contextlib.asynccontextmanager
-async def receiver() -> AsyncIterator[Receiver]:
-    found = Receiver()
-    runner = web.ServerRunner(web.Server(found.take))
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    found.url = f"http://127.0.0.1:{runner.addresses[0][1]}/in"
-    yield found
-    await runner.cleanup()
 
 
 class WebhookKit:
@@ -49,10 +27,10 @@ class WebhookKit:
         return WebhookDelivery()
 
     def far_side(self) -> AbstractAsyncContextManager[Any]:
-        return receiver()
+        return WebhookReceiver()
 
     def endpoint(self, url: str) -> Endpoint:
-        return Endpoint(adapter="webhook", url=url, secret="whsec_" + base64.b64encode(b"a key of the recipient").decode())
+        return Endpoint(adapter="webhook", url=url, secret=SECRET)
 
     def parcel(self, number: int, attachments: tuple[Attachment, ...] = ()) -> Parcel:
         envelope = Envelope(
@@ -70,9 +48,22 @@ class WebhookKit:
     def held(self, parcel: Parcel, files: Mapping[str, bytes]) -> Held:
         return Held(f"dlv_{parcel.delivery_id}", json.loads(parcel.envelope.body))
 
-    def holds(self, far: Receiver) -> Sequence[Held]:
+    def holds(self, far: WebhookReceiver) -> Sequence[Held]:
         return [Held(name, json.loads(octets)["envelope"]["body"]) for name, octets in far.kept.items()]
 
 
 class TestWebhook(DeliverySuite):
     kit = WebhookKit()
+
+
+async def test_what_it_has_already_may_be_said_in_words() -> None:
+    """And a signature by another secret is no signature."""
+    kit = WebhookKit()
+    adapter, parcel = kit.adapter(MemoryFiles()), kit.parcel(1)
+    async with WebhookReceiver() as far:
+        far.misbehaviour.known_in_words = True
+        endpoint = msgspec.structs.replace(kit.endpoint(far.url), replies=(Reply(means="delivered", text="đã tồn tại"),))
+        assert [await adapter.deliver(parcel, endpoint) for _ in range(2)] == [Delivered(), Delivered()]
+        other = msgspec.structs.replace(endpoint, secret="whsec_b3RoZXI=")
+        assert isinstance(await adapter.deliver(kit.parcel(2), other), Retry) and len(far.kept) == 1
+    await adapter.close()

@@ -12,19 +12,20 @@ It knows nothing of the hub's code: messages are taken apart with lxml and the s
 import argparse
 import asyncio
 import base64
-import contextlib
 import email
 import email.policy
 import hashlib
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 from xml.sax.saxutils import escape
 
 from aiohttp import web
 from lxml import etree
+
+from tests.fakes import misbehaving
 
 WSDL_FILE = Path(__file__).with_suffix(".wsdl")
 WSDL = WSDL_FILE.read_text("utf-8")
@@ -71,16 +72,10 @@ _PARSER = etree.XMLParser(huge_tree=True)
 
 
 @dataclass(slots=True)
-class Misbehaviour:
-    """`fail_next`, `garbage`, `half_answer`, `text_reply`, `busy`: for so many calls. `duplicate_fault`: says what it has already
-    by a fault in words. `refuse`: cases whose TrichYeu holds this."""
+class Misbehaviour(misbehaving.Misbehaviour):
+    """`busy`: for so many calls. `duplicate_fault`: says what it has already by a fault in words. `refuse`: cases whose TrichYeu
+    holds this."""
 
-    fail_next: int = 0
-    hang: bool = False
-    slow_s: float = 0.0
-    garbage: int = 0
-    half_answer: int = 0
-    text_reply: int = 0
     busy: int = 0
     duplicate_fault: bool = False
     refuse: str = ""
@@ -96,16 +91,15 @@ class Call:
     envelope: bytes
 
 
-class SoapSystem:
+class SoapSystem(misbehaving.Misbehaving[Misbehaviour]):
     """Every call is in `calls`; what it keeps, once per MaGiaoDich, in `kept`."""
 
     def __init__(self, port: int = 0, *, security: str = "header") -> None:
+        super().__init__(Misbehaviour())
         self._port, self._security = port, security
         self.url = ""
-        self.misbehaviour = Misbehaviour()
         self.calls: list[Call] = []
         self.kept: dict[str, Call] = {}
-        self._released = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=_MAX_BODY_BYTES)
@@ -121,15 +115,11 @@ class SoapSystem:
         await self._runner.cleanup()
 
     async def _call(self, request: web.Request) -> web.Response:
-        wrong = self.misbehaviour
-        if wrong.hang or wrong.slow_s:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._released.wait(), None if wrong.hang else wrong.slow_s)
+        await self._delay()
         octets, parts = _unpacked(request.headers["Content-Type"], await request.read())
         envelope = etree.fromstring(octets, _PARSER)
         soap = str(etree.QName(envelope).namespace)
-        if wrong.fail_next:
-            wrong.fail_next -= 1
+        if self._fails():
             return _fault(soap, "Server", "Lỗi hệ thống: không kết nối được cơ sở dữ liệu")
         header, body = envelope.find(f"{{{soap}}}Header"), envelope.find(f"{{{soap}}}Body")
         if not self._knows(header):
@@ -152,19 +142,6 @@ class SoapSystem:
             return _fault(soap, "Server", "Giao dịch đã tồn tại trên hệ thống")
         return _result(soap, call, "01" if known else "00", "Đã có" if known else "Thành công", f"BN-{number}")
 
-    def _spoiled(self, answer: web.Response) -> web.Response:
-        wrong = self.misbehaviour
-        if wrong.garbage:
-            wrong.garbage -= 1
-            return web.Response(text="<html><body>Bảo trì</html>", content_type="text/html")
-        if wrong.half_answer and isinstance(answer.body, bytes):
-            wrong.half_answer -= 1
-            return web.Response(body=answer.body[: len(answer.body) // 2], content_type="text/xml")
-        if wrong.text_reply:
-            wrong.text_reply -= 1
-            return web.Response(text="ERROR: queue full")
-        return answer
-
     def _knows(self, header: etree._Element | None) -> bool:
         """By the block of its own, or by a UsernameToken (plain or digest), or (x509) by whoever looks at `calls`."""
         found = {} if header is None else {etree.QName(one).localname: (one.text or "") for one in header.iter("*")}
@@ -179,13 +156,6 @@ class SoapSystem:
                 return (found.get("Username"), found.get("Password")) == (ACCOUNT, base64.b64encode(said).decode())
             case _:
                 return True
-
-    async def _misbehave(self, request: web.Request) -> web.Response:
-        known, wish = asdict(self.misbehaviour), await request.json()
-        if unknown := set(wish) - set(known):
-            return web.json_response({"unknown": sorted(unknown), "known": known}, status=400)
-        self.misbehaviour = Misbehaviour(**(known | wish))
-        return web.json_response(asdict(self.misbehaviour))
 
 
 def _unpacked(content_type: str, octets: bytes) -> tuple[bytes, dict[str, bytes]]:

@@ -12,16 +12,17 @@ In both shapes: NGSP with a token of OAuth 2.0, the wrapper with a header of its
 import argparse
 import asyncio
 import base64
-import contextlib
 import json
 import secrets
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Self
 
 from aiohttp import web
+
+from tests.fakes import misbehaving
 
 KEY, SECRET, STATIC_TOKEN = "vnpost-key", "vnpost-secret", "a token for ever"
 CUSTOMER = "AG-VPDK-0117"
@@ -41,15 +42,9 @@ _REQUIRED = (
 
 
 @dataclass(slots=True)
-class Misbehaviour:
-    """`fail_next`, `garbage`, `half_answer`, `text_reply`: for so many calls. `refuse`: order numbers it will not have."""
+class Misbehaviour(misbehaving.Misbehaviour):
+    """`refuse`: order numbers it will not have."""
 
-    fail_next: int = 0
-    hang: bool = False
-    slow_s: float = 0.0
-    garbage: int = 0
-    half_answer: int = 0
-    text_reply: int = 0
     drop_tokens: int = 0  # so many tokens are forgotten right after they were given
     duplicate: bool = False  # each page has its last document twice
     shuffle: bool = False  # pages are unordered
@@ -57,16 +52,16 @@ class Misbehaviour:
     refuse: list[str] = field(default_factory=list)
 
 
-class Vnpost:
+class Vnpost(misbehaving.Misbehaving[Misbehaviour]):
     """Everything it got is in `got`: (operation, message). An order number that it has is answered 101, as a second copy. With
     `pace_s` each parcel goes its way by itself, a step in so many seconds."""
 
     def __init__(self, port: int = 0, pace_s: float = 0.0) -> None:
+        super().__init__(Misbehaviour())
         self._port = port
         self._pace_s = pace_s
         self._lives: set[asyncio.Task[None]] = set()
         self.url = ""
-        self.misbehaviour = Misbehaviour()
         self.got: list[tuple[str, dict[str, Any]]] = []
         self.orders: dict[str, dict[str, Any]] = {}
         self.documents: dict[str, dict[str, Any]] = {}
@@ -75,7 +70,6 @@ class Vnpost:
         self.asked: list[dict[str, str]] = []  # queries of the tracking feed
         self.tokens: set[str] = set()
         self.tokens_given = 0
-        self._released = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         app = web.Application()
@@ -131,32 +125,13 @@ class Vnpost:
         self, work: Callable[[web.Request], Awaitable[web.Response]]
     ) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def answer(request: web.Request) -> web.Response:
-            wrong = self.misbehaviour
-            if wrong.hang:
-                await self._released.wait()
-            if wrong.slow_s:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._released.wait(), wrong.slow_s)
-            if wrong.fail_next:
-                wrong.fail_next -= 1
+            await self._delay()
+            if self._fails():
                 return web.json_response({"Status": 500, "Message": "Lỗi hệ thống"}, status=500)
             if not self._known(request):
                 return web.json_response({"Status": 401, "Message": "Unauthorized"}, status=401)
             return self._spoiled(await work(request))
 
-        return answer
-
-    def _spoiled(self, answer: web.Response) -> web.Response:
-        wrong = self.misbehaviour
-        if wrong.garbage:
-            wrong.garbage -= 1
-            return web.Response(text="<html>Bảo trì</html>", content_type="text/html")
-        if wrong.half_answer and isinstance(answer.body, bytes):
-            wrong.half_answer -= 1
-            return web.Response(body=answer.body[: len(answer.body) // 2], content_type="application/json")
-        if wrong.text_reply:
-            wrong.text_reply -= 1
-            return web.Response(text="ERROR: queue full")
         return answer
 
     def _known(self, request: web.Request) -> bool:
@@ -252,14 +227,6 @@ class Vnpost:
         return web.json_response(found | ({"_embedded": {"doc": page}} if page else {}))
 
     # --- what it is told by whoever plays with it
-
-    async def _misbehave(self, request: web.Request) -> web.Response:
-        known = asdict(self.misbehaviour)
-        wish = await _json(request)
-        if unknown := set(wish) - set(known):
-            return web.json_response({"unknown": sorted(unknown), "known": known}, status=400)
-        self.misbehaviour = Misbehaviour(**(known | wish))
-        return web.json_response(asdict(self.misbehaviour))
 
     async def _happened(self, request: web.Request) -> web.Response:
         """{"order": ..., "status": 4, "text": "..."} and other members of a document."""
