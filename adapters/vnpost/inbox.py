@@ -25,15 +25,23 @@ _ID = re.compile(r"[0-9a-fA-F]{1,24}")
 
 
 async def tracking_page(desk: Desk, last_id: str, limit: int, customer_code: str = "") -> PageMessage:
-    """At most `limit` events behind `last_id`, of one contract or of all. Raises ContractError "request.field_invalid"."""
+    """At most `limit` events behind `last_id`, of one contract or of all. Raises ContractError "request.field_invalid".
+
+    Reads on until there is something to show: clients take an empty page for the end.
+    """
     after = delivery_of(last_id)
     await _acknowledge_old(desk, after)
-    waiting = list(await desk.waiting(KINDS, after, limit + 1))
-    read = await _read(desk, waiting[:limit])
-    documents = tuple(message_of(one, event) for one, event in read if customer_code in ("", event.customer_code))
+    documents: tuple[TrackingMessage, ...] = ()
+    more = True
+    while more and not documents:
+        waiting = list(await desk.waiting(KINDS, after, limit + 1))
+        more = len(waiting) > limit
+        read = await _read(desk, waiting[:limit])
+        documents = tuple(message_of(one, event) for one, event in read if customer_code in ("", event.customer_code))
+        after = waiting[limit - 1].delivery_id if more else after
     return PageMessage(
         size=len(documents),
-        total_pages=2 if len(waiting) > limit else 1,
+        total_pages=2 if more else 1,
         returned=len(documents),
         embedded=Documents(doc=documents, rh_doc=documents) if documents else None,
     )

@@ -214,6 +214,15 @@ async def test_one_contract_can_be_asked_for(hub: MemoryHub) -> None:
     assert orders_of(await ask(hub, "getOrderTracking", CustomerCode="OTHER")) == ["TG-000002"]
 
 
+async def test_pages_of_other_contracts_are_not_taken_for_the_end(hub: MemoryHub) -> None:
+    """A client stops at a page with nothing embedded."""
+    await happened(hub, 1, 2, 3, 4, 5)
+    await happened(hub, 6, customer_code="OTHER")
+    page = await ask(hub, "getOrderTracking", pagesize="2", CustomerCode="OTHER")
+    assert orders_of(page) == ["TG-000006"] and page["_total_pages"] == 1
+    assert "_embedded" not in await ask(hub, "getOrderTracking", pagesize="2", CustomerCode="NOBODY")
+
+
 async def test_a_cursor_that_is_none_is_refused(hub: MemoryHub) -> None:
     with pytest.raises(ContractError) as refused:
         await ask(hub, "getOrderTracking", lastId="không")
