@@ -6,6 +6,8 @@ answer is kept as it came, in a mark of the journal, before anybody looks into i
 
 import asyncio
 
+from lxml import etree
+
 from adapters.answers import Answer, detail_of, short
 from adapters.calling import Caller, Unanswered, deadline_in
 from adapters.edoc_soap import calls, mapping, salvage
@@ -25,6 +27,7 @@ MAX_ASKED = 100  # of one body in one round, those that are not given out includ
 MAX_SET_ASIDE = 500  # documents of one body that cannot be read are remembered
 MAX_LIST_BYTES = 48 * 2**20
 MAX_DOCUMENT_BYTES = 128 * 2**20
+_LONG_BYTES = 64 * 1024
 
 
 class EdocCollector:
@@ -78,19 +81,18 @@ class _Round:
     async def _traces(self) -> None:
         await self._bring_in(await self._desk.mark(self._kept_at))
         answer = await self._ask(calls.asking("GetTraces", self._partner), MAX_LIST_BYTES)
-        kept = salvage.kept(answer)
+        kept = await asyncio.to_thread(salvage.kept, answer)
         if kept:
             await self._desk.set_mark(self._kept_at, kept)
             await self._bring_in(kept)
-        _whole(answer)
+        await _message(answer)
 
     async def _bring_in(self, kept: str) -> None:
         """Every record of an answer that was kept. Killed in between, all of them come again, which is harmless."""
         if not kept:
             return
         try:
-            pages = salvage.pages(*salvage.opened(kept))
-            records = [record for page in pages for record in calls.statuses(calls.read_answer(*page))]
+            records = await asyncio.to_thread(_records_in, kept)
         except (ContractError, ValueError):
             await self._desk.set_mark(f"{self._kept_at}.unreadable", kept)
             await self._desk.set_mark(self._kept_at, "")
@@ -112,7 +114,7 @@ class _Round:
 
     async def _documents(self) -> bool:
         """Whether more of them wait than a round takes."""
-        message = _whole(await self._ask(calls.asking("GetPendingDocumentIds", self._partner), MAX_LIST_BYTES))
+        message = await _message(await self._ask(calls.asking("GetPendingDocumentIds", self._partner), MAX_LIST_BYTES))
         aside = {one.partition("=")[0] for one in (await self._desk.mark(self._aside_at)).split()}
         numbers = [number for number in calls.document_ids(message) if str(number) not in aside]
         trouble: _NotGiven | None = None
@@ -147,7 +149,7 @@ class _Round:
                 self._refused += 1
         else:
             self._taken += 1
-        _whole(await self._ask(calls.asking("ConfirmReceived", self._partner, number), MAX_LIST_BYTES))
+        await _message(await self._ask(calls.asking("ConfirmReceived", self._partner, number), MAX_LIST_BYTES))
 
     def _read(self, message: Message) -> mapping.Sent:
         return mapping.document_collected(message, self._partner.organ_id, self._desk.caller, mapping.day_of(self._desk.now()))
@@ -156,11 +158,11 @@ class _Round:
         answer = await self._ask(calls.asking("GetDocument", self._partner, number), MAX_DOCUMENT_BYTES)
         if len(answer.body) >= MAX_DOCUMENT_BYTES:
             raise _NotGiven("delivery.garbled_answer", f"document {number} is larger than {MAX_DOCUMENT_BYTES} bytes")
-        message = understood(answer)
+        message = await asyncio.to_thread(understood, answer)
         report = None if message is None else found_in(message.body)
         if report is not None and not report.success:
             raise _NotGiven("delivery.server_error", f"document {number}: {short(report.told())}")
-        return _whole(answer)
+        return _of(answer, message)
 
     async def _held(self, envelope: Envelope) -> bool:
         """Whether the hub has the document already, in other words: such a bus writes a document that it no longer has in its
@@ -177,7 +179,7 @@ class _Round:
         """Status 02, refused, with the reason in both languages."""
         refusal = Refusal.of(error.code, error.field, error.detail)
         record = mapping.refusal_record(sent.packet, self._partner.organ_id, refusal, self._desk.now())
-        _whole(await self._ask(calls.reporting(self._partner, record), MAX_LIST_BYTES))
+        await _message(await self._ask(calls.reporting(self._partner, record), MAX_LIST_BYTES))
 
     async def _set_aside(self, number: int, error: ContractError) -> None:
         """It stays where it is, unconfirmed, and is not fetched again: there is nobody to tell whose document cannot be read."""
@@ -192,11 +194,21 @@ class _Round:
         return answer._replace(whole=answer.whole and len(answer.body) < most)
 
 
-def _whole(answer: Answer) -> Message:
-    """The message of an answer that is no refusal. Raises FeedTrouble."""
+def _records_in(kept: str) -> list[etree._Element]:
+    """Raises ContractError or ValueError for an answer that cannot be read."""
+    pages = salvage.pages(*salvage.opened(kept))
+    return [record for page in pages for record in calls.statuses(calls.read_answer(*page))]
+
+
+async def _message(answer: Answer) -> Message:
+    """The message of an answer that is no refusal, read beside the event loop where that takes its time. Raises FeedTrouble."""
+    return _of(answer, await asyncio.to_thread(understood, answer) if len(answer.body) > _LONG_BYTES else understood(answer))
+
+
+def _of(answer: Answer, message: Message | None) -> Message:
+    """`message`: what was understood of the answer. Raises as `_message`."""
     if not answer.whole:
         raise FeedTrouble("delivery.garbled_answer", "the answer broke off")
-    message = understood(answer)
     if message is None:
         reason = "delivery.garbled_answer" if 200 <= answer.status < 300 else "delivery.server_error"
         raise FeedTrouble(reason, detail_of(answer))

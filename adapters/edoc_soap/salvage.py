@@ -5,16 +5,18 @@ an answer the half that came. Pure.
 import base64
 import re
 import zlib
+from bisect import bisect_left
 from collections.abc import Iterator
 
 from adapters.answers import Answer
 
 _TAG = re.compile(rb"<(/?)([A-Za-z_][\w.:-]*)(?:\s[^<>]*?)?(/?)>")
-_RECORD_END = re.compile(rb"</(?:[A-Za-z_][\w.-]*:)?Status\s*>")
-_RECORD = re.compile(rb"<((?:[A-Za-z_][\w.-]*:)?)Status(?:\s[^<>]*)?>.*?</\1Status\s*>", re.DOTALL)
+_RECORD_BEGIN = re.compile(rb"<((?:[A-Za-z_][\w.-]*:)?)Status(?:\s[^<>]*)?>")
+_RECORD_END = re.compile(rb"</((?:[A-Za-z_][\w.-]*:)?)Status\s*>")
 _ENVELOPE = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?Envelope[\s>]")
 _MAX_BYTES = 64 * 2**20
 _PAGE = 1000  # records; more are read in pages
+_MAX_HEAD_BYTES = 64 * 1024  # stands before the records, and in each page again
 
 
 def kept(answer: Answer) -> str:
@@ -39,15 +41,35 @@ def opened(text: str) -> tuple[str, bytes]:
 
 
 def pages(content_type: str, octets: bytes) -> Iterator[tuple[str, bytes]]:
-    """The same in messages of a thousand records at most: a bus that was not asked for weeks has many."""
-    records = list(_RECORD.finditer(octets))
+    """The same in messages of a thousand records at most: a bus that was not asked for weeks has many. Raises ValueError for what
+    no bus writes."""
+    records = _records(octets)
     if len(records) <= _PAGE:
         yield content_type, octets
         return
     begin = _ENVELOPE.search(octets)
-    head = octets[begin.start() if begin else 0 : records[0].start()]
+    head = octets[begin.start() if begin else 0 : records[0].start]
+    if len(head) > _MAX_HEAD_BYTES:
+        raise ValueError(f"more than {_MAX_HEAD_BYTES} bytes before the first record")
     for place in range(0, len(records), _PAGE):
-        yield "text/xml", completed(head + b"".join(record[0] for record in records[place : place + _PAGE]))
+        yield "text/xml", completed(head + b"".join(octets[one] for one in records[place : place + _PAGE]))
+
+
+def _records(octets: bytes) -> list[slice]:
+    """Each from its beginning to the first end of the same name; both are looked for once, for a text may hold millions of one
+    and none of the other."""
+    ends: dict[bytes, list[re.Match[bytes]]] = {}
+    for end in _RECORD_END.finditer(octets):
+        ends.setdefault(end[1], []).append(end)
+    found: list[slice] = []
+    for begin in _RECORD_BEGIN.finditer(octets):
+        if found and begin.start() < found[-1].stop:
+            continue
+        own = ends.get(begin[1], ())
+        place = bisect_left(own, begin.end(), key=lambda one: one.start())
+        if place < len(own):
+            found.append(slice(begin.start(), own[place].end()))
+    return found
 
 
 def completed(octets: bytes) -> bytes:
