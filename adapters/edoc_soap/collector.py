@@ -51,6 +51,11 @@ class EdocCollector:
         await self._caller.close()
 
 
+def check_feed(feed: Feed) -> None:
+    """Raises ValueError, in words for whoever registers it."""
+    partners_of(feed.options, feed.secret)
+
+
 class _NotGiven(FeedTrouble):
     """Of one document; the others are asked for all the same."""
 

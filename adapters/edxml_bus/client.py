@@ -1,6 +1,6 @@
 """Calls of the national bus's client API: what it is asked, by whom."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -38,6 +38,20 @@ def account(url: str, secret: str, options: Mapping[str, str]) -> Account:
     if not system_id or not system_id.isascii() or not system_id.isprintable():
         raise Unanswered("delivery.internal", "the option systemid is missing: the id under which the bus knows this hub")
     return Account(url.rstrip("/"), system_id, secret)
+
+
+def check(url: str, secret: str, options: Mapping[str, str], names: Collection[str]) -> None:
+    """Whatever can be said of an endpoint or a feed before it is used; `names`: of its options. Raises ValueError, in words for
+    whoever registers it."""
+    unknown = options.keys() - set(names)
+    if unknown:
+        raise ValueError(f"there is no option {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+    try:
+        account(url, secret, options)
+    except Unanswered as error:
+        raise ValueError(error.detail) from None
+    if not secret:
+        raise ValueError("the bus signs by a secret: --secret-file FILE")
 
 
 async def ask(caller: Caller, account: Account, operation: Operation, now: datetime, deadline: float) -> Answer:

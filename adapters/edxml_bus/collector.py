@@ -28,9 +28,15 @@ MAX_TAKEN = 100  # of each message type in a round
 MAX_PACKET_BYTES = 120 * 2**20
 _MAX_LIST_BYTES = 8 * 2**20
 _DEFAULT_PAGE = 100
+_OPTIONS = ("systemid", "page_size")
 _AGES_AGO = datetime.min.replace(tzinfo=UTC)
 
 Data = TypeVar("Data")
+
+
+def check_feed(feed: Feed) -> None:
+    """Raises ValueError, in words for whoever registers it."""
+    client.check(feed.url, feed.secret, feed.options, _OPTIONS)
 
 
 def _utc_now() -> datetime:

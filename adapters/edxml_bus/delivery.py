@@ -77,17 +77,9 @@ class BusDelivery:
 
 def check_endpoint(endpoint: Endpoint) -> None:
     """Raises ValueError, in words for whoever registers it."""
-    unknown = endpoint.options.keys() - _OPTIONS
-    if unknown:
-        raise ValueError(f"there is no option {', '.join(sorted(unknown))}; there are {', '.join(_OPTIONS)}")
+    client.check(endpoint.url, endpoint.secret, endpoint.options, _OPTIONS)
     if endpoint.options.get("wire", "java") != "java":
         raise ValueError("the option wire is java, or not given")
-    try:
-        client.account(endpoint.url, endpoint.secret, endpoint.options)
-    except Unanswered as error:
-        raise ValueError(error.detail) from None
-    if not endpoint.secret:
-        raise ValueError("the bus signs by a secret: --secret-file FILE")
 
 
 def send_edoc(parcel: Parcel, packet: bytes, system_id: str, endpoint: Endpoint) -> client.Operation:

@@ -64,6 +64,15 @@ def account_of(url: str, secret: str, options: Mapping[str, str]) -> Account:
     return Account(url, secret, shape, options)
 
 
+def check(url: str, secret: str, options: Mapping[str, str], *names: str) -> None:
+    """Whatever can be said before an address is used. `names`: options beside the shape and where its operations are; one that
+    ends in a full stop begins others. Raises ValueError, naming the option."""
+    known = (*names, "shape", *PATHS[account_of(url, secret, options).shape])
+    for option in options:
+        if not any(option == one or (one.endswith(".") and option.startswith(one) and option != one) for one in known):
+            raise ValueError(f"there is no option {option}; there are {', '.join(known)}")
+
+
 class Client:
     """One shared session and the tokens fetched so far; a token is fetched once for all who wait for it."""
 

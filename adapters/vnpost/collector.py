@@ -13,7 +13,7 @@ import msgspec
 
 from adapters.answers import Answer, detail_of
 from adapters.calling import Unanswered, deadline_in
-from adapters.vnpost.client import Account, Client, account_of
+from adapters.vnpost.client import Account, Client, account_of, check
 from adapters.vnpost.messages import FIRST_ID, MAX_PAGE
 from adapters.vnpost.tracking import Page, Tracked, next_id, overlapped, read_page, second_of, states_of
 from contracts.agency import AgencyCode, agency_code
@@ -150,6 +150,12 @@ def envelope_of(document: Tracked, event: PostalEvent, post: AgencyCode, recipie
             body=msgspec.json.encode(event),
         )
     )
+
+
+def check_feed(feed: Feed) -> None:
+    """Raises ValueError, in words for whoever registers it."""
+    check(feed.url, feed.secret, feed.options, _CUSTOMER, "status.", "others", "page_size", "overlap_s", "one_by_one")
+    plan_of(feed)
 
 
 def plan_of(feed: Feed) -> Plan:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from adapters.calling import Unanswered, deadline_in
-from adapters.vnpost.client import Account, Client, account_of
+from adapters.vnpost.client import Account, Client, account_of, check
 from adapters.vnpost.mapping import cancel_message_of, document_of, message_of
 from adapters.vnpost.replies import accepted_of, outcome_of
 from contracts.adapter import Endpoint, Parcel
@@ -44,6 +44,11 @@ class VnpostDelivery:
 
     async def close(self) -> None:
         await self._client.close()
+
+
+def check_endpoint(endpoint: Endpoint) -> None:
+    """Raises ValueError, in words for whoever registers it."""
+    check(endpoint.url, endpoint.secret, endpoint.options, "accepted")
 
 
 def request_of(parcel: Parcel, account: Account) -> tuple[str, msgspec.Struct]:

@@ -64,7 +64,10 @@ def feed(
             told["secret"] = secret
         if act is not None:
             told["enabled"] = act == "on"
-        return msgspec.structs.replace(one, feed=msgspec.structs.replace(new, **told))
+        new = msgspec.structs.replace(new, **told)
+        if url is not None or options or secret is not None:
+            _check(new)
+        return msgspec.structs.replace(one, feed=new)
 
     change(settings, code, changed, as_json)
 
@@ -98,6 +101,18 @@ def registering(settings: "Settings", code: str, may_register: bool | None, as_j
     if may_register is None:
         raise click.UsageError("Say --may or --may-not.")
     change(settings, code, lambda one: msgspec.structs.replace(one, may_register=may_register), as_json)
+
+
+def _check(feed: Feed) -> None:
+    """Raises Failed for what its adapter knows to be wrong before anything is asked."""
+    from adapters.registry import FEED_CHECKS
+
+    check = FEED_CHECKS.get(feed.adapter)
+    try:
+        if check is not None:
+            check(feed)
+    except ValueError as error:
+        raise Failed(f"{feed.adapter}: {error}", f"see adapters/{feed.adapter}/README.md") from None
 
 
 def _based_on(one: Agency, url: str | None, adapter: str | None) -> Feed:

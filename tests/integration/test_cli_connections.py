@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from adapters.registry import CHECKS, COLLECTORS, FEED_CHECKS, REGISTRY
 from contracts.agency import AgencyCode
 from contracts.feed import Collected, FeedTrouble
 from lgsp.cli import cli
@@ -61,6 +62,37 @@ def secret(tmp_path: Path) -> Path:
     file = tmp_path / "secret"
     file.write_text("bí mật của đối tác\n")
     return file
+
+
+# what an adapter knows to be wrong
+
+
+@pytest.mark.parametrize(
+    ("command", "adapter", "options", "told"),
+    [
+        ("feed", "vnpost", ("custmer.AG-1=H01.10",), "no option custmer.AG-1"),
+        ("feed", "vnpost", ("status.37=retuned",), "option status.37"),
+        ("feed", "vnpost", ("shape=2024",), "option shape"),
+        ("feed", "edxml_bus", ("system_id=H01",), "no option system_id"),
+        ("feed", "edxml_bus", (), "systemid is missing"),
+        ("feed", "edoc_soap", (), "organ_id"),
+        ("endpoint", "vnpost", ("acepted=100",), "no option acepted"),
+        ("endpoint", "edxml_bus", ("systemid=H01", "wire=net"), "wire is java"),
+    ],
+)
+def test_what_cannot_be_right_is_told_when_it_is_registered(
+    var: Path, secret: Path, monkeypatch: pytest.MonkeyPatch, command: str, adapter: str, options: tuple[str, ...], told: str
+) -> None:
+    """And nothing is registered."""
+    monkeypatch.setattr("adapters.registry.COLLECTORS", COLLECTORS)
+    monkeypatch.setattr("adapters.registry.REGISTRY", REGISTRY)
+    named = [word for one in options for word in ("--option", one)]
+    assert told in refused("agency", command, BUS, URL, "--adapter", adapter, "--secret-file", secret, *named)
+    assert getattr(stored(var), command) is None
+
+
+def test_every_adapter_that_has_options_looks_at_them() -> None:
+    assert set(CHECKS) == set(REGISTRY) - {"webhook"} and set(FEED_CHECKS) == set(COLLECTORS)
 
 
 # feeds
