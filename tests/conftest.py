@@ -13,6 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TypeVar
 
+import hypothesis
 import pytest
 
 from tests.crash.clock import FakeClock
@@ -20,6 +21,11 @@ from tests.servers import PostgresServer, RabbitCluster, RabbitServer, ServerMis
 from tests.servers.databases import create_database, drop_database
 
 Server = TypeVar("Server", RabbitServer, RabbitCluster, PostgresServer, SmallDisk, FakeClock, SoftHsm)
+
+
+# How long an example takes says how busy the machine is: what has to be quick is measured in CPU time by tests of its own.
+hypothesis.settings.register_profile("lgsp", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("lgsp")
 
 
 def pytest_configure() -> None:
