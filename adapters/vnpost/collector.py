@@ -86,7 +86,7 @@ class VnpostTracking:
             for document in page.documents:
                 await self._take(plan, desk, document, found, known)
             await _remember(desk, mark, known)
-            furthest = next_id(page.documents, after)
+            furthest = next_id(page.documents, after, desk.now())
             if furthest > (kept or FIRST_ID):
                 await desk.set_mark(mark, furthest)
                 kept = furthest

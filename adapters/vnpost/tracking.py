@@ -23,6 +23,7 @@ ICT = timezone(timedelta(hours=7))
 CARRIED: LegState = "in_transit"  # what an unknown state is carried as
 STATES: Mapping[int, LegState] = {4: "delivered"}  # the only one that a public client reads
 _PLAUSIBLE_S = (946_684_800, 4_102_444_800)  # years 2000 to 2100, in seconds since 1970
+_AHEAD_S = 86_400  # a clock may be so wrong
 _MILLISECONDS = 10**11  # above it a number of EventTime counts milliseconds
 
 # Texts as Vietnam Post writes them on labels and pages; the first that stands in the text counts.
@@ -70,9 +71,12 @@ def read_page(octets: bytes, states: Mapping[int, LegState]) -> Page:
     return Page(tuple(_tracked(one, states) for one in documents), len(documents))
 
 
-def next_id(documents: tuple[Tracked, ...], after: str) -> str:
-    """The greatest id seen: pages come unordered, and a cursor never goes back."""
-    return max((one.oid for one in documents if _OBJECT_ID.fullmatch(one.oid)), default=after, key=str.lower).lower()
+def next_id(documents: tuple[Tracked, ...], after: str, now: datetime) -> str:
+    """The greatest id seen: pages come unordered, and a cursor never goes back. So an id of days to come moves none: whatever is
+    made until then would never be asked for."""
+    latest_s = int(now.timestamp()) + _AHEAD_S
+    ids = (one.oid.lower() for one in documents if _OBJECT_ID.fullmatch(one.oid))
+    return max((one for one in ids if int(one[:8], 16) <= latest_s), default=after)
 
 
 def overlapped(last_id: str, overlap_s: int) -> str:

@@ -206,6 +206,16 @@ async def test_a_document_without_an_id_is_not_lost(hub: MemoryHub, post: Vnpost
     assert await collector.collect(feed_of(post), hub.desk(POST)) == Collected()
 
 
+async def test_an_id_of_days_to_come_moves_no_cursor(hub: MemoryHub, post: Vnpost, collector: VnpostTracking) -> None:
+    """All that happens until then would lie before it, and never be asked for."""
+    post.happen("TG-1", 1)
+    post.happen("TG-2", 1, _id={"oid": "f" * 24})
+    await collector.collect(feed_of(post), hub.desk(POST))
+    post.feed.insert(1, post.feed[0] | {"_id": {"oid": f"{int(OID[:8], 16):08x}" + "a" * 16}, "OrderNumber": "TG-3"})
+    await collector.collect(feed_of(post), hub.desk(POST))
+    assert sorted(msgspec.json.decode(one.body)["order_number"] for one in hub.envelopes) == ["TG-1", "TG-2", "TG-3"]
+
+
 async def test_a_document_that_was_refused_and_mended_is_taken(hub: MemoryHub, post: Vnpost, collector: VnpostTracking) -> None:
     post.happen("TG-1", 4, EventTime="hôm qua")
     for refused in (1, 0):
