@@ -33,11 +33,13 @@ class Days:
         self.orders.append(Said(agency=agency, at=when, failed=failed, body=PostalOrder(order_number=number, **told)))
         return self
 
-    def cancel(self, number: str, when: datetime, direction: Literal["collect", "deliver"] | None = None) -> "Days":
+    def cancel(
+        self, number: str, when: datetime, direction: Literal["collect", "deliver"] | None = None, agency: str = DESK
+    ) -> "Days":
         body = PostalCancel(
             customer_code=CUSTOMER, order_number=number, direction=direction, reason="đã nộp tại quầy", cancelled_at=when
         )
-        self.cancels.append(Said(agency=DESK, at=when, body=body))
+        self.cancels.append(Said(agency=agency, at=when, body=body))
         return self
 
     def event(

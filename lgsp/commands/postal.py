@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from lgsp.core.postal.legs import Leg, Step
     from lgsp.core.postal.reconciliation import Reconciliation, Row
     from lgsp.core.postal.settling import Book, Line
+    from lgsp.core.postal.traffic import Traffic
+    from lgsp.ports import Store
     from lgsp.settings import Settings
 
 _ROWS = (
@@ -70,7 +72,11 @@ def reconcile(
     from lgsp.http.postal import shown
 
     patience = PATIENCE_DAYS if patience_days is None else patience_days
-    account = in_store(settings, lambda store: account_of(store, on.date(), look_back_days or LOOK_BACK_DAYS, patience))
+
+    async def reconciled(store: "Store") -> "Reconciliation":
+        return await account_of(store, await store.directory(), on.date(), look_back_days or LOOK_BACK_DAYS, patience)
+
+    account = in_store(settings, reconciled)
     if code is not None:
         account = account.of(code)
     if csv_file is not None:
@@ -104,7 +110,10 @@ def legs(settings: "Settings", case: str, as_json: bool) -> None:
     from lgsp.core.postal.settling import book_of
     from lgsp.flow.postal import traffic_about
 
-    traffic = in_store(settings, lambda store: traffic_about(store, case, None))
+    async def told(store: "Store") -> "Traffic":
+        return await traffic_about(store, await store.directory(), case, None)
+
+    traffic = in_store(settings, told)
     found, book = legs_of(traffic), book_of(traffic.settlements)
     if not found:
         raise Failed(f"Không có bưu gửi nào mang số {case} · No parcel bears {case}.", "give a number of the case or the parcel")

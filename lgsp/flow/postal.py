@@ -1,7 +1,7 @@
 """What the journal tells of parcels: of a day, read in pages, or of one case. Bodies that were erased tell nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import TypeVar
 
@@ -11,12 +11,14 @@ from contracts.agency import AgencyCode
 from contracts.kinds import find, read_body
 from contracts.kinds.postal import PostalCancel, PostalEvent, PostalOrder, PostalSettlement
 from contracts.text import identifier_key
+from lgsp.core.directory import Directory
 from lgsp.core.lifecycle import State
 from lgsp.core.postal.reconciliation import PATIENCE_DAYS, Reconciliation, reconcile
 from lgsp.core.postal.traffic import ICT, Said, Traffic
 from lgsp.ports import EnvelopeRecord, Records
 
 KINDS = ("postal.order/1", "postal.cancel/1", "postal.event/1", "postal.settlement/1")
+_OF_AGENCIES = ("postal.order/1", "postal.cancel/1")
 LOOK_BACK_DAYS = 30  # how much older than the day an order or a use of a label may be
 LOOK_AHEAD_DAYS = 31  # how late an event or a settlement may come
 _PAGE = 500
@@ -29,17 +31,24 @@ T = TypeVar("T")
 
 
 async def account_of(
-    records: Records, day: date, look_back_days: int = LOOK_BACK_DAYS, patience_days: int = PATIENCE_DAYS
+    records: Records,
+    directory: Directory,
+    day: date,
+    look_back_days: int = LOOK_BACK_DAYS,
+    patience_days: int = PATIENCE_DAYS,
 ) -> Reconciliation:
     """Raises what the journal raises. Reading bodies and arithmetic are done beside the event loop; memory holds what was said in
     the period, some 700 bytes an event."""
     first = datetime.combine(day - timedelta(days=look_back_days), time(), ICT)
     until = datetime.combine(day + timedelta(days=LOOK_AHEAD_DAYS + 1), time(), ICT)
-    pages = [await asyncio.to_thread(traffic_of, page) for kind in KINDS async for page in _pages_of(records, kind, first, until)]
+    posts, pages = posts_of(directory), list[Traffic]()
+    for kind in KINDS:
+        async for page in _pages_of(records, kind, first, until):
+            pages.append(await asyncio.to_thread(traffic_of, page, posts))
     return await asyncio.to_thread(lambda: reconcile(day, _together(pages), patience_days))
 
 
-async def traffic_about(records: Records, identifier: str, party: AgencyCode | None) -> Traffic:
+async def traffic_about(records: Records, directory: Directory, identifier: str, party: AgencyCode | None) -> Traffic:
     """What bears this number of a case or parcel, and what bears the order numbers found with it. `party`: only what this agency
     sent or received; None: everything, for the operator. Raises what the journal raises."""
     found = {one.sequence: one for one in await records.find_case(identifier_key(identifier), party, _MAX_ABOUT)}
@@ -47,12 +56,21 @@ async def traffic_about(records: Records, identifier: str, party: AgencyCode | N
     for number in numbers if len(numbers) <= _MAX_NUMBERS else ():
         found |= {one.sequence: one for one in await records.find_case(identifier_key(number), party, _MAX_ABOUT)}
     wanted = [await _with_body(records, record) for _, record in sorted(found.items()) if record.envelope.kind in KINDS]
-    return await asyncio.to_thread(traffic_of, wanted)
+    return await asyncio.to_thread(traffic_of, wanted, posts_of(directory))
 
 
-def traffic_of(records: Sequence[EnvelopeRecord]) -> Traffic:
-    """`records` with their bodies."""
-    bodies = [(record, _body(record)) for record in records if record.envelope.body]
+def posts_of(directory: Directory) -> frozenset[str]:
+    """Who may say what happened to parcels and what they cost, whatever others were granted."""
+    return frozenset(agency.code for agency in directory.agencies.values() if agency.level == "post")
+
+
+def traffic_of(records: Sequence[EnvelopeRecord], posts: Collection[str]) -> Traffic:
+    """`records` with their bodies; `posts` as `posts_of` finds them."""
+    bodies = [
+        (record, _body(record))
+        for record in records
+        if record.envelope.body and (record.envelope.kind in _OF_AGENCIES or record.envelope.sender in posts)
+    ]
     return Traffic(
         orders=tuple(_by_sender(record, body) for record, body in bodies if isinstance(body, PostalOrder)),
         cancels=tuple(_by_sender(record, body) for record, body in bodies if isinstance(body, PostalCancel)),

@@ -72,7 +72,7 @@ class CaseParcels(msgspec.Struct, frozen=True, kw_only=True):
 
 class Parcels:
     def __init__(self, services: Services) -> None:
-        self._records = services.records
+        self._records, self._directory = services.records, services.directory
 
     def routes(self) -> tuple[Route, ...]:
         return (
@@ -94,7 +94,9 @@ class Parcels:
     async def parcels(self, request: web.Request, caller: Agency) -> web.Response:
         identifier = request.match_info["identifier"]
         check_key(identifier_key(identifier))
-        traffic = await traffic_about(self._records, identifier, None if is_operator(caller) else caller.code)
+        traffic = await traffic_about(
+            self._records, self._directory.current, identifier, None if is_operator(caller) else caller.code
+        )
         book = book_of(traffic.settlements)
         found = [_shown(leg, book) for leg in legs_of(traffic)]
         if not found:

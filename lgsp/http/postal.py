@@ -43,7 +43,7 @@ class PostalRoute:
     """One account at a time is made; it is good for a minute."""
 
     def __init__(self, services: Services) -> None:
-        self._records = services.records
+        self._records, self._directory = services.records, services.directory
         self._clock: Callable[[], datetime] = services.clock
         self._turn = asyncio.Lock()
         self._made: dict[date, tuple[datetime, Reconciliation]] = {}
@@ -85,7 +85,7 @@ class PostalRoute:
             now = self._clock()
             self._made = {known: made for known, made in self._made.items() if now - made[0] < _FRESH}
             if day not in self._made:
-                account = await account_of(self._records, day)
+                account = await account_of(self._records, self._directory.current, day)
                 if len(self._made) >= _REMEMBERED:
                     del self._made[min(self._made, key=lambda known: self._made[known][0])]
                 self._made[day] = now, account

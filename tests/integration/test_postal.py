@@ -319,3 +319,17 @@ async def test_a_settlement_out_of_a_spreadsheet_is_an_envelope_to_send(tmp_path
     (tmp_path / "day.csv").write_text("Số đơn;Cước\nHS-1;nhiều\n", encoding="utf-8")
     wrong = await lgsp("postal", "settlement", tmp_path / "day.csv", *options)
     assert wrong.exit_code == 1 and "line 2" in wrong.output
+
+
+async def test_what_parcels_cost_is_said_by_the_post_alone(tmp_path: Path) -> None:
+    """Whatever an agency was granted: another's account is none of its business."""
+    async with road(tmp_path) as (hub, _):
+        await settle(hub, line("HS-1", cod=50_000))
+        assert (await account(hub, HUB))["total"]["cod_paid_vnd"] == 50_000
+    async with road(tmp_path / "forged") as (hub, _):
+        body = msgspec.to_builtins(line("HS-1", cod=50_000))
+        day = local_day(datetime.now(UTC)).isoformat()
+        forged = {"customer_code": CUSTOMER, "day": day, "total_fee_vnd": 0, "total_cod_vnd": 50_000, "lines": [body]}
+        envelope = hub.envelope(recipients=[LAND_OFFICE], kind="postal.settlement/1", body=forged)
+        assert (await hub.send(envelope)).status == 202
+        assert (await account(hub, HUB))["total"]["cod_paid_vnd"] == 0

@@ -274,3 +274,12 @@ def test_times_at_the_ends_of_the_calendar_break_no_account() -> None:
 def test_a_day_without_anything_is_clean() -> None:
     found = reconcile(DAY, Days().traffic)
     assert found.is_clean and found.rows == () and found.open == ()
+
+
+def test_nobody_changes_what_another_has_ordered() -> None:
+    """The number of an order and that of a contract are no secrets: who uses another's is in the account with an order of its
+    own, and the other's is as it was."""
+    days = a_good_day().order("N", at(2, 1, 30), agency=OTHER, cod_amount_vnd=1).cancel("O", at(2, 6), agency=OTHER)
+    found = reconcile(DAY, days.traffic)
+    assert found.of(DESK) == reconcile(DAY, a_good_day().traffic).of(DESK)
+    assert [one.order_number for one in found.of(OTHER).open] == ["N"]

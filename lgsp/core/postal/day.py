@@ -43,9 +43,10 @@ class Day:
         return self.book.of(self.day)
 
     def leg_of(self, line: Line) -> Leg | None:
-        """The life of the leg that a line is about: that with its label, else the last that had begun."""
+        """The life of the leg that a line is about, of its contract: that with its label, else the last that had begun."""
         found = self._lives.get(line.key) or self._lives.get(line.key._replace(direction="unknown")) or []
         lives = [leg for leg in found if local_day(leg.began_at) <= line.day]
+        lives = [leg for leg in lives if leg.agency == self.agency_of(line)] or lives
         labelled = [leg for leg in lives if line.line.item_code in leg.items]
         return max(labelled or lives, key=lambda leg: leg.began_at, default=None)
 

@@ -45,7 +45,7 @@ def _once(events: Iterable[Said[PostalEvent]]) -> Iterable[Said[PostalEvent]]:
 class _Story:
     """All legs of one order number."""
 
-    current: dict[LegKey, Leg] = field(default_factory=dict)
+    current: dict[LegKey, Leg] = field(default_factory=dict)  # what events are about
     ended: list[Leg] = field(default_factory=list)
 
     def legs(self) -> list[Leg]:
@@ -56,7 +56,7 @@ class _Story:
             case PostalOrder():
                 self._order(Said(agency=act.agency, at=act.at, body=act.body, failed=act.failed))
             case PostalCancel() as cancel:
-                self._cancel(cancel, act.at)
+                self._cancel(cancel, act.agency, act.at)
             case PostalEvent() as event:
                 agency = contracts.get(event.customer_code or "", act.agency)
                 leg = self._meant(event) or unordered(event, agency)
@@ -66,7 +66,9 @@ class _Story:
         new = ordered(said)
         known = self.current.get(new.key)
         orphan = self.current.get(new.key._replace(direction="unknown"))
-        if known is None and orphan is not None:
+        if known is not None and known.ordered_at is not None and known.agency != said.agency:
+            self.ended.append(new)  # of its own: nobody changes what another has ordered
+        elif known is None and orphan is not None:
             del self.current[orphan.key]
             self.current[new.key] = adopted(orphan, said)
         elif known is not None and known.ordered_at is None:
@@ -80,8 +82,10 @@ class _Story:
                 known, cod_due_vnd=new.cod_due_vnd, ordered_item=new.ordered_item or known.ordered_item
             )
 
-    def _cancel(self, cancel: PostalCancel, at: datetime) -> None:
+    def _cancel(self, cancel: PostalCancel, agency: str, at: datetime) -> None:
         for key, leg in self.current.items():
+            if leg.agency != agency:
+                continue
             if cancel.direction in (None, key.direction) and key.leg == cancel.leg and (leg.end is None or cancel.direction):
                 self.current[key] = advance(leg, Step(at=at, state="cancelled", text=cancel.reason, by="agency"))
 

@@ -1,6 +1,7 @@
 """What was said about parcels, as it stands in the journal: orders, cancellations, events and settlements, each by whom and
 when."""
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, timezone
@@ -49,8 +50,12 @@ def end_of(day: date) -> datetime:
 
 
 def agencies_of_contracts(traffic: Traffic) -> dict[str, str]:
-    """Contract -> agency, as orders show it. An event that could not be sent to its agency still belongs there."""
-    return {one.body.customer_code: one.agency for one in _oldest_first(traffic.orders)}
+    """Contract -> agency, as most of its orders show it: one order with the number of another's contract moves nothing. An event
+    that could not be sent to its agency still belongs there."""
+    orders: dict[str, Counter[str]] = defaultdict(Counter)
+    for one in _oldest_first(traffic.orders):
+        orders[one.body.customer_code][one.agency] += 1
+    return {contract: of_agency.most_common(1)[0][0] for contract, of_agency in orders.items()}
 
 
 def _oldest_first(said: Iterable[Said[T]]) -> list[Said[T]]:
