@@ -1,6 +1,7 @@
 """What every facade gets from the hub, shown with one that speaks a tiny protocol of its own."""
 
 import asyncio
+import hashlib
 import hmac
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -90,6 +91,8 @@ class Tiny:
                 parcel = await desk.fetch(int(argument))
                 pieces = [piece async for piece in desk.file(parcel.envelope.attachments[0].digest)]
                 return {"from": parcel.envelope.sender, "file": b"".join(pieces).decode()}
+            case "file":
+                return b"".join([piece async for piece in desk.file(argument)]).decode()
             case "acknowledge":
                 return await desk.acknowledge(int(argument))
             case "sent":
@@ -156,6 +159,23 @@ async def test_what_comes_in_by_a_facade_goes_the_way_of_every_envelope(hub: Htt
     assert await do(hub, "acknowledge", 1, LAND_OFFICE) is False
     body, state = await do(hub, "sent", "tiny-1")
     assert (json.loads(body)["case_number"], state) == (progress(1)["case_number"], "delivered")
+
+
+async def test_nobody_gets_what_is_for_another(hub: HttpHub) -> None:
+    """Neither the envelope by its number nor the file by its digest."""
+    body = json.dumps(progress(1)).encode()
+    assert (await put(hub, 1, bearer(hub), body))["fresh"]
+    digest = f"sha256:{hashlib.sha256(b'the file ' + body).hexdigest()}"
+    assert await do(hub, "file", digest, LAND_OFFICE) == "the file " + body.decode()
+    assert (await do(hub, "file", digest, STRANGER))["FAIL"] == "access.not_a_party"
+    assert (await do(hub, "fetch", 1, STRANGER))["FAIL"] == "access.not_a_party"
+
+
+async def test_the_operator_is_no_agency_on_a_foreign_bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lgsp.serving.FACADES", {"tiny": Tiny})
+    operator = Agency(code=AgencyCode("HUB"), name_vi="Trục liên thông", level="hub")
+    async with http_hub(tmp_path, agencies=(*AGENCIES, operator)) as hub:
+        assert (await do(hub, "list", agency="HUB"))["FAIL"] == "auth.invalid"
 
 
 async def test_one_secret_serves_as_password_and_as_key_of_a_mac(hub: HttpHub) -> None:

@@ -108,6 +108,12 @@ def test_cancelled_before_it_was_collected_it_is_cancelled() -> None:
     assert (leg.end, leg.ended_at, leg.steps[-1].by) == ("cancelled", at(1, 5), "agency")
 
 
+def test_what_happens_after_it_was_cancelled_is_told_and_changes_nothing() -> None:
+    days = Days().order("N", at(1)).cancel("N", at(1, 5)).event("N", "collected", at(1, 6))
+    leg = only(days)
+    assert (leg.state, leg.accepted_at, [one.state for one in leg.strays]) == ("cancelled", None, ["collected"])
+
+
 def test_cancelled_under_way_it_goes_on() -> None:
     days = Days().order("N", at(1)).event("N", "collected", at(1, 4)).cancel("N", at(1, 5)).event("N", "delivered", at(2))
     leg = only(days)

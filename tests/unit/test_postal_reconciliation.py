@@ -132,6 +132,10 @@ BAD_DAYS: dict[str, tuple[Days, list[str]]] = {
         a(lambda d: d.delivered("N", 2).settle(DAY, line("N", fee=1)).settle(DAY, line("N", fee=2), told=at(3))),
         ["settlement_part_twice"],
     ),
+    "the same part again, which is no other": (
+        a(lambda d: d.delivered("N", 2).settle(DAY, line("N")).settle(DAY, line("N"), told=at(3))),
+        [],
+    ),
     "a line twice on the day": (
         a(lambda d: d.delivered("N", 2).settle(DAY, line("N"), line("N"))),
         ["settlement_line_twice", "settlement_line_twice"],
