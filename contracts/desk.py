@@ -95,7 +95,8 @@ class Desk(Protocol):
 
     async def submit(self, envelope: Envelope) -> Submitted:
         """On disk when it returns. Give a checked envelope (`contracts.envelope.checked`) that is the same, octet for octet, when
-        the same call comes again."""
+        the same call comes again. What has no date of its own may bear that of the day on which it came: on another day it is the
+        same message, under the date of the first."""
         ...
 
     async def keep(self, octets: bytes) -> str:

@@ -89,7 +89,13 @@ class HubDesk:
             await self._desks.intake.foresee(envelope, self._agency)
             for digest in brought:
                 await self._store(digest)
-        answer = await self._desks.intake.submit(envelope, self._agency)
+        try:
+            answer = await self._desks.intake.submit(envelope, self._agency)
+        except ContractError as error:
+            first = await self._as_first_dated(envelope) if error.code == "envelope.id_reused" else envelope
+            if first == envelope:
+                raise
+            answer = await self._desks.intake.submit(first, self._agency)
         self.noted["sequence"] = answer.receipt.sequence
         for digest in brought:
             self._brought.pop(digest, None)  # a round of collecting may bring gigabytes, one envelope after the other
@@ -207,6 +213,10 @@ class HubDesk:
         await self._desks.directory_store.change_agencies(change)
         await self._desks.directory.refresh()
         self._agency = self._desks.directory.current.agencies.get(self.caller, self._agency)
+
+    async def _as_first_dated(self, envelope: Envelope) -> Envelope:
+        before = await self._desks.records.envelope(self.caller, envelope.message_id)
+        return envelope if before is None else replace(envelope, created_at=before.envelope.created_at)
 
     async def _store(self, digest: str) -> None:
         """On disk and recorded as the caller's before an envelope names it."""

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -250,3 +250,13 @@ class ProvincialKit:
 
 class TestProvincialFacade(FacadeSuite):
     kit: FacadeKit = ProvincialKit()
+
+
+async def test_a_packet_with_a_day_that_never_was_is_the_same_packet_on_the_next_one() -> None:
+    """Nothing in it says when it was written, and it comes again after midnight."""
+    kit = ProvincialKit()
+    hub, facade = kit.hub(), kit.facade()
+    call = kit._call(document(1, OURS, [THEIRS], at="2014/02/30 25:61:00"))
+    first = await facade.answer(call, hub.desk(OURS))
+    hub.moment += timedelta(days=1)
+    assert await facade.answer(call, hub.desk(OURS)) == first and len(hub.envelopes) == 1

@@ -120,7 +120,8 @@ class MemoryDesk:
         kept = msgspec.structs.replace(envelope, sender=self._code)
         for earlier in self._hub.taken:
             if (earlier.envelope.sender, earlier.envelope.message_id) == (kept.sender, kept.message_id):
-                if earlier.receipt.digest != kept.digest():
+                dated = msgspec.structs.replace(kept, created_at=earlier.envelope.created_at)
+                if earlier.receipt.digest != dated.digest():
                     raise ContractError("envelope.id_reused", "/message_id", f"accepted before with {earlier.receipt.digest}")
                 return Submitted(receipt=earlier.receipt, fresh=False)
         if kept.created_at > self._hub.moment + timedelta(minutes=5):

@@ -74,7 +74,7 @@ class Tiny:
                     sender=desk.caller,
                     recipients=(AgencyCode(call.query.get("to", LAND_OFFICE)),),
                     kind=_KINDS[0],
-                    created_at=datetime(2026, 11, 18, tzinfo=UTC),
+                    created_at=datetime(2026, 11, int(call.query.get("day", "18")), tzinfo=UTC),
                     body=call.body,
                     attachments=(Attachment(digest=digest, size_bytes=len(call.body) + 9),),
                 )
@@ -127,9 +127,9 @@ async def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
         yield running
 
 
-async def put(hub: HttpHub, number: int, who: Mapping[str, str], body: bytes = b"", to: str = LAND_OFFICE) -> Any:
+async def put(hub: HttpHub, number: int, who: Mapping[str, str], body: bytes = b"", to: str = LAND_OFFICE, day: int = 18) -> Any:
     octets = body or json.dumps(progress(number)).encode()
-    return (await hub.call("POST", f"/tiny/put/{number}?to={to}", agency=None, data=octets, headers=dict(who))).json
+    return (await hub.call("POST", f"/tiny/put/{number}?to={to}&day={day}", agency=None, data=octets, headers=dict(who))).json
 
 
 async def do(hub: HttpHub, what: str, argument: object = "", agency: str = COMMUNE) -> Any:
@@ -159,6 +159,15 @@ async def test_what_comes_in_by_a_facade_goes_the_way_of_every_envelope(hub: Htt
     assert await do(hub, "acknowledge", 1, LAND_OFFICE) is False
     body, state = await do(hub, "sent", "tiny-1")
     assert (json.loads(body)["case_number"], state) == (progress(1)["case_number"], "delivered")
+
+
+async def test_what_has_no_date_of_its_own_is_the_same_on_another_day(hub: HttpHub) -> None:
+    """A client that got no answer sends again after midnight; other contents are another message all the same."""
+    assert await put(hub, 1, bearer(hub)) == {"sequence": 1, "fresh": True}
+    assert await put(hub, 1, bearer(hub), day=19) == {"sequence": 1, "fresh": False}
+    assert (await put(hub, 1, bearer(hub), json.dumps(progress(2)).encode(), day=19))["FAIL"] == "envelope.id_reused"
+    assert (await put(hub, 1, bearer(hub), json.dumps(progress(2)).encode()))["FAIL"] == "envelope.id_reused"
+    assert await hub.stored() == 1
 
 
 async def test_nobody_gets_what_is_for_another(hub: HttpHub) -> None:
