@@ -36,7 +36,10 @@ _OF_PAIR = {"ma": "code", "ten": "name"}
 
 
 def proposed(operation: Operation, kind: Kind) -> Mapping[str, str]:
-    """Options by name; an element that nothing is proposed for stands there with an empty value when it has to be filled."""
+    """Options of this kind by name; an element that nothing is proposed for has an empty value when it has to be filled.
+
+    They bear the kind before them, because only such options are held against it when the endpoint is registered.
+    """
     fields = dict(_named_fields(inspect.type_info(kind.model), "body", 0))
     options: dict[str, str] = {"operation": operation.name, "port": operation.port}
     content = "packet" if kind.name == "document.packet" else "content"
@@ -46,7 +49,7 @@ def proposed(operation: Operation, kind: Kind) -> Mapping[str, str]:
             options[f"field.{_with_files(one)}"] = place
     if any("{packet" in place for place in options.values()):
         options["organid"] = ""
-    return options
+    return {f"{kind.name}:{name}": value for name, value in options.items()}
 
 
 def _place(one: Field, fields: Mapping[str, str], content: str) -> str:

@@ -28,7 +28,7 @@ _COUNTED = 1000
 @json_option
 @code_argument
 @click.argument("url", required=False)
-@click.option("--adapter", help="How its system speaks; default: webhook, or as before.")
+@click.option("--adapter", help="How its system speaks (adapters/README.md); default: webhook, or as before.")
 @click.option("--timeout-s", type=click.FloatRange(1, 300), default=30.0, show_default=True, help="For one attempt.")
 @click.option("--max-in-flight", type=click.IntRange(1, 1000), default=8, show_default=True, help="Attempts at once.")
 @click.option(

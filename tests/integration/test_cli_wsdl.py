@@ -45,22 +45,34 @@ def test_a_proposed_mapping_is_one_to_start_from() -> None:
     told = lgsp("agency", "wsdl", WSDL_FILE, "--kind", "case.file").output
     words = shlex.split(told.rpartition("\n")[0].rsplit("\n", 1)[0], comments=True)
     proposed = dict(word.split("=", 1) for word in words if word != "--option")
-    assert proposed["field.HoSo.Ma_ho_so"] == "{body.case_number}"
-    assert proposed["field.HoSo.TenTTHC"] == "{body.procedure.name}"
-    assert proposed["field.HoSo.ChuHoSo"] == "{body.applicant.name}"
-    assert proposed["field.HoSo.DanhSachTep.Tep[files].NoiDung"] == "{file.content}"
-    assert proposed["field.MaGiaoDich"] == "{delivery.id}"
-    assert proposed["field.HoSo.Loai"] == ""
-    given = options(proposed | {"field.HoSo.Loai": "1"})
+    assert proposed["case.file:field.HoSo.Ma_ho_so"] == "{body.case_number}"
+    assert proposed["case.file:field.HoSo.TenTTHC"] == "{body.procedure.name}"
+    assert proposed["case.file:field.HoSo.ChuHoSo"] == "{body.applicant.name}"
+    assert proposed["case.file:field.HoSo.DanhSachTep.Tep[files].NoiDung"] == "{file.content}"
+    assert proposed["case.file:field.MaGiaoDich"] == "{delivery.id}"
+    assert proposed["case.file:field.HoSo.Loai"] == ""
+    given = options(proposed | {"case.file:field.HoSo.Loai": "1"})
     checked = done("agency", "wsdl", WSDL_FILE, "--kind", "case.file", *given)
     assert checked["operation"] == "TiepNhanHoSo" and ">1</" in checked["message"] and "giấy tờ.pdf" in checked["message"]
+
+
+def test_registering_a_proposal_says_what_is_still_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of it waits for the first message that cannot be made."""
+    monkeypatch.setenv("LGSP_DATA_DIR", str(tmp_path))
+    done("agency", "add", "H01.20", "--name", "Trung tâm phục vụ hành chính công")
+    proposed = done("agency", "wsdl", WSDL_FILE, "--kind", "case.file")
+    register = ("agency", "endpoint", "H01.20", "http://127.0.0.1:9/DichVu.asmx", "--adapter", "soap", "--wsdl", WSDL_FILE)
+    refused = lgsp(*register, *options(proposed))
+    assert refused.exit_code == 1 and "demands HoSo.Loai" in refused.output
+    done(*register, *options(proposed | {"case.file:field.HoSo.Loai": "1"}))
 
 
 def test_a_document_is_proposed_with_its_files_inside() -> None:
     """What the hub keeps of it has none; so the packet is made whole, which wants a name for the hub in its trace."""
     found = done("agency", "wsdl", WSDL_FILE, "--kind", "document.packet", "--operation", "NhanVanBan")
-    assert found["field.VanBan"] == "{packet}" and found["field.VanBanXml._value_1"] == "{packet|xml}" and found["organid"] == ""
-    given = options(found | {"organid": "000.00.77.H77"})
+    assert found["document.packet:field.VanBan"] == "{packet}" and found["document.packet:organid"] == ""
+    assert found["document.packet:field.VanBanXml._value_1"] == "{packet|xml}"
+    given = options(found | {"document.packet:organid": "000.00.77.H77"})
     message = done("agency", "wsdl", WSDL_FILE, "--kind", "document.packet", *given)["message"]
     assert "000.00.77.H77" in message
 
