@@ -208,6 +208,12 @@ def test_amounts_are_told_as_they_are_read_in_an_account() -> None:
     assert one.text_vi == "Tiền thu hộ trong đối soát 100.000 đồng, theo đơn 126.500 đồng"
 
 
+def test_states_are_told_in_the_language_of_the_text() -> None:
+    (one,) = reconcile(DAY, BAD_DAYS["something after the end"][0].traffic).differences
+    assert one.text_vi == "Có sự kiện sau khi đã kết thúc (đang vận chuyển)"
+    assert one.text_en == "Something happened after the end (in transit)"
+
+
 def test_a_label_may_be_used_again_after_a_year() -> None:
     days = (
         Days()

@@ -13,7 +13,7 @@ Severity = Literal["difference", "warning"]
 
 
 class Sort(NamedTuple):
-    """Texts may name {expected}, {found} and {detail}."""
+    """Texts may name {expected}, {found} and {detail}, which may be words of either language."""
 
     severity: Severity
     vi: str
@@ -139,15 +139,17 @@ def difference(
     item_code: str = "",
     expected: int | None = None,
     found: int | None = None,
-    detail: str = "",
+    detail: str | tuple[str, str] = "",
 ) -> Difference:
+    """`detail`: Vietnamese and English, where they are not the same."""
     sort = SORTS[code]
-    told = {"expected": _number(expected), "found": _number(found), "detail": detail}
+    vi, en = (detail, detail) if isinstance(detail, str) else detail
+    told = {"expected": _number(expected), "found": _number(found)}
     return Difference(
         code=code,
         severity=sort.severity,
-        text_vi=sort.vi.format(**told),
-        text_en=sort.en.format(**told),
+        text_vi=sort.vi.format(**told, detail=vi),
+        text_en=sort.en.format(**told, detail=en),
         agency=agency,
         office=office,
         customer_code=customer_code,

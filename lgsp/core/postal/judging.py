@@ -45,7 +45,7 @@ def _course(day: Day, leg: Leg) -> Iterator[Difference]:
         if stray.state == "cancelled" and stray.by == "agency":
             yield _about(leg, "postal.cancelled_after_collection")
         else:
-            yield _about(leg, "postal.event_after_end", detail=" · ".join(STATES[stray.state]))
+            yield _about(leg, "postal.event_after_end", detail=STATES[stray.state])
     took = leg.cod_collected_vnd
     if took is not None and leg.ordered_at is not None and took != leg.cod_due_vnd and day.on(leg.ended_at):
         yield _about(leg, "postal.collected_amount_differs", expected=leg.cod_due_vnd, found=took)
@@ -93,7 +93,7 @@ def _line(day: Day, line: Line) -> Iterator[Difference]:
             if charged:
                 yield _of(day, line, leg, "postal.cancelled_charged", found=charged)
         case None:
-            yield _of(day, line, leg, "postal.settled_not_delivered", detail=" · ".join(STATES[leg.state]))
+            yield _of(day, line, leg, "postal.settled_not_delivered", detail=STATES[leg.state])
         case end:
             due = leg.cod_due_vnd if end == "delivered" else 0
             if leg.ordered_at is not None and line.line.cod_vnd != due:
@@ -103,7 +103,13 @@ def _line(day: Day, line: Line) -> Iterator[Difference]:
 
 
 def _about(
-    leg: Leg, code: str, *, expected: int | None = None, found: int | None = None, item: str = "", detail: str = ""
+    leg: Leg,
+    code: str,
+    *,
+    expected: int | None = None,
+    found: int | None = None,
+    item: str = "",
+    detail: str | tuple[str, str] = "",
 ) -> Difference:
     return difference(
         code,
@@ -120,7 +126,14 @@ def _about(
 
 
 def _of(
-    day: Day, line: Line, leg: Leg | None, code: str, *, expected: int | None = None, found: int | None = None, detail: str = ""
+    day: Day,
+    line: Line,
+    leg: Leg | None,
+    code: str,
+    *,
+    expected: int | None = None,
+    found: int | None = None,
+    detail: str | tuple[str, str] = "",
 ) -> Difference:
     return difference(
         code,
