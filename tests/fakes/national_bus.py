@@ -348,8 +348,11 @@ async def _main(port: int) -> None:
     async with NationalBus(port=port) as bus:
         (system, secret), *_ = bus.systems.items()
         print(f"The national bus (simulated) listens at {bus.url}; system id {system}, secret {secret}")
-        print(f"Out:  lgsp agency endpoint CODE {bus.url} --adapter edxml_bus --option systemid={system} --secret-file FILE")
-        print(f"In:   lgsp agency feed CODE {bus.url} --adapter edxml_bus --option systemid={system} --secret-file FILE")
+        print("Add:  lgsp agency add CODE --name 'Trục liên thông văn bản quốc gia' --level national --may-send 'document.*'")
+        print("For bodies whose codes begin with G: lgsp agency carry CODE 'G*'")
+        way = f"CODE {bus.url} --adapter edxml_bus --option systemid={system} --secret-file FILE"
+        print(f"Out:  lgsp agency endpoint {way} --option 'to=G*'")
+        print(f"In:   lgsp agency feed {way}")
         print(f"""Then: curl {bus.url}/misbehave -d '{{"mode": "hang", "operation": "sendEdoc", "times": 1}}'""")
         for mode, meaning in MODES.items():
             print(f"        {mode:<10} {meaning}")

@@ -229,9 +229,10 @@ class Vnpost(misbehaving.Misbehaving[Misbehaviour]):
     # --- what it is told by whoever plays with it
 
     async def _happened(self, request: web.Request) -> web.Response:
-        """{"order": ..., "status": 4, "text": "..."} and other members of a document."""
+        """{"order": ..., "status": 4, "text": "..."} and other members of a document. It happens now."""
         wish = await _json(request)
-        return web.json_response({"id": self.happen(wish.pop("order"), wish.pop("status", None), wish.pop("text", ""), **wish)})
+        order, status, text = wish.pop("order"), wish.pop("status", None), wish.pop("text", "")
+        return web.json_response({"id": self.happen(order, status, text, at=datetime.now(UTC), **wish)})
 
 
 async def _json(request: web.Request) -> dict[str, Any]:
@@ -252,9 +253,11 @@ async def _serve(port: int, pace_s: float) -> None:
     async with Vnpost(port, pace_s) as post:
         print(
             f"Vietnam Post (simulated) at {post.url}; in FILE: {KEY}:{SECRET}, of shape lgsp: {STATIC_TOKEN}\n"
+            f"  first:      lgsp agency add CODE --name 'Bưu điện' --level post --may-send 'postal.*'\n"
             f"  shape ngsp: lgsp agency endpoint CODE {post.url} --adapter vnpost --secret-file FILE\n"
             f"  shape lgsp: lgsp agency endpoint CODE {post.url} --adapter vnpost --option shape=lgsp --secret-file FILE\n"
             f"  tracking:   lgsp agency feed CODE {post.url} --adapter vnpost --option others=CODE --secret-file FILE\n"
+            f"              and --option customer.CONTRACT=AGENCY for each contract: to whom its events go\n"
             f"  settlement: curl {post.url}/settlement.csv, for `lgsp postal settlement`\n"
             f'  POST {post.url}/happen {{"order": ..., "status": 4}} and POST {post.url}/misbehave {{"fail_next": 3}}',
             flush=True,

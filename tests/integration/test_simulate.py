@@ -42,13 +42,15 @@ def test_every_counterpart_starts_and_the_commands_that_it_prints_work(tmp_path:
     secret = tmp_path / "secret"
     secret.write_text("key:secret\n")  # a token, or a key and its secret, as each of them wants it
     lgsp = CliRunner(env={"LGSP_DATA_DIR": str(tmp_path / "var")})
-    assert lgsp.invoke(cli, ["agency", "add", "G22", "--name", "Văn phòng Chính phủ", "--level", "ministry"]).exit_code == 0
     with ExitStack() as started:
         told = {name: started.enter_context(simulated(name)) for name in COUNTERPARTS}
-        for name, (says, _) in told.items():
+        for place, (name, (says, _)) in enumerate(told.items()):
             assert says["name"] == name and says["connect"], says
+            code = f"G{place}"
+            if not any("agency add" in line for line in says["connect"]):
+                assert lgsp.invoke(cli, ["agency", "add", code, "--name", "Văn phòng Chính phủ"]).exit_code == 0
             for line in says["connect"]:
-                words = ["G22" if word == "CODE" else str(secret) if word == "FILE" else word for word in shlex.split(line)[1:]]
+                words = [code if word == "CODE" else str(secret) if word == "FILE" else word for word in shlex.split(line)[1:]]
                 done = lgsp.invoke(cli, words)
                 assert done.exit_code == 0, (line, done.output)
     for name, (says, process) in told.items():
