@@ -126,7 +126,10 @@ def _from_sandbox(invocation: Invocation, code: str, url: str | None, tls: ssl.S
         sandbox = msgspec.json.decode(path.read_bytes())
         members = sandbox["members"]
     except OSError:
-        raise Failed(f"There is no sandbox at {path}.", "start one with `lgsp run --demo`, or name its settings") from None
+        raise Failed(
+            f"Không có trục dùng thử · There is no sandbox at {path}.",
+            "start one with `lgsp run --demo`; one that was started with LGSP_DATA_DIR or --settings wants them here too",
+        ) from None
     except (msgspec.DecodeError, KeyError, TypeError):
         raise Failed(f"{path} cannot be read.", "remove it; `lgsp run --demo` makes it anew") from None
     if code not in members:
