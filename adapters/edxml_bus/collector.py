@@ -119,12 +119,15 @@ class BusCollector:
         _expect_well(operation, await self._said(this, operation))
 
     async def _said(self, this: _Round, operation: client.Operation) -> answers.Said:
-        """Raises Unanswered for what is not in the bus's grammar."""
+        """Raises Unanswered for what is not in the bus's grammar; what is too large is not well, for it will be no smaller."""
         answer = await client.ask(self._caller, this.account, operation, self._clock(), deadline_in(this.feed.timeout_s))
+        if len(answer.body) >= operation.max_answer_bytes:
+            return answers.Said(status="FAIL", text=f"{operation.max_answer_bytes} bytes or more")
         said = await asyncio.to_thread(answers.said_of, answer)
         if said is None:
             reason = "delivery.garbled_answer" if 200 <= answer.status < 300 else "delivery.server_error"
-            raise Unanswered(reason, f"{operation.name}: {detail_of(answer)}")
+            about = " ".join((operation.name, operation.parameters.get("docId", ""))).strip()
+            raise Unanswered(reason, f"{about}: {detail_of(answer)}")
         return said
 
 

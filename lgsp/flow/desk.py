@@ -25,6 +25,7 @@ from lgsp.ports import Blobs, DirectoryStore, EnvelopeRecord, Marks, Records
 log = get_logger()
 
 _PAGE = 500
+_MOST_BROUGHT_BYTES = 512 * 2**20  # a packet's files may unpack to 400 MiB; those of packets that were refused are let go
 _MAX_NAME_CHARS = 255
 _MAX_ALIASES = 2000  # all of them are in the memory of every process, and in the list that anybody may ask for
 _OPEN_TO_RECIPIENT = frozenset({State.AVAILABLE, State.DELIVERED, State.REFUSED})
@@ -104,6 +105,8 @@ class HubDesk:
     async def keep(self, octets: bytes) -> str:
         digest = _digest(octets) if len(octets) < _PIECE_BYTES else await asyncio.to_thread(_digest, octets)
         self._brought[digest] = octets
+        while len(self._brought) > 1 and sum(map(len, self._brought.values())) > _MOST_BROUGHT_BYTES:
+            del self._brought[next(iter(self._brought))]
         return digest
 
     async def file(self, digest: str) -> AsyncIterator[bytes]:

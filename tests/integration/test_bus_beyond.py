@@ -153,6 +153,15 @@ async def test_one_bad_packet_holds_back_nothing(road: Road) -> None:
     assert len(await road.received(COMMUNE, EDOC, 1)) == 1
 
 
+async def test_a_packet_that_is_too_large_holds_back_nothing(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stays where it is; the others come in."""
+    monkeypatch.setattr("adapters.edxml_bus.collector.MAX_PACKET_BYTES", 0)  # and 64 KiB for what stands around it
+    large = road.country.post(document(1, OFFICE, [COMMUNE], [Enclosed("a.bin", bytes(range(256)) * 400)]), COMMUNE, OFFICE)
+    good = road.country.post(document(2, OFFICE, [COMMUNE]), COMMUNE, OFFICE)
+    await until(lambda: good.state == "done")
+    assert large.state not in ("done", "fail")
+
+
 async def until_async(ask: Callable[[], Awaitable[Found]], holds: Callable[[Found], bool]) -> None:
     async with asyncio.timeout(_PATIENCE_S):
         while not holds(await ask()):  # noqa: ASYNC110 - any condition, of code that knows nothing of the test

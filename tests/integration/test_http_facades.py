@@ -233,6 +233,29 @@ async def test_what_is_refused_for_its_signature_leaves_no_file(tmp_path: Path, 
     assert not any(path.is_file() for path in (tmp_path / "blobs").rglob("*") if path.parent.name != "uploads")
 
 
+async def test_a_round_that_brings_much_that_is_refused_holds_little_of_it(hub: HttpHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest files are let go; what came last can still be attached."""
+    monkeypatch.setattr("lgsp.flow.desk._MOST_BROUGHT_BYTES", 1000)
+    desk = hub.hub.desks.of(hub.hub.directory.current.agencies[COMMUNE])
+
+    def attaching(number: int, digest: str) -> Envelope:
+        made = Envelope(
+            message_id=f"much-{number}",
+            sender=COMMUNE,
+            recipients=(LAND_OFFICE,),
+            kind=_KINDS[0],
+            created_at=datetime(2026, 11, 18, tzinfo=UTC),
+            body=json.dumps(progress(number)).encode(),
+            attachments=(Attachment(digest=digest, size_bytes=600),),
+        )
+        return checked(made)
+
+    first, last = await desk.keep(b"1" * 600), await desk.keep(b"2" * 600)
+    assert (await desk.submit(attaching(2, last))).fresh
+    with pytest.raises(ContractError, match=r"attachment\.unknown"):
+        await desk.submit(attaching(1, first))
+
+
 async def test_a_bug_is_told_without_details(hub: HttpHub) -> None:
     """In the protocol of the caller, too."""
     assert (await put(hub, 1, bearer(hub), b"a bug"))["FAIL"] == "hub.internal"
