@@ -181,6 +181,6 @@ def _life_s(value: object) -> float:
     """`expires_in` as a number or a text; what cannot be one says nothing."""
     try:
         life_s = float(value)  # type: ignore[arg-type] # whatever it is
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return _LIFE_S
     return min(life_s, _MAX_LIFE_S) if life_s > 0 else _LIFE_S

@@ -172,7 +172,7 @@ def whole(value: Scalar, element: str, default: int = 0) -> int:
         raise ContractError("body.invalid", element, "a whole number, its thousands not set apart")
     try:
         number = float(value)
-    except ValueError:
+    except (ValueError, OverflowError):  # OverflowError: JSON may hold a number of any length
         raise ContractError("body.invalid", element, "a whole number") from None
     if not 0 <= number <= 10**15 or number != int(number):
         raise ContractError("body.invalid", element, "a whole number from 0 to 10^15")

@@ -77,7 +77,7 @@ def _plain(name: str) -> str:
 
 
 def _coded(type_: str | None, type_detail: str | None) -> tuple[str, int]:
-    first, second = (int(text) if text and text.isdecimal() else 0 for text in (type_, type_detail))
+    first, second = (int(text[:9]) if text and text.isdecimal() else 0 for text in (type_, type_detail))
     if first in (1, 2) and second:
         return "AB"[first - 1], second
     return "B", first if first > 2 else 0

@@ -179,3 +179,14 @@ def test_every_operation_can_be_somewhere_else() -> None:
     assert account.address("token") == "https://sso.example.vn/token"
     assert account.address("cancel") == "https://post.example.vn/api/cancelOrder"
     assert "sesame" not in repr(account_of("https://x/", "sesame", {}))
+
+
+def test_a_number_of_any_length_is_no_amount() -> None:
+    """JSON sets no bound to its numbers."""
+    body = (
+        b'{"CustomerCode": "AG-1", "OrderNumber": "N", "CODAmount": %b, "SenderName": "UBND", "SenderAddress": "1",'
+        b' "SenderTel": "1", "ReceiverName": "B", "ReceiverAddress": "2", "ReceiverTel": "2"}'
+    )
+    with pytest.raises(ContractError, match=r"body\.invalid") as refused:
+        order_of(read(body % (b"9" * 400), OrderMessage), "deliver")
+    assert refused.value.field == "/CODAmount"
