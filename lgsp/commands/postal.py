@@ -123,6 +123,8 @@ def legs(settings: "Settings", case: str, as_json: bool) -> None:
     for leg in found:
         say(_headline(leg), "green" if leg.end == "delivered" else None)
         print_table("", _STEPS, [*_steps(leg), *map(_settled, book.about(leg.key))])
+    if any(leg.strays for leg in found):
+        say("✗: đến sau khi bưu gửi đã kết thúc, không tính · came after the parcel's end and does not count", "yellow")
 
 
 @postal.command(short_help="Lập đối soát từ tệp CSV · A settlement out of a spreadsheet.")

@@ -70,7 +70,8 @@ def document(routes: Iterable[Route], title: str, url: str) -> dict[str, Any]:
         "info": {
             "title": title,
             "version": __version__,
-            "description": "Every refusal is a problem document (RFC 9457) in Vietnamese and English with a stable code.",
+            "description": "Every refusal is a problem document (RFC 9457) in Vietnamese and English with a stable code. "
+            "The same by SOAP: /soap?wsdl. Addresses of a bus or the post have a document each: /bus/vxp/openapi.json.",
         },
         "servers": [{"url": url}],
         "paths": paths,

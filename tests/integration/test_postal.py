@@ -297,6 +297,7 @@ async def test_the_legs_of_a_case_are_shown_by_any_of_its_numbers(journal: Path)
     for number in ("hs-1", LABEL):
         found = await lgsp("postal", "legs", number)
         assert found.exit_code == 0, found.output
+        assert "✗" not in found.output
         for said in ("HS-1 · chuyển phát · delivery 1", "đã phát · delivered", "30.000", "126.500"):
             assert said in found.output
     (leg,) = json.loads((await lgsp("postal", "legs", "HS-1", "--json")).output)["legs"]
