@@ -12,6 +12,7 @@ from contracts.agency import AgencyCode
 from contracts.outcome import Outcome, Retry
 from lgsp import metrics
 from lgsp.core.directory import Agency, Directory
+from lgsp.core.discretion import discreet
 from lgsp.core.hold import Cause, Hold, may_go
 from lgsp.core.lifecycle import State
 from lgsp.core.retry import Policy, Verdict, judge
@@ -111,7 +112,7 @@ class Attempts:
             await self._park(work, endpoint, "delivery.crowded")
             return
         took_ms = round((loop_time() - started) * 1000)
-        await self._conclude(work, endpoint, outcome, took_ms)
+        await self._conclude(work, endpoint, discreet(outcome, endpoint.secret) if endpoint.secret else outcome, took_ms)
 
     async def _conclude(self, work: Work, endpoint: Endpoint, outcome: Outcome, took_ms: int) -> None:
         """The recipient's circuit breaker first: what is parked needs a hold that lets it go again. What is charged waits as its

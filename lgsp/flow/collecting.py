@@ -13,6 +13,7 @@ from contracts.errors import ContractError
 from contracts.feed import Collected, Collector, Feed, FeedTrouble
 from lgsp import metrics
 from lgsp.core.directory import Agency
+from lgsp.core.discretion import without
 from lgsp.core.feed import FeedState, next_round, read_state, write_state
 from lgsp.errors import Unavailable
 from lgsp.flow.desk import Desks
@@ -104,7 +105,7 @@ class Collecting:
         except TimeoutError:
             return FeedTrouble("delivery.timeout", f"the round took longer than {_ROUND_S:g} s")
         except FeedTrouble as trouble:
-            return trouble
+            return FeedTrouble(trouble.reason, without(feed.secret, trouble.detail))
         except ContractError as error:  # what may succeed later, and let itself not be told as a refusal
             return FeedTrouble(error.code, error.detail)
 

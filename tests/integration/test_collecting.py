@@ -19,7 +19,7 @@ from lgsp.core.feed import FeedState, next_round, read_state, write_state
 from lgsp.flow.collecting import CLAIM, STATE, Collecting
 from tests.integration.http_hub import AGENCIES, COMMUNE, LAND_OFFICE, HttpHub, http_hub, progress
 
-FEED = Feed(adapter="counting", url="http://127.0.0.1:9/", every_s=3600)
+FEED = Feed(adapter="counting", url="http://127.0.0.1:9/", every_s=3600, secret="s3cret/of+it")
 NOW = datetime(2026, 11, 18, 8, tzinfo=UTC)
 
 
@@ -146,10 +146,10 @@ async def test_a_claim_is_given_up_after_each_round(hub: HttpHub) -> None:
 async def test_a_feed_that_fails_is_kept_account_of(hub: HttpHub) -> None:
     """Since when, how often and why; a bug of a collector ends nothing but its round."""
     far_side = Counting(progress(1))
-    far_side.trouble = FeedTrouble("delivery.unreachable", "connection refused")
+    far_side.trouble = FeedTrouble("delivery.unreachable", "connection refused: s3cret/of+it")
     await until(collecting(hub, far_side), told(hub, failures=1))
     state = await state_of(hub)
-    assert (state.failures, state.reason, state.detail) == (1, "delivery.unreachable", "connection refused")
+    assert (state.failures, state.reason, state.detail) == (1, "delivery.unreachable", "connection refused: [withheld]")
     far_side.bug = True
     await hub.hub.store.set_mark(COMMUNE, STATE, "")
     loop = collecting(hub, far_side)

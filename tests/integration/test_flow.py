@@ -241,6 +241,20 @@ async def test_a_refusal_of_the_recipient_ends_the_delivery_and_releases_the_lan
         assert partner.knocks == [("m1", 1), ("m2", 1)]
 
 
+async def test_a_secret_that_the_far_side_repeats_goes_no_further(tmp_path: Path) -> None:
+    """Neither into the journal nor to the sender; of several in one, each."""
+    partner = Partner(lambda parcel: Refused("delivery.refused_by_recipient", "no such account: hub-of-an-giang, s3cret/of+it"))
+    async with rig(tmp_path / "j.db", partner=partner) as hub:
+        pushed = hub.agency(PUSHED)
+        endpoint = msgspec.structs.replace(pushed.endpoint, secret="hub-of-an-giang:s3cret/of+it")
+        await hub.journal.save_agencies([msgspec.structs.replace(pushed, endpoint=endpoint)])
+        await hub.directory.refresh()
+        await hub.send("m1")
+        await hub.until_state("m1", "refused")
+        (delivery,) = (await hub.journal.envelope(COMMUNE, "m1")).deliveries
+        assert delivery.detail == "no such account: [withheld], [withheld]"
+
+
 async def test_an_endpoint_that_is_gone_is_switched_off(tmp_path: Path) -> None:
     """HTTP 410: nobody is asked there again until an operator registers a new address."""
     partner = Partner(lambda parcel: Gone())
