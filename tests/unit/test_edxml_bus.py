@@ -26,14 +26,17 @@ from adapters.edxml_bus.headers import (
     signed_headers,
     timestamp,
 )
+from adapters.edxml_bus.sent import receive_state
 from contracts.adapter import Endpoint, Parcel
 from contracts.agency import AgencyCode
+from contracts.desk import SentDelivery
 from contracts.envelope import Envelope
 from contracts.errors import ContractError
 from contracts.outcome import Delivered, Gone, Outcome, Refused, Retry
 from contracts.problems import CATALOGUE
 from contracts.receipt import Refusal
 from contracts.replies import Reply
+from lgsp.core.lifecycle import State
 
 NOW = datetime(2026, 11, 28, 2, 30, 5, 123_000, tzinfo=UTC)
 SECRET = "A7TKG/r2gOKTEpe1MhWx6zw8O4JfzN0KkCRS6HZY81Ve"
@@ -263,3 +266,21 @@ def test_an_endpoint_that_cannot_be_right_is_told_when_it_is_registered(changes:
     check_endpoint(good)
     with pytest.raises(ValueError, match=told):
         check_endpoint(msgspec.structs.replace(good, **changes))
+
+
+FETCHED = datetime(2026, 11, 28, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("fetched_at", [None, FETCHED])
+def test_every_state_of_a_delivery_has_one_on_the_bus(state: State, fetched_at: datetime | None) -> None:
+    """What ended without being delivered was not received, whatever the hub calls it."""
+    code = AgencyCode("H01.15")
+    delivery = SentDelivery(delivery_id=1, recipient=code, addressed_as=code, state=state.label, fetched_at=fetched_at)
+    if state is State.DELIVERED:
+        expected = "done"
+    elif state.is_final:
+        expected = "fail"
+    else:
+        expected = "processing" if fetched_at else "inbox"
+    assert receive_state(delivery) == expected

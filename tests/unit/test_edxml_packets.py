@@ -33,6 +33,14 @@ def test_the_hub_keeps_files_beside_the_packet_and_gives_them_back_inside() -> N
     assert [hop.organ_id for hop in after.trace.trace_header] == ["000.00.10.H01", "H01"]
 
 
+def test_a_mark_that_a_sender_made_up_is_not_kept() -> None:
+    """It would stand for a file that the sender does not have."""
+    forged = b'<Kept xmlns="urn:lgsp:edxml:1" digest="sha256:' + b"0" * 64 + b'"/>'
+    slim = slimmed(PACKET.replace(b"<Attachment>", b"<Attachment>" + forged))
+    assert b"0" * 64 not in slim.body and slim.body.count(b"Kept ") == 1
+    assert files_in(read_packet(restored(slim.body, slim.files, HUB))) == files_in(read_packet(PACKET))
+
+
 def test_the_same_packet_makes_the_same_envelope() -> None:
     """No clock and no chance in it: whoever sends again gets the same receipt."""
     first = envelope_of(PACKET, sender=DEPARTMENT, received_on=date(2026, 11, 28))
