@@ -164,8 +164,8 @@ def test_marks_that_are_not_ours_are_told(text: str) -> None:
 def test_an_answer_that_goes_on_and_on_is_looked_through_once() -> None:
     """Beginnings without an end, in names of their own, with megabytes behind them; and megabytes before the first record."""
     endless = b"<e:Envelope><Status>1</Status>" + b"".join(b"<a%d:Status>" % number for number in range(100_000))
-    started = time.monotonic()
+    started = time.process_time()
     assert list(salvage.pages("text/xml", endless)) == [("text/xml", endless)]
     with pytest.raises(ValueError, match="before the first record"):
         list(salvage.pages("text/xml", b"<e:Envelope>" + b"<a/>" * 500_000 + b"<Status/></Status><Status></Status>" * 100_000))
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
