@@ -14,6 +14,7 @@ from adapters.edoc_soap import calls, mapping, salvage
 from adapters.edoc_soap.calls import Partner, partners_of
 from adapters.edoc_soap.outcomes import understood
 from adapters.edoc_soap.report import found_in
+from adapters.stuck import given_up
 from contracts.desk import Desk
 from contracts.envelope import Envelope
 from contracts.errors import ContractError
@@ -67,6 +68,7 @@ class _Round:
         self._caller, self._feed, self._partner, self._desk = caller, feed, partner, desk
         self._taken = self._refused = self._bytes = 0
         self._kept_at = f"edoc.traces.{partner.organ_id}"
+        self._stuck_at = f"edoc.stuck.{partner.organ_id}"
         self._aside_at = f"edoc.unreadable.{partner.organ_id}"
 
     async def run(self) -> Collected:
@@ -122,7 +124,7 @@ class _Round:
         message = await _message(await self._ask(calls.asking("GetPendingDocumentIds", self._partner), MAX_LIST_BYTES))
         aside = {one.partition("=")[0] for one in (await self._desk.mark(self._aside_at)).split()}
         numbers = [number for number in calls.document_ids(message) if str(number) not in aside]
-        trouble: _NotGiven | None = None
+        trouble: FeedTrouble | None = None
         brought = 0
         for number in numbers[:MAX_ASKED]:
             if brought == MAX_DOCUMENTS or self._bytes > MAX_ROUND_BYTES:
@@ -130,7 +132,9 @@ class _Round:
             try:
                 await self._document(number)
                 brought += 1
-            except _NotGiven as error:
+            except FeedTrouble as error:
+                if not isinstance(error, _NotGiven) and not await given_up(self._desk, self._stuck_at, str(number)):
+                    raise
                 trouble = trouble or error
         if trouble is not None:
             raise trouble

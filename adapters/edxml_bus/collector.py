@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from adapters.answers import detail_of
 from adapters.calling import Caller, Unanswered, deadline_in
 from adapters.edxml_bus import answers, client
+from adapters.stuck import given_up
 from contracts.agency import AgencyCode
 from contracts.desk import Desk, Sent
 from contracts.edxml.envelopes import Incoming, envelope_of
@@ -76,7 +77,12 @@ class BusCollector:
         rows = await self._list(this, message_type)
         taken = refused = 0
         for row in rows[:MAX_TAKEN]:
-            outcome = await self._take(this, row)
+            try:
+                outcome = await self._take(this, row)
+            except Unanswered:
+                if not await given_up(this.desk, "edxml_bus.stuck", row.doc_id):
+                    raise
+                outcome = None
             taken, refused = taken + (outcome is True), refused + (outcome is False)
         there_is_more = len(rows) >= _page_size(this.feed)
         return Collected(taken, refused, more=there_is_more and taken + refused > 0)

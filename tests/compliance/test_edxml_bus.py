@@ -9,12 +9,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
+import pytest
 
 from adapters.edxml_bus.collector import BusCollector
 from adapters.edxml_bus.delivery import MAX_FILE_BYTES, BusDelivery
 from adapters.edxml_bus.headers import file_hash, signed_headers
 from adapters.edxml_bus.national import NationalBus
 from adapters.edxml_bus.provincial import ProvincialBus
+from adapters.stuck import PATIENCE
 from contracts.adapter import DeliveryAdapter, Endpoint, Files, Parcel
 from contracts.agency import AgencyCode
 from contracts.edxml.attachments import files_in
@@ -22,7 +24,7 @@ from contracts.edxml.envelopes import envelope_of
 from contracts.edxml.read import read_packet
 from contracts.envelope import Attachment, Envelope
 from contracts.facade import Answer, Call, Facade
-from contracts.feed import Collector, Feed
+from contracts.feed import Collected, Collector, Feed, FeedTrouble
 from tests.compliance.adapter_suite import (
     CarryingSuite,
     CollectorKit,
@@ -33,6 +35,7 @@ from tests.compliance.adapter_suite import (
     Held,
     Said,
 )
+from tests.compliance.collector_suite import Road
 from tests.fakes.desk import MemoryHub
 from tests.fakes.national_bus import NationalBus as FakeNationalBus
 from tests.packets import Enclosed, document
@@ -131,6 +134,18 @@ class CollectorBusKit:
 
 class TestBusCollector(CollectorSuite):
     kit: CollectorKit = CollectorBusKit()
+
+    async def test_what_can_never_be_fetched_keeps_the_others_waiting_for_a_few_rounds_only(self, road: Road) -> None:
+        """Order first, but not at any price."""
+        road.offer(1, 2)
+        road.far.misbehave("text", "getEdoc", times=PATIENCE, code=200)
+        for _ in range(PATIENCE - 1):
+            with pytest.raises(FeedTrouble):
+                await road.collect()
+        assert road.messages == []
+        await road.collect()
+        assert road.messages == [2]
+        assert await road.all_rounds() == Collected(taken=1)
 
 
 @dataclass
