@@ -187,9 +187,9 @@ async def test_a_message_with_very_many_bodies_takes_no_longer_than_they_are_man
     one = '<envelope><message_id>m</message_id><body><a xmlns="urn:a"/></body></envelope>'
     batch = f'<s:sendBatch xmlns:s="{NAMESPACE}">{one * 900}</s:sendBatch>'
     octets = f'<e:Envelope xmlns:e="{Version.SOAP_11.value}"><e:Body>{batch}</e:Body></e:Envelope>'.encode()
-    started = time.monotonic()
+    started = time.process_time()
     assert await told(hub, octets, "text/xml") == ""
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
 
 
 async def test_who_asks_for_much_and_reads_nothing_keeps_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
