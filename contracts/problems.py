@@ -33,8 +33,8 @@ _TABLE: tuple[tuple[str, int, bool, str, str, str, str], ...] = (
     # --- who is calling -----------------------------------------------------------------------------------------------
     ("auth.missing", 401, _MEND,
      "Thiếu thông tin xác thực", "No credentials were given",
-     "Gửi tiêu đề Authorization: Bearer <mã truy cập> hoặc kết nối bằng chứng thư số đã đăng ký.",
-     "Send Authorization: Bearer <token> (from POST /oauth/token), or connect with the registered client certificate."),
+     "Gửi tiêu đề Authorization: Bearer <mã truy cập>, hoặc chứng thư số đã đăng ký; tại trục văn bản: mã và khóa hệ thống.",
+     "Send Authorization: Bearer <token> (POST /oauth/token), or a registered certificate; on a bus: system id and secret."),
     ("auth.invalid", 401, _MEND,
      "Thông tin xác thực không đúng hoặc đã hết hạn", "The credentials are wrong or have expired",
      "Kiểm tra mã định danh và khóa bí mật của cơ quan; nếu dùng mã truy cập thì xin cấp lại tại POST /oauth/token.",

@@ -1,6 +1,6 @@
 """`lgsp postal`: the daily account with the post, the legs of one case, a settlement out of a spreadsheet."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +46,7 @@ def postal() -> None:
 
 @postal.command(short_help="Đối soát một ngày · The account of a day.")
 @json_option
-@click.option("--day", "on", required=True, type=click.DateTime(["%Y-%m-%d"]), help="Local day, such as 2026-12-02.")
+@click.option("--day", "on", type=click.DateTime(["%Y-%m-%d"]), help="Local day, such as 2026-12-02; default: yesterday.")
 @click.option("--agency", "code", help="Only what concerns this agency.")
 @click.option("--csv", "csv_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the account into this file, too.")
 @click.option("--look-back-days", type=click.IntRange(1, 366), help="How much older than the day an order may be; 30.")
@@ -54,7 +54,7 @@ def postal() -> None:
 @with_settings
 def reconcile(
     settings: "Settings",
-    on: datetime,
+    on: datetime | None,
     code: str | None,
     csv_file: Path | None,
     look_back_days: int | None,
@@ -68,13 +68,15 @@ def reconcile(
     """
     from lgsp.core.postal.reconciliation import PATIENCE_DAYS
     from lgsp.core.postal.report import csv_of
+    from lgsp.core.postal.traffic import local_day
     from lgsp.flow.postal import LOOK_BACK_DAYS, account_of
     from lgsp.http.postal import shown
 
+    day = on.date() if on is not None else local_day(datetime.now(UTC)) - timedelta(days=1)
     patience = PATIENCE_DAYS if patience_days is None else patience_days
 
     async def reconciled(store: "Store") -> "Reconciliation":
-        return await account_of(store, await store.directory(), on.date(), look_back_days or LOOK_BACK_DAYS, patience)
+        return await account_of(store, await store.directory(), day, look_back_days or LOOK_BACK_DAYS, patience)
 
     account = in_store(settings, reconciled)
     if code is not None:

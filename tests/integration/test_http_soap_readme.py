@@ -33,3 +33,8 @@ async def test_the_example_with_zeep_sends_an_envelope_with_a_file_and_reads_a_f
         assert fetched.text("result/envelope/attachments/name") == "giấy tờ.pdf"
         body = base64.b64decode(fetched.text("result/envelope/body_base64") or "")
         assert body.startswith(b"<case.progress ")
+        (other_side,) = re.findall(r"```python\n(entry = .*?)```", (ROOT / "contracts/README.md").read_text(), re.DOTALL)
+        names["session"].headers["Authorization"] = f"Bearer {hub.tokens.issue(OFFICE, 'test')}"
+        await asyncio.to_thread(exec, compile(other_side, "README.md", "exec"), names)
+        assert names["envelope"].body_base64 == body and names["file"] == b"%PDF-1.4 an example"
+        assert (await soap(hub, "listMailbox", agency=OFFICE)).texts("result/entries/delivery_id") == []

@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -283,6 +283,8 @@ async def test_the_day_is_reconciled_on_the_command_line(journal: Path) -> None:
     found = await lgsp("postal", "reconcile", "--day", day, "--csv", journal / "day.csv")
     assert found.exit_code == 1 and "postal.collected_not_ordered" in found.output and "RUNBOOK" in found.output
     assert (journal / "day.csv").read_text(encoding="utf-8-sig").startswith("section,day,agency")
+    yesterday = json.loads((await lgsp("postal", "reconcile", "--json")).stdout)
+    assert yesterday["day"] == (day - timedelta(days=1)).isoformat()
     own = await lgsp("postal", "reconcile", "--day", day, "--agency", COMMUNE, "--json")
     assert own.exit_code == 0, own.output
     told = json.loads(own.output)

@@ -4,6 +4,7 @@ import configparser
 import json
 import re
 import runpy
+import shlex
 import shutil
 import subprocess
 import tomllib
@@ -18,6 +19,9 @@ import pytest
 import yaml
 from aiormq.exceptions import ChannelAccessRefused
 
+from adapters.registry import CHECKS, FEED_CHECKS
+from contracts.adapter import Endpoint
+from contracts.feed import Feed
 from contracts.problems import CATALOGUE
 from lgsp import metrics
 from lgsp.cli import cli
@@ -242,7 +246,15 @@ def test_rabbitmq_configuration_is_keys_and_values() -> None:
 
 @pytest.mark.parametrize(
     ("page", "least"),
-    [("deploy/RUNBOOK.md", 20), ("contracts/README.md", 8), ("adapters/webhook/README.md", 1), ("adapters/vnpost/README.md", 3)],
+    [
+        ("deploy/RUNBOOK.md", 20),
+        ("contracts/README.md", 8),
+        ("adapters/edoc_soap/README.md", 2),
+        ("adapters/edxml_bus/README.md", 4),
+        ("adapters/soap/README.md", 4),
+        ("adapters/vnpost/README.md", 3),
+        ("adapters/webhook/README.md", 1),
+    ],
 )
 def test_documentation_names_commands_and_options_that_exist(page: str, least: int) -> None:
     """Every `lgsp ...` and `lgspctl ...` that people are told to type can be typed."""
@@ -257,6 +269,20 @@ def test_documentation_names_commands_and_options_that_exist(page: str, least: i
             command = command.commands[words.pop(0)]
         options = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
         assert {word for word in words if word.startswith("--")} <= options | {"--json"}, line
+
+
+@pytest.mark.parametrize("page", ["deploy/RUNBOOK.md", *(f"adapters/{name}/README.md" for name in CHECKS)])
+def test_documentation_gives_adapters_options_that_they_know(page: str) -> None:
+    """Whoever types it is not refused: each line that registers an endpoint or a feed, but for those that end in dots."""
+    text = (DEPLOY.parent / page).read_text(encoding="utf-8").replace("\\\n", " ")
+    found = re.findall(r"lgsp(?:ctl)? agency (endpoint|feed) +\S+ (\S+) --adapter (\S+)(.*--option.*[^.\n])$", text, re.MULTILINE)
+    for role, url, adapter, rest in found:
+        options = dict(one.split("=", 1) for one in shlex.split(rest, comments=True) if "=" in one)
+        if role == "endpoint":
+            CHECKS[adapter](Endpoint(adapter=adapter, url=url, options=options, secret="key:secret"))
+        else:
+            FEED_CHECKS[adapter](Feed(adapter=adapter, url=url, options=options, secret="key:secret"))
+    assert found or page == "adapters/soap/README.md"
 
 
 def test_the_runbook_names_events_metrics_and_settings_that_exist() -> None:
