@@ -13,6 +13,7 @@ from contracts.agency import AgencyCode, agency_code
 from contracts.desk import Listed, Sent, SentDelivery, Submitted, Waiting
 from contracts.envelope import Envelope
 from contracts.errors import ContractError
+from contracts.text import is_plain_token
 from lgsp.core.directory import Agency, Alias, Directory
 from lgsp.core.lifecycle import State
 from lgsp.flow.directory import DirectoryCache
@@ -148,7 +149,9 @@ class HubDesk:
         return parcel_of(work)
 
     async def acknowledge(self, delivery_id: int, refusal: str = "") -> bool:
-        one = Acknowledgement(delivery_id=delivery_id, result="refused" if refusal else "delivered", reason=refusal)
+        """The reason as one line, whatever the foreign protocol let through: not every journal keeps control characters."""
+        reason = " ".join("".join(char if char.isprintable() else " " for char in refusal).split())
+        one = Acknowledgement(delivery_id=delivery_id, result="refused" if refusal else "delivered", reason=reason)
         (settled,) = await self._desks.mailbox.acknowledge(self.caller, (one,))
         return settled.applied
 
@@ -158,6 +161,8 @@ class HubDesk:
 
     async def sent_one(self, message_id: str) -> Sent | None:
         """With its body, which `Records.envelope` leaves out."""
+        if not is_plain_token(message_id, 128):
+            return None
         record = await self._desks.records.envelope(self.caller, message_id)
         if record is None:
             return None

@@ -94,7 +94,7 @@ class Tiny:
             case "file":
                 return b"".join([piece async for piece in desk.file(argument)]).decode()
             case "acknowledge":
-                return await desk.acknowledge(int(argument))
+                return await desk.acknowledge(int(argument), call.query.get("refusal", ""))
             case "sent":
                 one = await desk.sent_one(argument)
                 return None if one is None else [one.envelope.body.decode(), *(each.state for each in one.deliveries)]
@@ -185,6 +185,16 @@ async def test_the_operator_is_no_agency_on_a_foreign_bus(tmp_path: Path, monkey
     operator = Agency(code=AgencyCode("HUB"), name_vi="Trục liên thông", level="hub")
     async with http_hub(tmp_path, agencies=(*AGENCIES, operator)) as hub:
         assert (await do(hub, "list", agency="HUB"))["FAIL"] == "auth.invalid"
+
+
+async def test_control_characters_of_a_protocol_reach_no_journal(hub: HttpHub) -> None:
+    """PostgreSQL would refuse them, with all that is settled in the same moment."""
+    await put(hub, 1, bearer(hub))
+    assert await do(hub, "acknowledge", "1&refusal=a%00b%0A%1Bc", LAND_OFFICE) is True
+    record = await hub.hub.store.envelope(COMMUNE, "tiny-1")
+    assert record is not None
+    assert (record.deliveries[0].state.label, record.deliveries[0].detail) == ("refused", "a b c")
+    assert await do(hub, "sent", "%00") is None
 
 
 async def test_one_secret_serves_as_password_and_as_key_of_a_mac(hub: HttpHub) -> None:
