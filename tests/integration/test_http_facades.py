@@ -188,7 +188,7 @@ async def test_the_operator_is_no_agency_on_a_foreign_bus(tmp_path: Path, monkey
 
 
 async def test_control_characters_of_a_protocol_reach_no_journal(hub: HttpHub) -> None:
-    """PostgreSQL would refuse them, with all that is settled in the same moment."""
+    """PostgreSQL refuses a NUL, and the call would fail however often it came."""
     await put(hub, 1, bearer(hub))
     assert await do(hub, "acknowledge", "1&refusal=a%00b%0A%1Bc", LAND_OFFICE) is True
     record = await hub.hub.store.envelope(COMMUNE, "tiny-1")
