@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import requests
 import schemathesis
@@ -22,8 +23,9 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance, status_code_conformance
 
+from contracts.kinds.examples import POSTAL_ORDER
 from lgsp.trust.demo_pki import DemoPki
-from tests.integration.http_hub import COMMUNE, HttpHub, http_hub
+from tests.integration.http_hub import COMMUNE, POST, HttpHub, http_hub
 from tests.statements import signed_statement
 
 pytestmark = pytest.mark.slow
@@ -88,6 +90,9 @@ async def _things(hub: HttpHub) -> dict[str, str]:
     )
     sent = await hub.send(envelope)
     assert sent.status == 202, sent.octets
+    order = {**msgspec.to_builtins(POSTAL_ORDER[0].body), "case_number": envelope["body"]["case_number"]}
+    sent_order = await hub.send(hub.envelope(message_id="order-1", recipients=[POST], kind="postal.order/1", body=order))
+    assert sent_order.status == 202, sent_order.octets
     found = await hub.call("GET", f"/v1/envelopes/{COMMUNE}/{envelope['message_id']}/signatures")
     return {
         "sender": COMMUNE,
