@@ -32,6 +32,7 @@ _IN_LOOP_BYTES = 8 * 1024
 _SMALL_BYTES = 2**20
 _LARGE_AT_ONCE = 4  # bodies of more than _SMALL_BYTES in memory, with all that is made of them
 _LARGE_OF_ONE = 4  # of one caller that are under way
+_LARGE_OF_ADDRESS = 16  # the same of callers who are known by their bodies only: behind one address may stand many
 _LARGE_ANSWER_BYTES, _LARGE_ANSWERS, _LARGE_ANSWERS_OF_ONE = 4 * 2**20, 16, 4
 
 
@@ -102,9 +103,10 @@ class Facades:
         limit = self._services.settings.max_packet_bytes if operation.may_be_large else _SMALL_BYTES
         if (request.content_length or limit) <= _SMALL_BYTES:
             return await self._acted(facade, operation, request, caller, await read_body(request, limit))
-        turns = self._turns.setdefault(request.get(CALLER, request.remote or ""), asyncio.Semaphore(_LARGE_OF_ONE))
+        most = _LARGE_OF_ADDRESS if caller is None else _LARGE_OF_ONE
+        turns = self._turns.setdefault(request.get(CALLER, request.remote or ""), asyncio.Semaphore(most))
         async with (
-            patiently(turns, f"{_LARGE_OF_ONE} large packets of one caller are being read"),
+            patiently(turns, f"{most} large packets of one caller are being read"),
             spooled(request, limit, self._services.settings.data_dir) as body,
             patiently(self._room, f"{_LARGE_AT_ONCE} large packets are being worked on"),
         ):

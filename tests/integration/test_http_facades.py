@@ -45,6 +45,14 @@ class Tiny:
             answers={200: {"application/json": dict[str, Any]}},
             may_be_large=True,
         ),
+        Operation(
+            method="POST",
+            path="/ask",
+            name="ask",
+            summary="Who calls stands in the body, as it were",
+            may_be_large=True,
+            credentials_in_body=True,
+        ),
         Operation(method="POST", path="/do/{what}", name="do", summary="Everything else a desk can do"),
     )
 
@@ -60,6 +68,8 @@ class Tiny:
                 raise ContractError("auth.missing", "Who")
 
     async def answer(self, call: Call, desk: Desk) -> Answer:
+        if call.operation == "ask":
+            return Answer(status=200, headers=_JSON, body=str(len(call.body)).encode())
         done = await (self._put(call, desk) if call.operation == "put" else self._do(call, desk))
         return Answer(status=200, headers=_JSON, body=json.dumps(done).encode())
 
@@ -300,6 +310,25 @@ async def test_who_sends_a_large_packet_slowly_keeps_nobody_else_waiting(hub: Ht
     await begun.wait()
     large = json.dumps(progress(1)).encode() + padding
     assert (await put(hub, 1, bearer(hub, LAND_OFFICE), large, to=COMMUNE))["FAIL"] == "body.too_large"
+    for one in slow:
+        one.cancel()
+    await asyncio.gather(*slow, return_exceptions=True)
+
+
+async def test_behind_one_address_may_stand_many(hub: HttpHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a caller is known by its body only, a few slow ones do not keep their neighbours from sending."""
+    monkeypatch.setattr("lgsp.http.room._PATIENCE_S", 0.2)
+    padding, begun = b" " * 2**20, asyncio.Semaphore(0)
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield padding
+        begun.release()
+        await asyncio.Event().wait()
+
+    slow = [asyncio.create_task(hub.call("POST", "/tiny/ask", agency=None, data=slowly())) for _ in range(6)]
+    for _ in slow:
+        await begun.acquire()
+    assert (await hub.call("POST", "/tiny/ask", agency=None, data=padding * 2, headers=bearer(hub))).json == 2**21
     for one in slow:
         one.cancel()
     await asyncio.gather(*slow, return_exceptions=True)
