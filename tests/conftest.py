@@ -19,8 +19,9 @@ import pytest
 from tests.crash.clock import FakeClock
 from tests.servers import PostgresServer, RabbitCluster, RabbitServer, ServerMissing, SmallDisk, SoftHsm
 from tests.servers.databases import create_database, drop_database
+from tests.servers.epmd import Epmd
 
-Server = TypeVar("Server", RabbitServer, RabbitCluster, PostgresServer, SmallDisk, FakeClock, SoftHsm)
+Server = TypeVar("Server", RabbitServer, RabbitCluster, PostgresServer, SmallDisk, FakeClock, SoftHsm, Epmd)
 
 
 # How long an example takes says how busy the machine is: what has to be quick is measured in CPU time by tests of its own.
@@ -62,6 +63,12 @@ def rabbit_cluster() -> Iterator[RabbitCluster]:
 def soft_hsm(tmp_path_factory: pytest.TempPathFactory) -> SoftHsm:
     """The run's own PKCS#11 token."""
     return _lent(lambda: SoftHsm(tmp_path_factory.mktemp("softhsm")))
+
+
+@pytest.fixture
+def port_mapper() -> Epmd:
+    """Erlang's port mapper on a port of this test's own; not started."""
+    return _lent(Epmd)
 
 
 @pytest.fixture

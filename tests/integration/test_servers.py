@@ -181,14 +181,13 @@ def test_a_full_disk_takes_nothing_until_there_is_room_and_leaves_nothing(small_
     assert small_disk.folder.name not in Path("/proc/mounts").read_text()
 
 
-def test_nodes_that_start_at_once_share_one_port_mapper_which_ends() -> None:
+def test_nodes_that_start_at_once_share_one_port_mapper_which_ends(port_mapper: Epmd) -> None:
     """Whoever comes second neither starts another one nor loses sight of the first."""
-    mapper = _lent_epmd()
     with ThreadPoolExecutor(3) as pool:
-        list(pool.map(lambda _: mapper.start(), range(3)))
-    assert len(_epmds_on(mapper.port)) == 1
-    mapper.close()
-    assert _epmds_on(mapper.port) == []
+        list(pool.map(lambda _: port_mapper.start(), range(3)))
+    assert len(_epmds_on(port_mapper.port)) == 1
+    port_mapper.close()
+    assert _epmds_on(port_mapper.port) == []
 
 
 async def test_the_nodes_of_a_cluster_share_their_queues(rabbit_cluster: RabbitCluster) -> None:
@@ -237,13 +236,6 @@ async def _get(url: str, queue: str) -> bytes:
         message = await declared.get(timeout=20)
         await message.ack()
         return message.body
-
-
-def _lent_epmd() -> Epmd:
-    try:
-        return Epmd()
-    except ServerMissing as missing:
-        pytest.skip(str(missing))
 
 
 def _epmds_on(port: int) -> list[str]:
