@@ -50,7 +50,7 @@ soak: .venv/.test-ready ## Change signed files by the 100,000 and logs by the bi
 	@$(BIN)/python -W ignore -m tests.soak.parsers
 	@$(BIN)/python -m tests.soak.bundles
 	@$(BIN)/python -m tests.soak.log
-	@LGSP_THOROUGH=1 $(BIN)/python -m pytest -q tests/crash $(THOROUGH)
+	@LGSP_THOROUGH=1 $(BIN)/python -m pytest -q tests/crash tests/compliance $(THOROUGH)
 	@$(BIN)/python -m tests.soak $(ARGS)
 
 verifier: .venv/.run-ready ## Write build/lgsp-evidence-verify.pyz: the offline verifier of evidence as one file, for this Python and kind of machine

@@ -21,11 +21,12 @@ from tests.compliance import wire
 from tests.compliance.hostile import GZIP_BOMB, HOSTILE
 from tests.compliance.wire import Wire, until, wire_to
 from tests.fakes.desk import Away, MemoryHub
+from tests.thorough import much
 
 SHORT_S = 0.5
 _LATE_S = 5.0
 _MAX_ROUNDS = 50
-_MAX_EXCHANGES = 8  # faults are tried in each of the first so many exchanges of a round
+_MAX_EXCHANGES = much(8, 4)  # faults are tried in each of the first so many exchanges of a round
 
 
 class CollectorKit(Protocol):

@@ -26,6 +26,7 @@ from contracts.replies import Reply
 from tests.compliance import wire
 from tests.compliance.hostile import GZIP_BOMB, HOSTILE
 from tests.compliance.wire import Wire, until, wire_to
+from tests.thorough import much
 
 TIMEOUT_S = 5.0
 SHORT_S = 0.4
@@ -180,7 +181,7 @@ class DeliverySuite:
 
     # --- what goes wrong on the way
 
-    @pytest.mark.parametrize("place", range(4))
+    @pytest.mark.parametrize("place", range(much(4, 2)))
     @pytest.mark.parametrize("fault", [*wire.BREAKS, wire.TAKES_IT_AND_HANGS, wire.HANGS_HALFWAY, *wire.HALVES], ids=str)
     async def test_whatever_breaks_once_it_arrives_once(self, road: Road, fault: wire.Fault, place: int) -> None:
         """Whichever exchange broke, whichever side lost it: trying again ends well, and the far side has one."""
@@ -240,12 +241,12 @@ class DeliverySuite:
     # --- what the far side answers
 
     @pytest.mark.parametrize("media_type", ["text/xml; charset=utf-8", "application/json", "text/html", "multipart/related"])
-    @pytest.mark.parametrize("octets", HOSTILE.values(), ids=HOSTILE)
-    async def test_answers_of_strangers_are_harmless(self, road: Road, octets: bytes, media_type: str) -> None:
-        road.wire.always(wire.reply(200, octets, media_type))
-        outcome = await road.deliver(self.kit.parcel(1))
-        assert isinstance(outcome, Delivered if self.kit.status_decides else Retry)
-        assert "root:" not in repr(outcome)
+    async def test_answers_of_strangers_are_harmless(self, road: Road, media_type: str) -> None:
+        for name, octets in HOSTILE.items():
+            road.wire.always(wire.reply(200, octets, media_type))
+            outcome = await road.deliver(self.kit.parcel(1))
+            assert isinstance(outcome, Delivered if self.kit.status_decides else Retry), name
+            assert "root:" not in repr(outcome), name
 
     @pytest.mark.parametrize("status", [500, 502, 503, 504])
     @pytest.mark.parametrize("body", ["", "<html><body>Bad gateway</body></html>", "boom"])
