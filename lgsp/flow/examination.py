@@ -37,7 +37,7 @@ class RevocationPending(Unavailable):
     """Whether a certificate was revoked is being fetched; the same bytes may come again."""
 
     code = PENDING
-    retry_after_s = 30
+    retry_after_s = 5
 
 
 class Looked(NamedTuple):

@@ -3,6 +3,8 @@
 from pathlib import Path
 from random import Random
 
+import pytest
+
 from tests.crash.balancer import balanced
 from tests.crash.hub import production
 from tests.crash.misfortunes import leaders_die
@@ -10,6 +12,8 @@ from tests.crash.run import Run
 from tests.servers import RabbitCluster
 
 DEATHS = 1
+
+pytestmark = pytest.mark.thorough  # starting three nodes takes longer than anything else
 
 
 async def test_nothing_is_lost_or_disordered_when_the_leader_of_the_queues_is_killed(

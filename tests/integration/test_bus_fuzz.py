@@ -27,7 +27,7 @@ from tests.thorough import much
 
 pytestmark = pytest.mark.slow
 
-EXAMPLES = much(40, 8)  # for each operation and mode
+EXAMPLES = {GenerationMode.POSITIVE: much(60, 24), GenerationMode.NEGATIVE: much(40, 3)}  # for each operation
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 _SIGNATURE = frozenset({"sign-header", "sign-header-key", "hash-header", "systemid", "timestamp"})
 
@@ -106,7 +106,7 @@ def fuzz(target: Target, facade: str, mode: GenerationMode) -> dict[str, set[str
         operation = result.ok()
 
         @settings(
-            max_examples=EXAMPLES,
+            max_examples=EXAMPLES[mode],
             deadline=None,
             derandomize=True,
             database=None,

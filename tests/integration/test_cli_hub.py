@@ -7,6 +7,7 @@ import subprocess
 import threading
 import urllib.request
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -269,8 +270,12 @@ def test_what_readme_says_to_type_works(tmp_path: Path) -> None:
     example = json.loads(hub.run("contract", "show", "case.file", "--example").stdout)
     said = {}
     with hub.serving("run", "--sandbox"), Hook(statuses=[]) as hook:
+        told(hub, "send", "postal.order/1", "--example", "--as", "H01.101", "--to", "VNPOST.AG")
         for line in readme_commands():
             typed = line.replace("<case number>", example["case_number"]).replace("http://127.0.0.1:9000/in", hook.url)
+            typed = typed.replace(
+                "$(TZ=Asia/Ho_Chi_Minh date +%F)", datetime.now(timezone(timedelta(hours=7))).date().isoformat()
+            )
             if "<sender/message id>" in typed:
                 (entry,) = told(hub, "mailbox", "--as", "H01.102")["entries"]
                 typed = typed.replace("<sender/message id>", f"{entry['sender']}/{entry['message_id']}")
@@ -294,6 +299,8 @@ def test_what_readme_says_to_type_works(tmp_path: Path) -> None:
             "listen",
             "evidence",
             "log",
+            "postal",
+            "simulate",
         }
         | operators
     )

@@ -103,6 +103,7 @@ async def test_there_is_nothing_beyond_the_published_checkpoint(hub: HttpHub, pa
 
 async def test_before_anything_is_published_there_is_nothing(tmp_path: Path) -> None:
     async with http_hub(tmp_path, log_checkpoint_s=3600) as hub:
+        await published(hub)  # at once when it starts, and then not for an hour
         with closing(sqlite3.connect(tmp_path / "journal.db")) as connection:
             connection.execute("DELETE FROM log_checkpoints")
             connection.commit()
