@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-THOROUGH := $(addprefix tests/integration/,test_flow_retention.py test_keys.py test_archiver.py test_log_tampering.py test_bus_fuzz.py)
+THOROUGH := $(addprefix tests/integration/,test_flow_retention.py test_keys.py test_archiver.py test_log_tampering.py test_bus_fuzz.py test_servers.py)
 # Wheels only: no source package runs code of its own while it is installed.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --only-binary :all:
 LOCK := $(BIN)/uv pip compile --no-config --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.crash.clock import FakeClock
 from tests.crash.hub import embedded, production
 from tests.crash.misfortunes import clocks_jump
@@ -18,6 +20,7 @@ async def test_nothing_is_lost_or_disordered_when_the_clock_jumps(tmp_path: Path
     print(run)
 
 
+@pytest.mark.thorough
 async def test_nothing_is_lost_or_disordered_when_clocks_of_gateways_and_workers_differ(
     tmp_path: Path, fake_clock: FakeClock, rabbit_server: RabbitServer, rabbit_prefix: str, postgres_dsn: str
 ) -> None:

@@ -7,7 +7,7 @@ from tests.crash.run import Run
 from tests.crash.scenarios import kills_of_the_only_process, stops
 from tests.thorough import much
 
-KILLS = much(22, 12)
+KILLS = much(22, 9)
 FREEZES = much(4, 2)
 STOPS = much(3, 2)
 

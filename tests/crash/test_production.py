@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.crash.hub import production
 from tests.crash.run import Run
 from tests.crash.scenarios import LEASE_BESIDE_STOPS_S, broker_away, kills_of_anything, stops
 from tests.servers import PostgresServer, RabbitServer
 from tests.thorough import much
 
-KILLS = much(14, 8)
+KILLS = much(14, 6)
 FREEZES = much(4, 2)
 DISASTERS = much(4, 3)
 DOWN_S = much(30.0, 10.0)
@@ -35,6 +37,7 @@ async def test_intake_goes_on_while_rabbitmq_is_down_and_deliveries_catch_up(
     print(run)
 
 
+@pytest.mark.thorough
 async def test_processes_that_are_told_to_stop_lose_and_repeat_nothing(
     tmp_path: Path, rabbit_server: RabbitServer, rabbit_prefix: str, postgres_dsn: str
 ) -> None:

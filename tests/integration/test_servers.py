@@ -190,6 +190,7 @@ def test_nodes_that_start_at_once_share_one_port_mapper_which_ends(port_mapper: 
     assert _epmds_on(port_mapper.port) == []
 
 
+@pytest.mark.thorough
 async def test_the_nodes_of_a_cluster_share_their_queues(rabbit_cluster: RabbitCluster) -> None:
     """What is published to one is fetched from another, also when the node that leads the queue is dead by then."""
     rabbit_cluster.start()
