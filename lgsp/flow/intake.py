@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 import msgspec
@@ -252,7 +252,24 @@ class Intake:
             if len(admitted) == 1:
                 return [error if isinstance(one, Admitted) else one for one in outcomes]
             return await self._committed_singly(outcomes, caller)
-        return [await self._answer(one.envelope, *next(results)) if isinstance(one, Admitted) else one for one in outcomes]
+        return await self._answered(outcomes, results)
+
+    async def _answered(self, outcomes: "Sequence[Outcome | Admitted]", results: Iterator[_Taken]) -> list[Outcome]:
+        """All of it is on disk. The receipt of a resend is read out of the log: where that is away, it and those behind it come
+        again."""
+        done: list[Outcome] = []
+        failure: Unavailable | None = None
+        for one in outcomes:
+            if isinstance(one, Admitted):
+                result, entry = next(results)
+                try:
+                    done.append(failure or await self._answer(one.envelope, result, entry))
+                except Unavailable as error:
+                    failure = error
+                    done.append(error)
+            else:
+                done.append(failure if failure is not None and not isinstance(one, ContractError) else one)
+        return done
 
     async def _committed_singly(self, outcomes: "list[Outcome | Admitted]", caller: Agency) -> list[Outcome]:
         done: list[Outcome] = []

@@ -65,6 +65,22 @@ async def test_one_that_cannot_be_decided_stops_those_behind_it(one: Rig) -> Non
     assert [type(each) for each in outcomes] == [Answer, JournalUnavailable, JournalUnavailable]
 
 
+async def test_a_receipt_that_cannot_be_read_again_is_a_failure_and_no_end_of_the_batch(
+    one: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a resend's proof is read from may be away: it comes again, with those behind it, and nothing is raised."""
+    await submit(one, "a")
+
+    async def away(_: object) -> None:
+        raise JournalUnavailable("frozen")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(one.intake, "_entry_at", away)
+        outcomes = await submit(one, "a", "b", "c", c={"kind": "case.unheard_of/1"})
+    assert [type(each) for each in outcomes] == [JournalUnavailable, JournalUnavailable, ContractError]
+    assert [each.fresh for each in await submit(one, "a", "b") if isinstance(each, Answer)] == [False, False]
+
+
 async def test_a_long_batch_lets_others_have_their_turn(one: Rig) -> None:
     """Deciding hundreds of envelopes does not hold the loop until the last one."""
     turns = 0
