@@ -26,6 +26,9 @@ class Alias(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     valid_to: date | None = None
     name: str = ""  # of the body that bears it, where it is not the agency itself but one that its system works for
 
+    def is_valid(self, on: date) -> bool:
+        return (self.valid_from or date.min) <= on <= (self.valid_to or date.max)
+
 
 class Grant(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What an agency may send and to whom. `kinds` are names, "case.*" or "*"; `recipients` are codes or "*";
@@ -114,7 +117,7 @@ class Directory:
             return own
         bearers = self._by_alias.get(code, ())
         for alias, agency in bearers:
-            if (alias.valid_from or date.min) <= on <= (alias.valid_to or date.max):
+            if alias.is_valid(on):
                 return agency
         return bearers[0][1] if len(bearers) == 1 else None
 

@@ -15,7 +15,6 @@ from contracts.envelope import Envelope
 from contracts.errors import ContractError
 from contracts.text import is_plain_token
 from lgsp.core.directory import Agency, Alias, Directory
-from lgsp.core.lifecycle import State
 from lgsp.flow.directory import DirectoryCache
 from lgsp.flow.intake import Intake
 from lgsp.flow.mailbox import Acknowledgement, Mailbox
@@ -29,7 +28,6 @@ _PAGE = 500
 _MOST_BROUGHT_BYTES = 512 * 2**20  # a packet's files may unpack to 400 MiB; those of packets that were refused are let go
 _MAX_NAME_CHARS = 255
 _MAX_ALIASES = 2000  # all of them are in the memory of every process, and in the list that anybody may ask for
-_OPEN_TO_RECIPIENT = frozenset({State.AVAILABLE, State.DELIVERED, State.REFUSED})
 _PIECE_BYTES = 2**20
 
 
@@ -72,7 +70,7 @@ class HubDesk:
     @property
     def caller_codes(self) -> frozenset[str]:
         today = self.now().date()
-        return frozenset({self._agency.code, *(alias.code for alias in self._agency.aliases if _valid(alias, today))})
+        return frozenset({self._agency.code, *(alias.code for alias in self._agency.aliases if alias.is_valid(today))})
 
     def speaks_for(self, code: str) -> bool:
         if code in self.caller_codes:
@@ -140,13 +138,7 @@ class HubDesk:
         return found[:limit]
 
     async def fetch(self, delivery_id: int) -> Parcel:
-        work = await self._desks.mailbox.fetch(self.caller, delivery_id)
-        if work is None or work.state not in _OPEN_TO_RECIPIENT:
-            recalled = work is not None and work.state is State.CANCELLED
-            raise ContractError("delivery.recalled" if recalled else "access.not_a_party", "delivery_id")
-        if work.erased:
-            raise ContractError("envelope.erased", "delivery_id")
-        return parcel_of(work)
+        return parcel_of(await self._desks.mailbox.take(self.caller, delivery_id))
 
     async def acknowledge(self, delivery_id: int, refusal: str = "") -> bool:
         """The reason as one line, whatever the foreign protocol let through: not every journal keeps control characters."""
@@ -184,7 +176,7 @@ class HubDesk:
             own = self._may_register(directory)
             if not directory.is_free_for(own.code, code, today):
                 raise ContractError("agency.code_taken", "code", code)
-            if any(alias.code == code and alias.name in ("", name) and _valid(alias, today) for alias in own.aliases):
+            if any(alias.code == code and alias.name in ("", name) and alias.is_valid(today) for alias in own.aliases):
                 return ()
             others = tuple(alias for alias in own.aliases if alias.code != code)
             if len(others) >= _MAX_ALIASES:
@@ -198,7 +190,7 @@ class HubDesk:
 
         def unregistered(directory: Directory) -> Sequence[Agency]:
             own = self._may_register(directory)
-            if not any(alias.code == code and alias.name and _valid(alias, today) for alias in own.aliases):
+            if not any(alias.code == code and alias.name and alias.is_valid(today) for alias in own.aliases):
                 raise ContractError("agency.unknown", "code", code)
             ended = (replace(alias, valid_to=today - timedelta(days=1)) if alias.code == code else alias for alias in own.aliases)
             return (replace(own, aliases=tuple(ended)),)
@@ -248,10 +240,6 @@ async def _pieces(octets: bytes) -> AsyncIterator[bytes]:
         yield bytes(view[start : start + _PIECE_BYTES])
 
 
-def _valid(alias: Alias, today: date) -> bool:
-    return (alias.valid_from or date.min) <= today <= (alias.valid_to or date.max)
-
-
 def _sent(record: EnvelopeRecord) -> Sent:
     """Without the copies of subscribers, which are none of the sender's business."""
     return Sent(
@@ -281,7 +269,7 @@ def _listed(directory: Directory, today: date) -> Sequence[Listed]:
     for agency in directory.agencies.values():
         if agency.level == "hub":
             continue
-        valid = [alias for alias in agency.aliases if _valid(alias, today)]
+        valid = [alias for alias in agency.aliases if alias.is_valid(today)]
         found.append(
             Listed(
                 code=agency.code,

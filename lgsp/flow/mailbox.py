@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from contracts.agency import AgencyCode
+from contracts.errors import ContractError
 from lgsp.core.lifecycle import State
 from lgsp.core.retry import Verdict
 from lgsp.flow.bell import Bell
@@ -18,6 +19,7 @@ from lgsp.ports import Journal, MailboxEntry, Records, Settled, Settlement, Work
 
 _FETCHES_AT_ONCE, _FETCHES_WAITING = 250, 10_000
 _LINGER_S = 0.004
+_OPEN_TO_RECIPIENT = frozenset({State.AVAILABLE, State.DELIVERED, State.REFUSED})
 
 
 class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -80,6 +82,17 @@ class Mailbox:
             (still_there,) = await self._fetches.submit((delivery_id,))
             if not still_there:
                 return await self._records.fetch(delivery_id)
+        return work
+
+    async def take(self, recipient: AgencyCode, delivery_id: int) -> Work:
+        """What the recipient may have: as `fetch`. Raises ContractError "access.not_a_party", "delivery.recalled" or
+        "envelope.erased" as well."""
+        work = await self.fetch(recipient, delivery_id)
+        if work is None or work.state not in _OPEN_TO_RECIPIENT:
+            recalled = work is not None and work.state is State.CANCELLED
+            raise ContractError("delivery.recalled" if recalled else "access.not_a_party", "delivery_id")
+        if work.erased:
+            raise ContractError("envelope.erased", "delivery_id")
         return work
 
     async def acknowledge(self, recipient: AgencyCode, items: Sequence[Acknowledgement]) -> Sequence[Settled]:

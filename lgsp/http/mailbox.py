@@ -10,7 +10,6 @@ from msgspec import Meta
 from contracts import wire
 from contracts.errors import ContractError
 from lgsp.core.directory import Agency
-from lgsp.core.lifecycle import State
 from lgsp.flow.mailbox import Acknowledgement
 from lgsp.http.addressing import write_addressing
 from lgsp.http.answers import encode, foreign_headers, json_response
@@ -25,7 +24,6 @@ MAX_ACKNOWLEDGED = 1000
 _MAX_REASON_CHARS = 500
 _MAX_ACKNOWLEDGE_BYTES = MAX_ACKNOWLEDGED * (6 * _MAX_REASON_CHARS + 100)
 # What is not yet, or no longer, the recipient's: waiting for its turn, recalled, expired.
-_OPEN_TO_RECIPIENT = frozenset({State.AVAILABLE, State.DELIVERED, State.REFUSED})
 
 _PATHS = {"delivery_id": "id of a delivery to the caller"}
 
@@ -214,13 +212,7 @@ class Mailboxes:
         delivery_id = int(text) if text.isascii() and text.isdigit() and len(text) <= 19 else 0
         request[NOTES]["delivery_id"] = delivery_id
         if 0 < delivery_id <= MAX_ID:
-            work = await self._mailbox.fetch(caller.code, delivery_id)
-            if work is not None and work.state in _OPEN_TO_RECIPIENT:
-                if work.erased:
-                    raise ContractError("envelope.erased", "delivery_id")
-                return work
-            if work is not None and work.state is State.CANCELLED:
-                raise ContractError("delivery.recalled", "delivery_id")
+            return await self._mailbox.take(caller.code, delivery_id)
         raise ContractError("access.not_a_party", "delivery_id")
 
 

@@ -53,12 +53,12 @@ async def read_body(request: web.Request, limit_bytes: int) -> bytes:
     check_plain(request)
     length = request.content_length
     if length is not None and length > limit_bytes:
-        raise _too_large(length, limit_bytes)
+        raise too_large(length, limit_bytes)
     payload = request.content
     if payload.is_eof():
         octets: bytes = payload.read_nowait()
         if len(octets) > limit_bytes:
-            raise _too_large(len(octets), limit_bytes)
+            raise too_large(len(octets), limit_bytes)
         request[RECEIVED] = octets
         return octets
     chunks: list[bytes] = []
@@ -66,7 +66,7 @@ async def read_body(request: web.Request, limit_bytes: int) -> bytes:
     async for chunk in paced(request):
         total += len(chunk)
         if total > limit_bytes:
-            raise _too_large(total, limit_bytes)
+            raise too_large(total, limit_bytes)
         chunks.append(chunk)
     octets = request[RECEIVED] = b"".join(chunks)
     return octets
@@ -104,7 +104,7 @@ def check_type(request: web.Request, *allowed: str) -> None:
         raise ContractError("request.media_type_unsupported", "Content-Type", f"send {' or '.join(allowed)}")
 
 
-def _too_large(size_bytes: int, limit_bytes: int) -> ContractError:
+def too_large(size_bytes: int, limit_bytes: int) -> ContractError:
     return ContractError("request.too_large", "", f"{size_bytes} bytes or more, {limit_bytes} allowed")
 
 

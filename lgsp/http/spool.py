@@ -9,9 +9,8 @@ from typing import IO
 
 from aiohttp import web
 
-from contracts.errors import ContractError
 from lgsp.errors import Unavailable
-from lgsp.http.reading import RECEIVED, check_plain, paced
+from lgsp.http.reading import RECEIVED, check_plain, paced, too_large
 
 _PIECE_BYTES = 2**20
 
@@ -36,7 +35,7 @@ async def spooled(request: web.Request, limit_bytes: int, folder: Path) -> Async
     """
     check_plain(request)
     if (request.content_length or 0) > limit_bytes:
-        raise _too_large(request.content_length or 0, limit_bytes)
+        raise too_large(request.content_length or 0, limit_bytes)
     try:
         file = await asyncio.to_thread(_nameless, folder)
     except OSError as error:
@@ -55,7 +54,7 @@ async def _received(request: web.Request, limit_bytes: int, file: IO[bytes]) -> 
     async for chunk in paced(request):
         total += len(chunk)
         if total > limit_bytes:
-            raise _too_large(total, limit_bytes)
+            raise too_large(total, limit_bytes)
         piece += chunk
         if len(piece) >= _PIECE_BYTES:
             await _write(file, bytes(piece))
@@ -73,7 +72,3 @@ async def _write(file: IO[bytes], piece: bytes) -> None:
 def _whole(file: IO[bytes]) -> bytes:
     file.seek(0)
     return file.read()
-
-
-def _too_large(size_bytes: int, limit_bytes: int) -> ContractError:
-    return ContractError("request.too_large", "", f"{size_bytes} bytes or more, {limit_bytes} allowed")

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import inspect
 
+from contracts.kinds.xsd import plain
 from contracts.wire import WireEnvelope
 from lgsp.http.problems import Problem
 from lgsp.http.routes import Header, Lines, Route
@@ -200,16 +201,6 @@ def _of_answer(media: str, type_: Any) -> list[Element]:
     if _JSON_TYPES.fullmatch(media):
         return [Element(name="result", type=inspect.type_info(type_), place="answer", source="")]
     return [Element(name="text", type=TEXT, place="octets", source="text")]
-
-
-def plain(type_: inspect.Type) -> inspect.Type:
-    """The type itself, without null, "unset" and notes for publication."""
-    if isinstance(type_, inspect.Metadata):
-        return plain(type_.type)
-    if isinstance(type_, inspect.UnionType):
-        (one,) = (inner for inner in type_.types if not isinstance(inner, inspect.NoneType))
-        return plain(one)
-    return type_
 
 
 def _nullable(type_: inspect.Type) -> bool:

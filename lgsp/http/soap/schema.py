@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from lxml import etree
 from msgspec import inspect
 
-from lgsp.http.soap.operations import NAMESPACE, PROBLEM, Element, Operation, fields_of, plain
+from contracts.kinds.xsd import plain
+from lgsp.http.soap.operations import NAMESPACE, PROBLEM, Element, Operation, fields_of
 
 XS = "http://www.w3.org/2001/XMLSchema"
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
