@@ -79,7 +79,7 @@ class _Day:
         finally:
             if process.returncode is None:
                 self.status = await _ended(process, self._keep_running)
-            elif process.returncode < 0 and hub.stop.is_set():
+            if self.status is not None and self.status < 0 and hub.stop.is_set():
                 self.status = None  # one signal for both: the day said nothing more
             if not self._keep_running or self.status != 0:
                 hub.stop.set()
